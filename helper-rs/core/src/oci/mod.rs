@@ -1,0 +1,4 @@
+//! Types of the OCI specifications, as far as the helper acts on them.
+
+pub mod runtime;
+pub mod state;

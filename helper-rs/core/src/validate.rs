@@ -1,0 +1,1 @@
+//! Checks OCI documents against their specifications.

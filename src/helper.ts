@@ -1,0 +1,123 @@
+/** The one door to Rust: find the helper, run it, read its events. */
+
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import { RootlessError } from './errors.ts';
+import type { Paths } from './paths.ts';
+
+/** One extent of /proc/PID/uid_map (runtime-spec, config-linux.md "User namespace mappings"). */
+export type IdMapping = { readonly containerID: number; readonly hostID: number; readonly size: number };
+
+/** A full mapping, and the set-uid programs that may write it; without them the helper writes it itself. */
+export type IdMap = {
+  readonly uid: readonly IdMapping[];
+  readonly gid: readonly IdMapping[];
+  readonly newuidmap?: string | undefined;
+  readonly newgidmap?: string | undefined;
+};
+
+/** Facts of a failed step; words are made from them in runtime/explain.ts. */
+export type HelperFailure = {
+  readonly event: 'error';
+  /** The helper's name for the step: `map-ids`, `mount`, `pivot`, `exec`, … (docs/contract.md). */
+  readonly step: string;
+  readonly index?: number;
+  readonly target?: string;
+  /** `EPERM`, … or absent. */
+  readonly errno?: string;
+  readonly message?: string;
+};
+
+export type HelperEvent =
+  | { readonly event: 'created'; readonly pid: number }
+  | { readonly event: 'running'; readonly pid: number }
+  | { readonly event: 'exit'; readonly code: number; readonly signal?: number; readonly oom?: boolean }
+  | HelperFailure;
+
+export type HelperResult = {
+  /** 0-255, or 128 + signal. */
+  readonly code: number;
+  readonly events: readonly HelperEvent[];
+  readonly failure: HelperFailure | undefined;
+  readonly stdout: string;
+  readonly stderr: string;
+};
+
+export type HelperProcess = {
+  readonly child: ChildProcess;
+  readonly done: Promise<HelperResult>;
+};
+
+/** stdio of the three standard streams; `pipe` collects stdout and stderr into the result unless read by the caller. */
+export type HelperStdio = readonly ['ignore' | 'inherit' | 'pipe', 'inherit' | 'pipe', 'inherit' | 'pipe'];
+
+/**
+ * Starts `rootless-helper ARGS` with an event pipe on fd 3 (JSON lines; docs/contract.md, "Events").
+ * @throws RootlessError HELPER_MISSING when the built helper is not there.
+ */
+export function startHelper(paths: Paths, args: readonly string[], stdio: HelperStdio, signal?: AbortSignal): HelperProcess {
+  const all: StdioOptions = [...stdio, 'pipe'];
+  const child = spawn(paths.helper, ['--events-fd', '3', ...args], { stdio: all, ...(signal ? { signal } : {}) });
+  const events = collect(child.stdio[3] as NodeJS.ReadableStream);
+  const stdout = stdio[1] === 'pipe' ? collect(child.stdout) : Promise.resolve('');
+  const stderr = stdio[2] === 'pipe' ? collect(child.stderr) : Promise.resolve('');
+  const exit = new Promise<number>((resolve, reject) => {
+    child.once('error', (cause) => reject(missing(paths.helper, cause)));
+    child.once('exit', (code, name) => resolve(code ?? (name === 'SIGKILL' ? 137 : 143)));
+  });
+  return { child, done: finish(exit, events, stdout, stderr) };
+}
+
+/** Runs the helper to its end with collected output; for verbs that are not containers. */
+export function runHelper(paths: Paths, args: readonly string[], signal?: AbortSignal): Promise<HelperResult> {
+  return startHelper(paths, args, ['ignore', 'pipe', 'pipe'], signal).done;
+}
+
+async function finish(
+  exit: Promise<number>,
+  events: Promise<string>,
+  stdout: Promise<string>,
+  stderr: Promise<string>,
+): Promise<HelperResult> {
+  const code = await exit;
+  const list = parseEvents(await events);
+  return {
+    code,
+    events: list,
+    failure: list.find((event): event is HelperFailure => event.event === 'error'),
+    stdout: await stdout,
+    stderr: await stderr,
+  };
+}
+
+function parseEvents(text: string): HelperEvent[] {
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as HelperEvent);
+}
+
+function collect(stream: NodeJS.ReadableStream | null): Promise<string> {
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    stream?.on('data', (chunk: Buffer) => chunks.push(chunk));
+    stream?.on('error', () => resolve(Buffer.concat(chunks).toString()));
+    stream?.on('end', () => resolve(Buffer.concat(chunks).toString()));
+    if (stream === null) resolve('');
+  });
+}
+
+function missing(path: string, cause: unknown): RootlessError {
+  try {
+    accessSync(path, constants.X_OK);
+  } catch {
+    return new RootlessError({
+      code: 'HELPER_MISSING',
+      message: `cannot find the helper at "${path}"`,
+      why: 'this checkout has not been built',
+      fix: 'npm run build',
+      cause,
+    });
+  }
+  return new RootlessError({ code: 'HELPER_FAILED', message: `cannot start the helper at "${path}"`, cause });
+}

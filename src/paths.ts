@@ -1,0 +1,67 @@
+/** Where rootless keeps things: XDG folders. The only reader of path variables in the environment. */
+
+import { lstatSync, mkdirSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { RootlessError } from './errors.ts';
+
+/** Absolute folders. `data` outlives a reboot, `runtime` must not. */
+export type Paths = {
+  /** Images, unpacked layers, containers: `$ROOTLESS_DATA`, else `$XDG_DATA_HOME/rootless`. */
+  readonly data: string;
+  /** State that ends with the boot: `$XDG_RUNTIME_DIR/rootless`, /run/user/UID/rootless, or a private folder in the temporary folder. */
+  readonly runtime: string;
+  readonly cache: string;
+  readonly config: string;
+  readonly home: string;
+  /** The built product: helper, WebAssembly, embedded image. */
+  readonly dist: string;
+  /** `$ROOTLESS_HELPER`, else `dist/rootless-helper`. */
+  readonly helper: string;
+};
+
+/** Reads the environment once; creates nothing except a private runtime folder where no session gave one. */
+export function findPaths(env: NodeJS.ProcessEnv = process.env): Paths {
+  const home = env['HOME'] || homedir();
+  const dist = env['ROOTLESS_DIST'] || distFolder();
+  return {
+    data: env['ROOTLESS_DATA'] || join(env['XDG_DATA_HOME'] || join(home, '.local/share'), 'rootless'),
+    runtime: runtimeFolder(env),
+    cache: join(env['XDG_CACHE_HOME'] || join(home, '.cache'), 'rootless'),
+    config: join(env['XDG_CONFIG_HOME'] || join(home, '.config'), 'rootless'),
+    home,
+    dist,
+    helper: env['ROOTLESS_HELPER'] || join(dist, 'rootless-helper'),
+  };
+}
+
+/** Chunks lie flat in dist/, so this file's own folder is dist/ once bundled; from source it is src/. */
+function distFolder(): string {
+  const here = fileURLToPath(new URL('.', import.meta.url));
+  return here.endsWith('/src/') ? join(here, '../dist') : here;
+}
+
+function runtimeFolder(env: NodeJS.ProcessEnv): string {
+  const uid = process.getuid?.() ?? 0;
+  for (const base of [env['XDG_RUNTIME_DIR'], `/run/user/${uid}`]) {
+    if (base && owner(base) === uid) return join(base, 'rootless');
+  }
+  const own = join(tmpdir(), `rootless-${uid}`);
+  mkdirSync(own, { recursive: true, mode: 0o700 });
+  const stat = lstatSync(own);
+  if (!stat.isDirectory() || stat.uid !== uid || (stat.mode & 0o077) !== 0) {
+    throw new RootlessError({
+      code: 'RUNTIME_DIR_UNSAFE',
+      message: `cannot use "${own}" for runtime state: it is not a private folder of yours`,
+      why: 'XDG_RUNTIME_DIR is not set to a folder that you own, and another user may have made this one',
+      fix: `rm -rf ${own}, or set XDG_RUNTIME_DIR to a private folder`,
+    });
+  }
+  return own;
+}
+
+function owner(path: string): number | undefined {
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  return stat?.isDirectory() ? stat.uid : undefined;
+}

@@ -1,0 +1,126 @@
+/** What is asked of a container: one type for every front door (CLI, APIs, library), with every default in one place. */
+
+import type { IdMap } from '../helper.ts';
+
+
+export type ContainerOptions = {
+  /** As typed: a reference, `oci:DIR[:TAG]`, `oci-archive:FILE`, `docker-archive:FILE`, `rootfs:DIR`, `host:`, `embedded:NAME`. */
+  readonly image: string;
+  /** Arguments after IMAGE; empty = the image's CMD. */
+  readonly command: readonly string[];
+  /** `undefined` = the image's; an empty list clears it (docker: `--entrypoint ""`). */
+  readonly entrypoint?: readonly string[] | undefined;
+  readonly name?: string | undefined;
+  /** `K=V`, in order; host look-ups and env files are already resolved. */
+  readonly env: readonly string[];
+  readonly workdir?: string | undefined;
+  /** `user[:group]`, names or numbers. */
+  readonly user?: string | undefined;
+  readonly groupAdd: readonly string[];
+  readonly interactive: boolean;
+  readonly tty: boolean;
+  readonly remove: boolean;
+  readonly init: boolean;
+  readonly readOnly: boolean;
+  readonly privileged: boolean;
+  readonly mounts: readonly MountRequest[];
+  readonly devices: readonly DeviceRequest[];
+  readonly hostname?: string | undefined;
+  readonly addHosts: readonly HostEntry[];
+  readonly network: 'host' | 'none' | 'private';
+  readonly ports: readonly PortRequest[];
+  readonly capAdd: readonly string[];
+  readonly capDrop: readonly string[];
+  readonly noNewPrivileges: boolean;
+  /** `default`, `unconfined`, or the text of a profile (docker or OCI JSON). */
+  readonly seccomp: { readonly kind: 'default' | 'unconfined' } | { readonly kind: 'profile'; readonly json: string };
+  readonly ulimits: readonly { readonly name: string; readonly soft: number; readonly hard: number }[];
+  readonly sysctls: Readonly<Record<string, string>>;
+  /** Bytes. */
+  readonly shmSize: number;
+  readonly limits: Limits;
+  readonly userns: UsernsRequest;
+  readonly stopSignal?: string | undefined;
+  readonly labels: Readonly<Record<string, string>>;
+};
+
+/** cgroup v2 limits that were asked for; an empty object means none. */
+export type Limits = {
+  /** Bytes. */
+  readonly memory?: number | undefined;
+  /** Bytes of memory + swap, docker's meaning; -1 is unlimited. */
+  readonly memorySwap?: number | undefined;
+  /** CPUs, for example 1.5. */
+  readonly cpus?: number | undefined;
+  readonly pids?: number | undefined;
+};
+
+export type UsernsRequest =
+  | { readonly kind: 'host' }
+  | { readonly kind: 'keep-id'; readonly uid?: number | undefined; readonly gid?: number | undefined }
+  | { readonly kind: 'nomap' }
+  | { readonly kind: 'auto'; readonly size?: number | undefined };
+
+export type MountRequest =
+  | {
+      readonly kind: 'bind';
+      /** Absolute; existence is checked before launch. */
+      readonly source: string;
+      readonly target: string;
+      readonly readOnly: boolean;
+      /** Extra mount options: `rshared`, `noexec`, … */
+      readonly options: readonly string[];
+      /** docker's `-v` makes a missing source folder, `--mount` refuses it. */
+      readonly createSource: boolean;
+    }
+  | { readonly kind: 'volume'; readonly name?: string | undefined; readonly target: string; readonly readOnly: boolean }
+  | { readonly kind: 'tmpfs'; readonly target: string; readonly options: readonly string[] };
+
+export type DeviceRequest = { readonly source: string; readonly target: string; readonly permissions: string };
+export type HostEntry = { readonly name: string; readonly address: string };
+
+/** One published port; ranges are already expanded. */
+export type PortRequest = {
+  readonly hostAddress?: string | undefined;
+  /** 0 = any free port. */
+  readonly hostPort: number;
+  readonly containerPort: number;
+  readonly protocol: 'tcp' | 'udp';
+};
+
+/** What userns/ decided: how ids are mapped, and whether ownership has to be emulated. */
+export type Mapping = {
+  readonly idMap: IdMap;
+  /** `ranges`: subordinate ids; `direct`: written with CAP_SETUID; `single`: one id, ownership emulated. */
+  readonly mode: 'ranges' | 'direct' | 'single';
+  /** One line for the user where isolation or function differs from the full mode. */
+  readonly notice?: string | undefined;
+};
+
+/** docker's defaults; every front door starts from these. */
+export const defaults: Omit<ContainerOptions, 'image'> = {
+  command: [],
+  env: [],
+  groupAdd: [],
+  interactive: false,
+  tty: false,
+  remove: false,
+  init: false,
+  readOnly: false,
+  privileged: false,
+  mounts: [],
+  devices: [],
+  addHosts: [],
+  network: 'private',
+  ports: [],
+  capAdd: [],
+  capDrop: [],
+  noNewPrivileges: true,
+  seccomp: { kind: 'default' },
+  ulimits: [],
+  sysctls: {},
+  shmSize: 64 * 1024 * 1024,
+  limits: {},
+  userns: { kind: 'host' },
+  labels: {},
+};
