@@ -2,7 +2,6 @@
 
 import type { IdMap } from '../helper.ts';
 
-
 export type ContainerOptions = {
   /** As typed: a reference, `oci:DIR[:TAG]`, `oci-archive:FILE`, `docker-archive:FILE`, `rootfs:DIR`, `host:`, `embedded:NAME`. */
   readonly image: string;

@@ -1,0 +1,1 @@
+//! Layers: unpack, list, check, merge, remove.
