@@ -1,0 +1,47 @@
+/** The command tree: names, one line about each, and a lazy import. The maps have no prototype: `rootless constructor` is unknown. */
+
+import type { Command } from './command.ts';
+
+export type Group = 'containers' | 'images' | 'checks' | 'this program';
+
+export type Entry = {
+  readonly summary: string;
+  readonly group: Group;
+  readonly hidden?: true;
+  readonly load: () => Promise<{ readonly default: Command }>;
+};
+
+/** In the order of `rootless --help`. */
+export const commands: Readonly<Record<string, Entry>> = map({
+  run: { group: 'containers', summary: 'run a command in a new container', load: () => import('./run.ts') },
+  ps: { group: 'containers', summary: 'list containers', load: () => import('./ps.ts') },
+  rm: { group: 'containers', summary: 'remove containers', load: () => import('./rm.ts') },
+  pull: { group: 'images', summary: 'fetch an image', load: () => import('./pull.ts') },
+  images: { group: 'images', summary: 'list images', load: () => import('./images.ts') },
+  inspect: { group: 'checks', summary: 'show all that is known of containers and images', load: () => import('./inspect.ts') },
+  validate: {
+    group: 'checks',
+    summary: 'check a bundle, config, manifest, profile or layer',
+    load: () => import('./validate.ts'),
+  },
+  info: { group: 'checks', summary: 'show what this machine and user can do', load: () => import('./info.ts') },
+  unshare: { group: 'checks', summary: 'run a shell with the ids of containers', load: () => import('./unshare.ts') },
+  version: { group: 'this program', summary: 'show the version', load: () => import('./version.ts') },
+  completion: {
+    group: 'this program',
+    summary: 'print a completion script for bash, zsh or fish',
+    load: () => import('./completion.ts'),
+  },
+  __complete: { group: 'this program', summary: 'names for completion', hidden: true, load: () => import('./complete.ts') },
+});
+
+/** docker's second spelling: `rootless image ls`. Values are names of commands. */
+export const families: Readonly<Record<string, Readonly<Record<string, string>>>> = map({
+  container: map({ run: 'run', ls: 'ps', list: 'ps', ps: 'ps', rm: 'rm', remove: 'rm', inspect: 'inspect' }),
+  image: map({ ls: 'images', list: 'images', pull: 'pull', inspect: 'inspect' }),
+  system: map({ info: 'info' }),
+});
+
+function map<T>(entries: Record<string, T>): Record<string, T> {
+  return Object.assign(Object.create(null), entries);
+}

@@ -1,0 +1,269 @@
+/** The flags of `rootless run`: docker's names, letters and value syntax. */
+
+import type { Flags } from './flags.ts';
+import { parseBytes, parseSwap } from './values/bytes.ts';
+import { parseDevice } from './values/device.ts';
+import { parseEnv, parseLabel } from './values/env.ts';
+import { parseMount } from './values/mount.ts';
+import {
+  parseHostEntry,
+  parseHostname,
+  parseName,
+  parseNetwork,
+  parsePlatform,
+  parseSignal,
+  parseSysctl,
+  parseUser,
+} from './values/names.ts';
+import { parseCpus, parsePids } from './values/numbers.ts';
+import { parseWorkdir } from './values/path.ts';
+import { parsePort } from './values/port.ts';
+import { parsePull } from './values/pull.ts';
+import { parseCapability, parseSecurity } from './values/security.ts';
+import { parseTmpfs } from './values/tmpfs.ts';
+import { parseUlimit } from './values/ulimit.ts';
+import { parseUserns } from './values/userns.ts';
+import { parseVolume } from './values/volume.ts';
+
+const container = 'Container';
+const program = 'Program';
+const files = 'Files';
+const network = 'Network';
+const isolation = 'Isolation';
+const limits = 'Limits';
+const image = 'Image';
+
+const signals = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGKILL', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH'];
+
+export const runFlags = {
+  rm: { type: 'boolean', group: container, description: 'remove the container when it exits' },
+  name: { type: 'string', group: container, valueHint: 'NAME', parse: parseName, description: 'name of the container' },
+  label: {
+    type: 'string',
+    alias: 'l',
+    group: container,
+    valueHint: 'KEY[=VALUE]',
+    repeat: true,
+    parse: parseLabel,
+    description: 'attach a label',
+  },
+  'label-file': {
+    type: 'string',
+    group: container,
+    valueHint: 'FILE',
+    repeat: true,
+    description: 'attach the labels in FILE',
+  },
+  cidfile: { type: 'string', group: container, valueHint: 'FILE', description: 'write the container id to a new FILE' },
+  'dry-run': { type: 'boolean', group: container, description: 'print the config.json and start nothing' },
+
+  interactive: { type: 'boolean', alias: 'i', group: program, description: 'connect standard input' },
+  tty: { type: 'boolean', alias: 't', group: program, description: 'give it a terminal' },
+  env: {
+    type: 'string',
+    alias: 'e',
+    group: program,
+    valueHint: 'NAME[=VALUE]',
+    repeat: true,
+    parse: parseEnv,
+    description: "set a variable; NAME alone copies the host's",
+  },
+  'env-file': { type: 'string', group: program, valueHint: 'FILE', repeat: true, description: 'set the variables in FILE' },
+  workdir: {
+    type: 'string',
+    alias: 'w',
+    group: program,
+    valueHint: 'DIR',
+    parse: parseWorkdir,
+    description: 'start in this folder',
+  },
+  user: {
+    type: 'string',
+    alias: 'u',
+    group: program,
+    valueHint: 'USER[:GROUP]',
+    parse: parseUser,
+    description: 'run as this user of the image',
+  },
+  'group-add': { type: 'string', group: program, valueHint: 'GROUP', repeat: true, description: 'add a supplementary group' },
+  entrypoint: { type: 'string', group: program, valueHint: 'PROGRAM', description: 'replace the entrypoint; "" clears it' },
+  init: { type: 'boolean', group: program, description: 'a small init as pid 1 forwards signals and reaps' },
+  'stop-signal': {
+    type: 'string',
+    group: program,
+    valueHint: 'SIGNAL',
+    parse: parseSignal,
+    choices: signals,
+    description: 'signal that stops it (default SIGTERM)',
+  },
+
+  volume: {
+    type: 'string',
+    alias: 'v',
+    group: files,
+    valueHint: '[SRC:]DST[:ro]',
+    repeat: true,
+    parse: parseVolume,
+    description: 'mount a host path or named volume',
+  },
+  mount: {
+    type: 'string',
+    group: files,
+    valueHint: 'KEY=VALUE,…',
+    repeat: true,
+    parse: parseMount,
+    description: 'type=bind|volume|tmpfs,src=…,dst=…,readonly',
+  },
+  tmpfs: {
+    type: 'string',
+    group: files,
+    valueHint: 'DST[:OPTIONS]',
+    repeat: true,
+    parse: parseTmpfs,
+    description: 'mount an empty tmpfs',
+  },
+  device: {
+    type: 'string',
+    group: files,
+    valueHint: 'SRC[:DST][:rwm]',
+    repeat: true,
+    parse: parseDevice,
+    description: 'give it a device of the host',
+  },
+  'read-only': { type: 'boolean', group: files, description: 'mount the root filesystem read-only' },
+  'shm-size': {
+    type: 'string',
+    group: files,
+    valueHint: 'SIZE',
+    parse: parseBytes,
+    description: 'size of /dev/shm (default 64m)',
+  },
+
+  network: {
+    type: 'string',
+    group: network,
+    valueHint: 'private|host|none',
+    parse: parseNetwork,
+    choices: ['private', 'host', 'none'],
+    description: 'private is the default',
+  },
+  net: {
+    type: 'string',
+    group: network,
+    valueHint: 'MODE',
+    parse: parseNetwork,
+    hidden: true,
+    description: 'older name of --network',
+  },
+  publish: {
+    type: 'string',
+    alias: 'p',
+    group: network,
+    valueHint: '[[IP:]PORT:]PORT',
+    repeat: true,
+    parse: parsePort,
+    description: 'publish a port; ranges, /udp',
+  },
+  hostname: {
+    type: 'string',
+    alias: 'h',
+    group: network,
+    valueHint: 'NAME',
+    parse: parseHostname,
+    description: 'host name inside (default: the id)',
+  },
+  'add-host': {
+    type: 'string',
+    group: network,
+    valueHint: 'NAME:IP',
+    repeat: true,
+    parse: parseHostEntry,
+    description: 'add a line to /etc/hosts; IP may be host-gateway',
+  },
+
+  userns: {
+    type: 'string',
+    group: isolation,
+    valueHint: 'host|keep-id|nomap|auto',
+    parse: parseUserns,
+    choices: ['host', 'keep-id', 'nomap', 'auto'],
+    description: 'how ids are mapped',
+  },
+  'cap-add': {
+    type: 'string',
+    group: isolation,
+    valueHint: 'CAP',
+    repeat: true,
+    parse: parseCapability,
+    description: 'add a capability',
+  },
+  'cap-drop': {
+    type: 'string',
+    group: isolation,
+    valueHint: 'CAP',
+    repeat: true,
+    parse: parseCapability,
+    description: 'drop a capability, or ALL',
+  },
+  'security-opt': {
+    type: 'string',
+    group: isolation,
+    valueHint: 'OPTION',
+    repeat: true,
+    parse: parseSecurity,
+    choices: ['no-new-privileges', 'no-new-privileges=false', 'seccomp=unconfined'],
+    description: 'seccomp=FILE|unconfined, no-new-privileges[=false]',
+  },
+  sysctl: {
+    type: 'string',
+    group: isolation,
+    valueHint: 'KEY=VALUE',
+    repeat: true,
+    parse: parseSysctl,
+    description: 'set a kernel parameter of its namespaces',
+  },
+  privileged: { type: 'boolean', group: isolation, description: 'all capabilities of the mapping, no filter, nothing masked' },
+
+  memory: { type: 'string', alias: 'm', group: limits, valueHint: 'SIZE', parse: parseBytes, description: 'memory: 512m, 2g' },
+  'memory-swap': {
+    type: 'string',
+    group: limits,
+    valueHint: 'SIZE',
+    parse: parseSwap,
+    description: 'memory and swap together; -1 is no limit',
+  },
+  cpus: { type: 'string', group: limits, valueHint: 'NUMBER', parse: parseCpus, description: 'CPUs: 0.5, 2' },
+  'pids-limit': { type: 'string', group: limits, valueHint: 'NUMBER', parse: parsePids, description: 'processes; -1 is no limit' },
+  ulimit: {
+    type: 'string',
+    group: limits,
+    valueHint: 'NAME=SOFT[:HARD]',
+    repeat: true,
+    parse: parseUlimit,
+    description: 'resource limit, as nofile=1024:4096',
+  },
+
+  pull: {
+    type: 'string',
+    group: image,
+    valueHint: 'always|missing|never',
+    parse: parsePull,
+    choices: ['always', 'missing', 'never'],
+    description: 'when to fetch it',
+  },
+  platform: {
+    type: 'string',
+    group: image,
+    valueHint: 'OS/ARCH[/VARIANT]',
+    parse: parsePlatform,
+    choices: ['linux/amd64', 'linux/arm64'],
+    description: 'which of its platforms to take',
+  },
+  quiet: { type: 'boolean', alias: 'q', group: image, description: 'show no progress' },
+  'tls-verify': {
+    type: 'boolean',
+    group: image,
+    default: true,
+    description: 'check certificates (=false: also allow http)',
+  },
+} as const satisfies Flags;

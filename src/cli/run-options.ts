@@ -1,0 +1,142 @@
+/** From the flags of `run` to ContainerOptions: reads the files that flags name, then only arranges values. */
+
+import { readFileSync } from 'node:fs';
+import { RootlessError } from '../errors.ts';
+import { type ContainerOptions, type Limits, type MountRequest, defaults } from '../runtime/options.ts';
+import type { Input } from './command.ts';
+import type { Values } from './flags.ts';
+import type { runFlags } from './run-flags.ts';
+import { BadValue } from './values/bad.ts';
+import { lookUp, parseKeyLines, parseLabel } from './values/env.ts';
+
+export type RunInput = Input<typeof runFlags>;
+type RunValues = Values<typeof runFlags>;
+
+/** @throws RootlessError for files that cannot be read and flags that contradict each other; exit 125 */
+export function toOptions(input: RunInput): ContainerOptions {
+  const { flags, args, env } = input;
+  const [image = '', ...command] = args;
+  const mounts = [...flags.volume, ...flags.mount, ...flags.tmpfs];
+  refuseSameTarget(mounts);
+  return {
+    ...defaults,
+    image,
+    command,
+    entrypoint: flags.entrypoint === undefined ? undefined : flags.entrypoint === '' ? [] : [flags.entrypoint],
+    name: flags.name,
+    env: lookUp([...flags['env-file'].flatMap((file) => readKeys('env-file', file)), ...flags.env], env),
+    workdir: flags.workdir,
+    user: flags.user,
+    groupAdd: flags['group-add'],
+    interactive: flags.interactive,
+    tty: flags.tty,
+    remove: flags.rm,
+    init: flags.init,
+    readOnly: flags['read-only'],
+    privileged: flags.privileged,
+    mounts,
+    devices: flags.device,
+    hostname: flags.hostname,
+    addHosts: flags['add-host'],
+    network: flags.network ?? flags.net ?? defaults.network,
+    ports: flags.publish.flat(),
+    capAdd: flags['cap-add'],
+    capDrop: flags['cap-drop'],
+    ...security(flags),
+    ulimits: flags.ulimit,
+    sysctls: Object.fromEntries(flags.sysctl),
+    shmSize: flags['shm-size'] ?? defaults.shmSize,
+    limits: toLimits(flags),
+    userns: flags.userns ?? defaults.userns,
+    stopSignal: flags['stop-signal'],
+    labels: toLabels(flags),
+  };
+}
+
+/** `--label` wins over `--label-file`. */
+function toLabels(flags: RunValues): Record<string, string> {
+  const lines = flags['label-file'].flatMap((file) => readKeys('label-file', file));
+  return Object.fromEntries([...lines.map(parseLabel), ...flags.label]);
+}
+
+/** 0 means "no limit" to docker, and so does -1 for pids. */
+function toLimits(flags: RunValues): Limits {
+  const memory = flags.memory || undefined;
+  const memorySwap = flags['memory-swap'] || undefined;
+  const pids = flags['pids-limit'];
+  if (memorySwap !== undefined && memory === undefined) {
+    throw conflict('--memory-swap needs --memory', 'it limits memory and swap together');
+  }
+  if (memorySwap !== undefined && memory !== undefined && memorySwap !== -1 && memorySwap < memory) {
+    throw conflict('--memory-swap is smaller than --memory', 'it limits memory and swap together');
+  }
+  return { memory, memorySwap, cpus: flags.cpus || undefined, pids: pids !== undefined && pids > 0 ? pids : undefined };
+}
+
+function security(flags: RunValues): Pick<ContainerOptions, 'noNewPrivileges' | 'seccomp'> {
+  let noNewPrivileges = defaults.noNewPrivileges;
+  let seccomp = defaults.seccomp;
+  for (const option of flags['security-opt']) {
+    if (option.kind === 'no-new-privileges') noNewPrivileges = option.on;
+    if (option.kind !== 'seccomp') continue;
+    const { profile } = option;
+    seccomp = typeof profile === 'string' ? { kind: profile } : { kind: 'profile', json: readProfile(profile.file) };
+  }
+  return { noNewPrivileges, seccomp };
+}
+
+function readProfile(path: string): string {
+  const text = readFlagFile('security-opt', path).toString();
+  try {
+    JSON.parse(text);
+  } catch (cause) {
+    throw new RootlessError({
+      code: 'SECCOMP_PROFILE_INVALID',
+      message: `cannot use seccomp profile "${path}": it is not JSON`,
+      why: cause instanceof Error ? cause.message : undefined,
+      cause,
+    });
+  }
+  return text;
+}
+
+function readKeys(flag: string, path: string): string[] {
+  const bytes = readFlagFile(flag, path);
+  try {
+    return parseKeyLines(bytes);
+  } catch (cause) {
+    if (!(cause instanceof BadValue)) throw cause;
+    throw new RootlessError({
+      code: 'FLAG_FILE_INVALID',
+      message: `invalid ${flag === 'env-file' ? 'env' : 'label'} file "${path}": ${cause.message}`,
+      fix: 'one NAME=VALUE a line; lines that begin with # are comments',
+      cause,
+    });
+  }
+}
+
+function readFlagFile(flag: string, path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    const reasons: Record<string, string> = { ENOENT: 'no such file', EACCES: 'permission denied', EISDIR: 'it is a folder' };
+    throw new RootlessError({
+      code: 'FLAG_FILE_UNREADABLE',
+      message: `cannot read "${path}" of --${flag}: ${reasons[code ?? ''] ?? code}`,
+      cause,
+    });
+  }
+}
+
+function refuseSameTarget(mounts: readonly MountRequest[]): void {
+  const seen = new Set<string>();
+  for (const { target } of mounts) {
+    if (seen.has(target)) throw conflict(`duplicate mount point: ${target}`, '-v, --mount and --tmpfs name it more than once');
+    seen.add(target);
+  }
+}
+
+function conflict(message: string, why: string): RootlessError {
+  return new RootlessError({ code: 'FLAGS_CONFLICT', message, why });
+}

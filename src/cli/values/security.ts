@@ -1,0 +1,41 @@
+/** `--security-opt`, `--cap-add`, `--cap-drop`. */
+
+import { BadValue } from './bad.ts';
+
+export type SecurityOption =
+  | { readonly kind: 'no-new-privileges'; readonly on: boolean }
+  | { readonly kind: 'seccomp'; readonly profile: 'default' | 'unconfined' | { readonly file: string } }
+  | { readonly kind: 'nothing' };
+
+/** docker also takes the old `name:value` form. */
+export function parseSecurity(text: string): SecurityOption {
+  const cut = text.search(/[=:]/);
+  const name = cut === -1 ? text : text.slice(0, cut);
+  const value = cut === -1 ? undefined : text.slice(cut + 1);
+  if (name === 'no-new-privileges') {
+    if (value !== undefined && value !== 'true' && value !== 'false') throw new BadValue(`invalid --security-opt: "${text}"`);
+    return { kind: 'no-new-privileges', on: value !== 'false' };
+  }
+  if (name === 'seccomp' && value !== undefined && value !== '') return { kind: 'seccomp', profile: seccomp(value) };
+  // Nothing of ours sets a label or an AppArmor profile, so switching them off is granted.
+  if ((name === 'label' && value === 'disable') || (name === 'apparmor' && value === 'unconfined')) return { kind: 'nothing' };
+  throw new BadValue(`invalid --security-opt: "${text}"`, { fix: 'no-new-privileges[=false], seccomp=FILE, seccomp=unconfined' });
+}
+
+function seccomp(value: string): 'default' | 'unconfined' | { file: string } {
+  if (value === 'unconfined') return 'unconfined';
+  return value === 'builtin' || value === 'default' ? 'default' : { file: value };
+}
+
+const capabilities =
+  'audit_control audit_read audit_write block_suspend bpf checkpoint_restore chown dac_override dac_read_search fowner fsetid ipc_lock ipc_owner kill lease linux_immutable mac_admin mac_override mknod net_admin net_bind_service net_broadcast net_raw perfmon setfcap setgid setpcap setuid sys_admin sys_boot sys_chroot sys_module sys_nice sys_pacct sys_ptrace sys_rawio sys_resource sys_time sys_tty_config syslog wake_alarm'.split(
+    ' ',
+  );
+
+/** `NET_ADMIN`, `cap_net_admin`, `all` → `CAP_NET_ADMIN`, `ALL` (capabilities(7)). */
+export function parseCapability(text: string): string {
+  const name = text.toLowerCase().replace(/^cap_/, '');
+  if (name === 'all') return 'ALL';
+  if (!capabilities.includes(name)) throw new BadValue(`invalid capability: "${text}"`, { fix: 'names are listed in capabilities(7)' });
+  return `CAP_${name.toUpperCase()}`;
+}
