@@ -1,0 +1,50 @@
+// `npm test`: all set-up, then every check there is. `node scripts/test.mjs [rust|lint|unit|contract|live]… [WORD…]` runs a part:
+// words that are not stages pick test files by name. Uses Node's own modules until set-up has run.
+import { explainPackages, installPackages, testPackages } from './packages.mjs';
+import { setUp } from './setup.mjs';
+import { Tally } from './test/tally.mjs';
+
+const stages = ['rust', 'lint', 'unit', 'contract', 'live'];
+const asked = process.argv.slice(2);
+const words = asked.filter((word) => !stages.includes(word));
+const picked = asked.filter((word) => stages.includes(word));
+const wanted = new Set(picked.length > 0 ? picked : words.length > 0 ? ['unit', 'contract', 'live'] : stages);
+
+const tally = new Tally();
+try {
+  if (wanted.has('live') || wanted.has('contract')) setUp(testPackages);
+  else {
+    const missing = installPackages(testPackages);
+    if (missing.length > 0) console.log(`some tests need packages that are not installed:\n${explainPackages(missing)}`);
+    setUp([]);
+  }
+  if (wanted.has('rust')) (await import('./test/rust.mjs')).testRust(tally);
+  if (wanted.has('lint')) (await import('./test/lint.mjs')).lint(tally);
+  const files = await import('./test/files.mjs');
+  const bundles = await files.bundleTests(
+    ['unit', 'contract', 'live'].filter((stage) => wanted.has(stage)),
+    words,
+  );
+  if (wanted.has('unit'))
+    await files.runFiles(
+      tally,
+      bundles.filter((file) => file.stage === 'unit'),
+      { seconds: 60 },
+    );
+  if (wanted.has('contract'))
+    await files.runFiles(
+      tally,
+      bundles.filter((file) => file.stage === 'contract'),
+      { seconds: 120 },
+    );
+  if (wanted.has('live')) {
+    const { runLive } = await import('./test/live.mjs');
+    await runLive(
+      tally,
+      bundles.filter((file) => file.stage === 'live'),
+    );
+  }
+} catch (error) {
+  tally.fail('the test runner', error instanceof Error ? (error.stack ?? error.message) : String(error));
+}
+tally.finish();

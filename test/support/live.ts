@@ -1,0 +1,40 @@
+/** A test that starts real containers: says what it needs, has a time limit, and may not skip where it could have run. */
+
+import { test } from 'uvu';
+import { type Need, unmet } from './needs.ts';
+
+type Options = {
+  /** Limit for this test; the file has its own. Default 60. */
+  readonly seconds?: number;
+};
+
+/**
+ * Registers a test. Unmet needs skip it with a reason, and fail it when the runner found user namespaces
+ * (`ROOTLESS_TEST_NO_SKIP`): then the machine can run it, so a skip would hide something.
+ */
+export function live(name: string, needs: readonly Need[], body: () => Promise<void> | void, options: Options = {}): void {
+  const { skip } = test;
+  const reason = unmet(needs);
+  if (reason === undefined) {
+    test(name, () => limited(body, options.seconds ?? 60));
+  } else if (process.env['ROOTLESS_TEST_NO_SKIP'] === '1') {
+    test(name, () => Promise.reject(new Error(`cannot run: ${reason}`)));
+  } else {
+    console.log(`skip: ${name}: ${reason}`);
+    skip(name);
+  }
+}
+
+live.run = (): void => test.run();
+
+async function limited(body: () => Promise<void> | void, seconds: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`still running after ${seconds} s`)), seconds * 1000);
+  });
+  try {
+    await Promise.race([body(), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
