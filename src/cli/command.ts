@@ -45,7 +45,7 @@ export function command<const F extends Flags>(definition: Definition<F>): Comma
   const entry = commands[definition.name] as Entry;
   const leaf = defineCommand({
     meta: { name: definition.name, description: entry.summary, hidden: entry.hidden === true },
-    args: {},
+    args: definition.flags,
     run: ({ data }) => definition.run(data as Input<F>),
   });
   return {

@@ -1,0 +1,119 @@
+/** Lists and objects on standard output: docker's tables, `--format json`, Go-like templates. */
+
+import type { ValueFlag } from './flags.ts';
+import { type Template, evaluate, parseTemplate } from './template.ts';
+import { plain } from './paint.ts';
+
+/** A row or an object: plain data with docker's field names. */
+export type Row = Readonly<Record<string, unknown>>;
+
+export type Format = { readonly kind: 'json' } | { readonly kind: 'template'; readonly table: boolean; readonly template: Template };
+
+export const formatFlag = {
+  type: 'string',
+  valueHint: 'json|TEMPLATE',
+  parse: parseFormat,
+  choices: ['json', 'table'],
+  description: '"json", or a template: {{.ID}}',
+} as const satisfies ValueFlag;
+
+/** `json`, `{{.ID}} {{.Names}}`, `table {{.ID}}\t{{.Names}}`, `table` (the default: undefined). */
+export function parseFormat(text: string): Format | undefined {
+  if (text === 'json') return { kind: 'json' };
+  if (text === 'table' || text === '') return undefined;
+  const table = /^table\s/.test(text);
+  const source = (table ? text.replace(/^table\s+/, '') : text).replaceAll('\\t', '\t').replaceAll('\\n', '\n');
+  return { kind: 'template', table, template: parseTemplate(source) };
+}
+
+/**
+ * @param shape  `list`: JSON is one object a line, as docker's; `one`: the objects are printed indented
+ */
+export function render(format: Format, rows: readonly Row[], shape: 'list' | 'one'): string {
+  if (format.kind === 'json') {
+    return rows.map((row) => `${shape === 'list' ? JSON.stringify(row) : JSON.stringify(row, null, 2)}\n`).join('');
+  }
+  const lines = rows.map((row) => evaluate(format.template, row));
+  if (!format.table) return lines.map((line) => `${line}\n`).join('');
+  const head = evaluate(format.template, headings(format.template));
+  return table([head, ...lines].map((line) => line.split('\t')));
+}
+
+/** `{{.CreatedAt}}` is headed CREATED AT. */
+function headings(template: Template): Row {
+  const head: Record<string, unknown> = Object.create(null);
+  for (const node of template) {
+    if (node.kind === 'value') {
+      const name = node.path.at(-1);
+      if (name !== undefined) set(head, node.path, title(name));
+    }
+  }
+  return head;
+}
+
+function set(into: Record<string, unknown>, path: readonly string[], value: string): void {
+  const [first = '', ...rest] = path;
+  if (rest.length === 0) into[first] = value;
+  else {
+    const inner: Record<string, unknown> = Object.create(null);
+    into[first] = inner;
+    set(inner, rest, value);
+  }
+}
+
+function title(name: string): string {
+  return name.replace(/([a-z])([A-Z])/g, '$1 $2').toUpperCase();
+}
+
+/** Columns as wide as their widest cell, three spaces between, no space at the end of a line. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const clean = rows.map((row) => row.map((cell) => plain(cell).replaceAll('\n', ' ')));
+  const widths: number[] = [];
+  for (const row of clean) for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length);
+  return clean.map((row) => `${row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('   ').trimEnd()}\n`).join('');
+}
+
+const units = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'];
+
+/** 1000-based with three digits, as docker shows sizes: `7.84MB`. */
+export function size(bytes: number): string {
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1000 && unit < units.length - 1) {
+    value /= 1000;
+    unit++;
+  }
+  return `${Number(value.toPrecision(unit === 0 ? 15 : value >= 999.5 ? 4 : 3))}${units[unit]}`;
+}
+
+const steps: readonly (readonly [string, number])[] = [
+  ['year', 365 * 86400],
+  ['month', 30 * 86400],
+  ['week', 7 * 86400],
+  ['day', 86400],
+  ['hour', 3600],
+  ['minute', 60],
+  ['second', 1],
+];
+
+/** How long, in docker's words: `3 hours`, `About a minute`, `Less than a second`. */
+export function duration(seconds: number): string {
+  if (seconds < 1) return 'Less than a second';
+  if (seconds >= 60 && seconds < 120) return 'About a minute';
+  if (seconds >= 3600 && seconds < 7200) return 'About an hour';
+  // docker keeps the finer unit until there are two of the coarser one.
+  const [name, length] = steps.find(([, each]) => seconds >= 2 * each) ?? ['second', 1];
+  const count = Math.floor(seconds / length);
+  return `${count} ${name}${count === 1 ? '' : 's'}`;
+}
+
+/** `2 weeks ago`; empty for a time that is not known. */
+export function ago(time: string | number | undefined, now: number): string {
+  const then = typeof time === 'string' ? Date.parse(time) : (time ?? Number.NaN);
+  return Number.isNaN(then) ? '' : `${duration(Math.max(0, (now - then) / 1000))} ago`;
+}
+
+/** Cut to `length` with a mark; for columns. */
+export function cut(text: string, length: number): string {
+  return text.length <= length ? text : `${text.slice(0, length - 1)}…`;
+}

@@ -1,0 +1,25 @@
+/** Colour for a terminal that wants it, and text made harmless for any terminal. */
+
+import { isatty } from 'node:tty';
+
+const codes = { red: '31', yellow: '33', green: '32', cyan: '36', bold: '1', dim: '2' } as const;
+
+export type Colour = keyof typeof codes;
+
+/** Standard error only: standard output is for programs and stays plain. */
+export function paint(colour: Colour, text: string): string {
+  return wantsColour() ? `\x1b[${codes[colour]}m${text}\x1b[0m` : text;
+}
+
+/** no-color.org: any value but the empty one switches colour off. */
+function wantsColour(): boolean {
+  return isatty(2) && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb';
+}
+
+/** Names and messages may come from a registry or an archive: control characters are shown, not sent. Line ends stay. */
+export function plain(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  return text.replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g, (char) => {
+    return `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`;
+  });
+}

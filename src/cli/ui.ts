@@ -1,0 +1,64 @@
+/** What people are told on standard error: errors in three lines, notices, plain lines. The only importer of consola. */
+
+import { type ConsolaInstance, createConsola } from 'consola/core';
+import { RootlessError } from '../errors.ts';
+import { warn } from './output.ts';
+import { paint, plain } from './paint.ts';
+
+/** Everything goes through one reporter; nothing is throttled, since two equal lines are two facts. */
+const consola: ConsolaInstance = createConsola({
+  level: 3,
+  throttle: 0,
+  reporters: [{ log: ({ args }) => warn(`${args.join(' ')}\n`) }],
+});
+
+/** One line that is not an error: `rootless: note: …`. */
+export function notice(text: string): void {
+  consola.info(`${paint('yellow', 'rootless:')} ${plain(text)}`);
+}
+
+/** A line of progress where there is no terminal. */
+export function line(text: string): void {
+  consola.log(plain(text));
+}
+
+/** Says what happened, why, and what to do; @returns the exit code. */
+export function report(error: unknown, debug: boolean): number {
+  const facts = error instanceof RootlessError ? error : unexpected(error);
+  consola.error(
+    [
+      `${paint('red', 'rootless:')} ${plain(facts.message)}`,
+      ...(facts.why === undefined ? [] : [`  ${paint('bold', 'why:')} ${indent(facts.why)}`]),
+      ...(facts.fix === undefined ? [] : [`  ${paint('bold', 'fix:')} ${indent(facts.fix)}`]),
+      ...(debug ? [`  code: ${facts.code}`, stack(error)] : []),
+    ].join('\n'),
+  );
+  return facts.exit;
+}
+
+function indent(text: string): string {
+  return text.split('\n').map(plain).join('\n       ');
+}
+
+/** A system error has a meaning for users; everything else is a bug of ours. */
+function unexpected(error: unknown): RootlessError {
+  const { code, message } = (error ?? {}) as NodeJS.ErrnoException;
+  const text = message ?? String(error);
+  if (typeof code === 'string' && /^E[A-Z0-9]+$/.test(code)) {
+    return new RootlessError({ code: `SYSTEM_${code}`, message: text, cause: error });
+  }
+  return new RootlessError({
+    code: 'BUG',
+    message: `internal error: ${text}`,
+    fix: 'this is a bug in rootless: run it again with --debug and report what it prints',
+    cause: error,
+  });
+}
+
+function stack(error: unknown): string {
+  const lines: string[] = [];
+  for (let at: unknown = error; at !== undefined && lines.length < 8; at = at instanceof Error ? at.cause : undefined) {
+    lines.push(at instanceof Error ? (at.stack ?? at.message) : JSON.stringify(at));
+  }
+  return lines.map(plain).join('\ncaused by: ');
+}
