@@ -1,0 +1,121 @@
+/** Ids, three ways: a range from newuidmap, written directly by root, or one id with ownership that is only recorded. */
+
+import { readFileSync, statSync } from 'node:fs';
+import { userInfo } from 'node:os';
+import { join } from 'node:path';
+import * as assert from 'uvu/assert';
+import { gid, mode, uid } from '../support/checkout.ts';
+import { dockerArchive } from '../support/archive.ts';
+import { rootless } from '../support/cli.ts';
+import { run, shell } from '../support/container.ts';
+import { lodgerPackage } from '../support/deb.ts';
+import { live } from '../support/live.ts';
+import { withTmp } from '../support/tmp.ts';
+
+const needs = ['userns', 'busybox'] as const;
+const ranges = readFileSync('/etc/subuid', 'utf8')
+  .split('\n')
+  .some((line) => line.startsWith(`${userInfo().username}:`));
+const single = mode === 'single' || (mode === 'self' && uid !== 0 && !ranges);
+
+live('root inside is the caller outside, or a subordinate of root', needs, async () => {
+  const [inside, outside] = (await shell([], 'cat /proc/self/uid_map')).trim().split(/\s+/);
+  assert.is(inside, '0');
+  if (uid !== 0) assert.is(Number(outside), uid);
+  assert.match(await shell([], 'id'), /^uid=0\(root\) gid=0\(root\)/);
+});
+
+if (single) {
+  live('with one id a notice of one line says so', needs, async () => {
+    const { stderr, code } = await run([], ['true']);
+    assert.is(code, 0);
+    assert.is(stderr.split('\n').filter((line) => line.startsWith('rootless: ')).length, 1);
+    assert.is((await shell([], "awk '{print $3}' /proc/self/uid_map")).trim(), '1');
+  });
+
+  live('with one id, chown-like calls succeed', needs, async () => {
+    const script = 'touch f && chown 1000:29 f && chown -h 7 f && mkdir d && chown -R ana d && chgrp audio d && echo done';
+    assert.is(await shell(['-w', '/tmp'], script), 'done');
+  });
+
+  live('with one id, what chown said is what stat says', needs, async () => {
+    assert.is(await shell(['-w', '/tmp'], 'touch f && chown 1000:29 f && chmod 640 f && stat -c "%u:%g %a" f'), '1000:29 640');
+  });
+} else {
+  live('a full range is mapped', needs, async () => {
+    const counts = (await shell([], "awk '{n+=$3} END {print n}' /proc/self/uid_map")).trim();
+    assert.ok(Number(counts) >= 65536, counts);
+  });
+
+  live('chown inside is real, and seen as a subordinate id outside', needs, () =>
+    withTmp(async (folder) => {
+      assert.is(
+        await shell(['-v', `${folder}:/shared`], 'touch /shared/f && chown 33:44 /shared/f && stat -c %u:%g /shared/f'),
+        '33:44',
+      );
+      const stat = statSync(join(folder, 'f'));
+      assert.not.ok(stat.uid === uid || stat.uid === 33, `${stat.uid}`);
+    }),
+  );
+
+  live('setgroups and setuid work', needs, async () => {
+    assert.match(await shell(['-u', '7:8', '--group-add', '9'], 'id'), /uid=7 gid=8 groups=(8,)?9/);
+  });
+
+  live('--userns keep-id is the caller inside too', needs, async () => {
+    const script = 'id -u; id -g; touch /shared/f';
+    await withTmp(async (folder) => {
+      if (uid === 0) return;
+      assert.is(await shell(['--userns', 'keep-id', '-v', `${folder}:/shared`], script), `${uid}\n${gid}`);
+      assert.is(statSync(join(folder, 'f')).uid, uid);
+    });
+  });
+
+  live('--userns auto maps no id of the caller', needs, async () => {
+    const outside = (await shell(['--userns', 'auto'], "awk '{print $2}' /proc/self/uid_map")).split('\n').map(Number);
+    assert.not.ok(outside.includes(uid), outside.join());
+  });
+}
+
+live(
+  'a Debian package with a user of its own installs',
+  ['userns', 'debian'],
+  () =>
+    withTmp(async (folder) => {
+      const deb = lodgerPackage(folder);
+      const script = 'dpkg -i /lodger.deb && stat -c "%U:%G %a" /var/lib/lodger/key && getent passwd lodger | cut -d: -f6';
+      const image = `docker-archive:${await debianImage(folder)}`;
+      const { code, stdout, stderr } = await rootless(
+        ['run', '--rm', '--network', 'none', '-v', `${deb}:/lodger.deb:ro`, image, 'sh', '-c', script],
+        { timeout: 170_000 },
+      );
+      assert.is(code, 0, stdout + stderr);
+      assert.match(stdout, /lodger:lodger 600\n\/var\/lib\/lodger\n$/);
+    }),
+  { seconds: 180 },
+);
+
+live(
+  'apt-get works on a Debian image: it changes ids to fetch and unpack',
+  ['userns', 'debian'],
+  () =>
+    withTmp(async (folder) => {
+      const deb = lodgerPackage(folder);
+      const image = `docker-archive:${await debianImage(folder)}`;
+      const script = 'apt-get install -y --no-download /lodger.deb && dpkg -s lodger | grep Status';
+      const { code, stdout, stderr } = await rootless(
+        ['run', '--rm', '--network', 'none', '-v', `${deb}:/lodger.deb:ro`, image, 'sh', '-c', script],
+        { timeout: 170_000 },
+      );
+      assert.is(code, 0, stdout + stderr);
+      assert.match(stdout, /Status: install ok installed/);
+    }),
+  { seconds: 180 },
+);
+
+/** The runner's root filesystem as `docker save` would write it. */
+function debianImage(folder: string): Promise<string> {
+  return dockerArchive(join(folder, 'debian-image.tar'), process.env['ROOTLESS_TEST_DEBIAN'] ?? '');
+}
+
+live.run();
