@@ -1,0 +1,77 @@
+//! Owner, mode, extended attributes and time of what was just made.
+
+use super::root::Root;
+use rootless_core::tar::{Entry, Kind};
+use rustix::fs::{fchmod, fchown, fsetxattr, Mode, Timespec, Timestamps, XattrFlags};
+use rustix::io::{Errno, Result};
+use rustix::process::{Gid, Uid};
+use std::os::fd::BorrowedFd;
+
+/// What containers/storage and fuse-overlayfs read the owner, mode and type from when the inode cannot have them.
+pub const OVERRIDE: &str = "user.containers.override_stat";
+
+/// Who owns the entry, if that is not who creates it.
+pub fn owner(entry: &Entry, root: &Root, inherits: bool) -> Option<(Uid, Gid)> {
+    match (entry.uid, entry.gid) == root.ids() && !inherits {
+        true => None,
+        false => Some((Uid::from_raw(entry.uid), Gid::from_raw(entry.gid))),
+    }
+}
+
+/// `UID:GID:MODE:TYPE`, the mode octal with at least four digits.
+pub fn override_value(entry: &Entry) -> String {
+    let kind = match entry.kind {
+        Kind::Folder => "dir".to_string(),
+        Kind::CharDevice => format!("char-{}-{}", entry.major, entry.minor),
+        Kind::BlockDevice => format!("block-{}-{}", entry.major, entry.minor),
+        _ => "file".to_string(),
+    };
+    format!("{}:{}:{:04o}:{kind}", entry.uid, entry.gid, entry.mode)
+}
+
+/// Changes owner and mode of an open file or folder. The owner first: changing it takes set-id bits away.
+pub fn own(fd: BorrowedFd<'_>, owner: Option<(Uid, Gid)>, mode: Option<u32>) -> Result<()> {
+    if let Some((uid, gid)) = owner {
+        fchown(fd, Some(uid), Some(gid))?;
+    }
+    match mode {
+        Some(mode) => fchmod(fd, Mode::from_raw_mode(mode)),
+        None => Ok(()),
+    }
+}
+
+/// Sets the extended attributes; gives how many were left out.
+pub fn xattrs(fd: BorrowedFd<'_>, entry: &Entry) -> Result<u64> {
+    let mut skipped = 0;
+    for (name, value) in &entry.xattrs {
+        if !wanted(name) {
+            skipped += 1;
+            continue;
+        }
+        match fsetxattr(fd, name.as_slice(), value, XattrFlags::empty()) {
+            Ok(()) => {}
+            Err(error @ (Errno::NOSPC | Errno::DQUOT | Errno::IO | Errno::ROFS)) => return Err(error),
+            // Not for this filesystem, this file or this user: docker and podman go on too.
+            Err(_) => skipped += 1,
+        }
+    }
+    Ok(skipped)
+}
+
+/// Only the namespaces that a user namespace may write, and never what overlayfs or the id emulation would believe.
+fn wanted(name: &[u8]) -> bool {
+    let ours = [&b"user.overlay."[..], b"user.fuseoverlayfs.", b"user.containers.", b"user.rootlesscontainers"];
+    match name.starts_with(b"user.") {
+        true => !ours.iter().any(|prefix| name.starts_with(prefix)),
+        // The kernel turns a file capability into one that counts only in this namespace (v3).
+        false => name == b"security.capability" || name == b"system.posix_acl_access",
+    }
+}
+
+pub fn timespec(entry: &Entry) -> Timespec {
+    Timespec { tv_sec: entry.mtime.seconds, tv_nsec: entry.mtime.nanoseconds.into() }
+}
+
+pub fn timestamps(entry: &Entry) -> Timestamps {
+    Timestamps { last_access: timespec(entry), last_modification: timespec(entry) }
+}

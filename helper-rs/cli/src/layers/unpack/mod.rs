@@ -1,0 +1,91 @@
+//! Unpacks one layer into an empty folder, as root of the mapped user namespace: whiteouts in overlay form, diffID verified.
+
+mod attributes;
+mod feed;
+mod folders;
+mod place;
+mod root;
+
+use crate::failure::{During, Failure, Step};
+use feed::Feed;
+use place::Placer;
+use rootless_core::tar::{Reader, TarError};
+use rustix::fs::{removexattr, syncfs, Mode};
+use rustix::process::umask;
+use std::io::Read;
+use std::os::fd::{AsFd, OwnedFd};
+
+
+const STEP: &str = "unpack";
+
+/// How to unpack.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Only one id is mapped: owners are written to `user.containers.override_stat`, not to the inode.
+    pub single_id: bool,
+    /// `sha256:…` that the plain tar stream must have.
+    pub diff_id: Option<String>,
+    /// Wait until the filesystem has everything on disk.
+    pub sync: bool,
+}
+
+/// What was unpacked.
+#[derive(Debug, Clone, Default, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Summary {
+    pub diff_id: String,
+    /// Bytes of file contents, holes not counted.
+    pub size: u64,
+    pub entries: u64,
+    /// Highest ids in the layer, mapped or not.
+    pub max_uid: u32,
+    pub max_gid: u32,
+    /// Device nodes, which a user namespace cannot make: an empty file stands in for each.
+    pub devices: u64,
+    /// Extended attributes that could not be, or must not be, set.
+    pub skipped_xattrs: u64,
+}
+
+/// Unpacks the layer that `from` reads into the empty folder `to`. After a failure `to` holds a part: the caller removes it.
+pub fn unpack(from: impl Read + Send + 'static, to: OwnedFd, options: &Options) -> Step<Summary> {
+    let before = umask(Mode::empty());
+    let result = run(from, to, options);
+    umask(before);
+    result
+}
+
+fn run(from: impl Read + Send + 'static, to: OwnedFd, options: &Options) -> Step<Summary> {
+    // A default ACL taken over from above would change every mode below.
+    let _ = removexattr(format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&to)), "system.posix_acl_default");
+    let filesystem = to.try_clone().during(STEP, ".")?;
+    let mut reader = Reader::new(Feed::start(from).during(STEP, "thread")?);
+    let mut placer = Placer::new(to, options.single_id);
+    while let Some(entry) = reader.next_entry().map_err(malformed)? {
+        placer.place(&entry, &mut reader)?;
+    }
+    let mut summary = placer.finish()?;
+    let digested = reader.into_inner().finish().map_err(|error| malformed(error.into()))?;
+    summary.diff_id = format!("sha256:{}", digested.sha256);
+    match &options.diff_id {
+        Some(expected) if *expected != summary.diff_id => {
+            let message = format!("diffID does not match: expected {expected}, the layer has {}", summary.diff_id);
+            return Err(Failure::because(STEP, message));
+        }
+        _ => {}
+    }
+    if options.sync {
+        syncfs(filesystem.as_fd()).during(STEP, ".")?;
+    }
+    Ok(summary)
+}
+
+/// A broken stream: the kernel's errno if reading failed, else what is wrong and where.
+fn malformed(error: TarError) -> Failure {
+    match error {
+        TarError::Read(error) => match error.raw_os_error() {
+            Some(errno) => Failure::because(STEP, "cannot read the layer").errno(errno),
+            None => Failure::because(STEP, format!("cannot read the layer: {error}")),
+        },
+        malformed => Failure::because(STEP, malformed.to_string()),
+    }
+}
