@@ -19,6 +19,18 @@ export type Paths = {
   readonly dist: string;
   /** `$ROOTLESS_HELPER`, else `dist/rootless-helper`. */
   readonly helper: string;
+  readonly registry: RegistryEnvironment;
+};
+
+/** What the environment says about talking to registries. */
+export type RegistryEnvironment = {
+  /** Files with credentials, the first that knows the registry wins: `$REGISTRY_AUTH_FILE` alone, else podman's and docker's. */
+  readonly authFiles: readonly string[];
+  /** Folders of `HOST[:PORT]/{*.crt,*.cert,*.key}`, as docker and podman have them. */
+  readonly certFolders: readonly string[];
+  readonly httpProxy: string | undefined;
+  readonly httpsProxy: string | undefined;
+  readonly noProxy: string | undefined;
 };
 
 /** Reads the environment once; creates nothing except a private runtime folder where no session gave one. */
@@ -33,6 +45,28 @@ export function findPaths(env: NodeJS.ProcessEnv = process.env): Paths {
     home,
     dist,
     helper: env['ROOTLESS_HELPER'] || join(dist, 'rootless-helper'),
+    registry: registryEnvironment(env, home),
+  };
+}
+
+/** An upper-case HTTP_PROXY is ignored where a web server may have set it from a header (CGI, "httpoxy"). */
+function registryEnvironment(env: NodeJS.ProcessEnv, home: string): RegistryEnvironment {
+  const config = env['XDG_CONFIG_HOME'] || join(home, '.config');
+  const session = env['XDG_RUNTIME_DIR'] ? [join(env['XDG_RUNTIME_DIR'], 'containers/auth.json')] : [];
+  const docker = join(env['DOCKER_CONFIG'] || join(home, '.docker'), 'config.json');
+  return {
+    authFiles: env['REGISTRY_AUTH_FILE']
+      ? [env['REGISTRY_AUTH_FILE']]
+      : [...session, join(config, 'containers/auth.json'), docker],
+    certFolders: [
+      join(config, 'containers/certs.d'),
+      join(config, 'docker/certs.d'),
+      '/etc/containers/certs.d',
+      '/etc/docker/certs.d',
+    ],
+    httpProxy: env['http_proxy'] || (env['REQUEST_METHOD'] ? undefined : env['HTTP_PROXY']) || undefined,
+    httpsProxy: env['https_proxy'] || env['HTTPS_PROXY'] || undefined,
+    noProxy: env['no_proxy'] || env['NO_PROXY'] || undefined,
   };
 }
 

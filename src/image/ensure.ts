@@ -1,0 +1,69 @@
+/** Unpacking what an image still lacks, from the store or from local files, two layers at a time. */
+
+import { RootlessError } from '../errors.ts';
+import type { Paths } from '../paths.ts';
+import type { LocalLayer } from './archive.ts';
+import { type LayerMapping, layersFolder, missingLayers } from './layers.ts';
+import { inParallel } from './pool.ts';
+import type { Progress } from './progress.ts';
+import type { Digest } from './digest.ts';
+import { prepareLayers, startUnpack } from './unpack.ts';
+
+/** Where a layer comes from: a verified blob of the store, or a stream. */
+export type LayerOrigin =
+  | { readonly diffId: Digest; readonly size: number; readonly file: string }
+  | (LocalLayer & { readonly file?: undefined });
+
+const atOnce = 2;
+
+/** @throws RootlessError LAYER_UNPACK_FAILED, DISK_FULL, DIGEST_MISMATCH, …; nothing half-written remains */
+export async function ensureLayers(
+  paths: Paths,
+  origins: readonly LayerOrigin[],
+  mapping: LayerMapping,
+  progress?: Progress,
+  signal?: AbortSignal,
+): Promise<void> {
+  const missing = missingLayers(
+    layersFolder(paths, mapping),
+    origins.map(({ diffId }) => diffId),
+  );
+  if (missing.length === 0) return;
+  await prepareLayers(paths, mapping);
+  await inParallel(
+    atOnce,
+    missing,
+    async (diffId, stop) => {
+      const origin = origins.find((layer) => layer.diffId === diffId);
+      if (origin === undefined) throw new RootlessError({ code: 'LAYER_MISSING', message: `layer ${diffId} is nowhere` });
+      await unpack(paths, origin, mapping, progress, stop);
+    },
+    signal,
+  );
+}
+
+async function unpack(
+  paths: Paths,
+  origin: LayerOrigin,
+  mapping: LayerMapping,
+  progress: Progress | undefined,
+  stop: AbortSignal,
+): Promise<void> {
+  const unpacking = startUnpack(paths, mapping, origin.diffId, origin.file);
+  const report = (done: number) => progress?.({ kind: 'unpack', digest: origin.diffId, done, total: origin.size });
+  try {
+    report(0);
+    let done = 0;
+    for await (const chunk of origin.file === undefined ? origin.open() : []) {
+      stop.throwIfAborted();
+      await unpacking.write(chunk);
+      done += chunk.length;
+      report(done);
+    }
+    await unpacking.finish(stop);
+    report(origin.size);
+  } catch (cause) {
+    await unpacking.discard();
+    throw cause;
+  }
+}

@@ -1,0 +1,82 @@
+/** Unpacked layers in $DATA/layers/MAP, found without any work: what a warm start reads. */
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { RootlessError } from '../errors.ts';
+import type { IdMap, IdMapping } from '../helper.ts';
+import type { Paths } from '../paths.ts';
+import { type Digest, hexOf } from './digest.ts';
+
+/** How ids of files are stored; runtime's Mapping fits. */
+export type LayerMapping = { readonly idMap: IdMap; readonly mode: 'ranges' | 'direct' | 'single' };
+
+/** What an overlay needs: `lower` is top first, relative to `base`. */
+export type LayerStack = { readonly base: string; readonly lower: readonly string[] };
+
+/** What is known of an unpacked layer; written last, so its presence says that the layer is whole. */
+export type LayerStamp = {
+  readonly diffId: Digest;
+  readonly size: number;
+  readonly entries: number;
+  readonly maxUid: number;
+  readonly maxGid: number;
+};
+
+/** The folder of all layers unpacked with one mapping. */
+export function layersFolder(paths: Paths, mapping: LayerMapping): string {
+  return join(paths.data, 'layers', fingerprint(mapping));
+}
+
+/**
+ * 16 hex digits that name a mapping: FNV-1a of the extents and the mode. Not sha256: loading node:crypto costs 4 ms of every
+ * start, and nobody but the owner chooses the input. `map.json` in the folder holds the whole and is compared before writing.
+ */
+export function fingerprint(mapping: LayerMapping): string {
+  let hash = 0xcbf29ce484222325n;
+  for (const byte of Buffer.from(canonicalMapping(mapping))) {
+    hash = ((hash ^ BigInt(byte)) * 0x100000001b3n) & 0xffffffffffffffffn;
+  }
+  return hash.toString(16).padStart(16, '0');
+}
+
+/** The parts of a mapping that decide what is on disk, as text. `ranges` and `direct` write the same files. */
+export function canonicalMapping({ idMap, mode }: LayerMapping): string {
+  const extents = (list: readonly IdMapping[]) =>
+    list.map(({ containerID, hostID, size }) => [containerID, hostID, size]).sort((a, b) => (a[0] ?? 0) - (b[0] ?? 0));
+  return JSON.stringify({ uid: extents(idMap.uid), gid: extents(idMap.gid), single: mode === 'single' });
+}
+
+export function layerName(diffId: Digest): string {
+  return hexOf(diffId).slice(0, 24);
+}
+
+/** The stamp, or undefined when the layer is not there. @throws RootlessError LAYER_COLLISION */
+export function readStamp(folder: string, diffId: Digest): LayerStamp | undefined {
+  let stamp: LayerStamp;
+  try {
+    stamp = JSON.parse(readFileSync(join(folder, `${layerName(diffId)}.json`), 'utf8')) as LayerStamp;
+  } catch {
+    return undefined;
+  }
+  if (stamp.diffId !== diffId) {
+    throw new RootlessError({
+      code: 'LAYER_COLLISION',
+      message: `layer "${diffId}" cannot be told from another`,
+      why: `"${join(folder, layerName(diffId))}" holds ${stamp.diffId}`,
+    });
+  }
+  return stamp;
+}
+
+/** The layers that have to be unpacked first, each once, bottom first. */
+export function missingLayers(folder: string, diffIds: readonly Digest[]): Digest[] {
+  return [...new Set(diffIds)].filter((diffId) => readStamp(folder, diffId) === undefined);
+}
+
+/**
+ * Top first. A layer that comes twice counts where it is uppermost: there it hides everything of its lower self, and the
+ * kernel refuses the same folder twice (ELOOP).
+ */
+export function stackOf(folder: string, diffIds: readonly Digest[]): LayerStack {
+  return { base: folder, lower: [...new Set(diffIds.toReversed())].map(layerName) };
+}

@@ -1,0 +1,85 @@
+/**
+ * A lock between processes as a file that names its holder. Node has no flock, so a dead holder is known by pid, start
+ * time and boot id, and its lock is taken over.
+ */
+
+import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { RootlessError } from '../errors.ts';
+import { temporaryName } from './atomic.ts';
+import { bootId, isAlive, ownerTag } from './owner.ts';
+
+/** Milliseconds; what is done under the lock takes a few. */
+const patience = 30_000;
+
+/** Runs `work` (synchronous, short) while holding `path`. Calls of one process queue up as well. */
+export async function withLock<T>(path: string, work: () => T, signal?: AbortSignal): Promise<T> {
+  const own = temporaryName(path);
+  writeFileSync(own, JSON.stringify({ owner: ownerTag(), boot: bootId(), name: own }), { mode: 0o600 });
+  try {
+    const deadline = Date.now() + patience;
+    while (!take(own, path)) {
+      if (Date.now() > deadline) throw busy(path);
+      await sleep(5 + Math.random() * 20, undefined, signal ? { signal } : {});
+    }
+    try {
+      return work();
+    } finally {
+      if (readHolder(path) === readHolder(own)) rmSync(path, { force: true });
+    }
+  } finally {
+    rmSync(own, { force: true });
+  }
+}
+
+/** link(2) fails if the name exists, and the lock appears with its content: no instant shows an empty lock. */
+function take(own: string, path: string): boolean {
+  try {
+    linkSync(own, path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+  const holder = readHolder(path);
+  if (holder !== undefined && isStale(holder)) evict(path, holder);
+  return false;
+}
+
+/** Between the look and the rename another process may have evicted and locked anew; then its lock is put back. */
+function evict(path: string, stale: string): void {
+  const aside = temporaryName(path);
+  try {
+    renameSync(path, aside);
+    if (readHolder(aside) !== stale) linkSync(aside, path);
+  } catch {
+    // Somebody else was faster: the next look decides.
+  } finally {
+    rmSync(aside, { force: true });
+  }
+}
+
+function readHolder(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+function isStale(holder: string): boolean {
+  try {
+    const { owner, boot } = JSON.parse(holder) as { owner?: unknown; boot?: unknown };
+    return boot !== bootId() || typeof owner !== 'string' || !isAlive(owner);
+  } catch {
+    return true;
+  }
+}
+
+function busy(path: string): RootlessError {
+  const holder = /"owner":"([0-9]+)/.exec(readHolder(path) ?? '')?.[1];
+  return new RootlessError({
+    code: 'STORE_LOCKED',
+    message: `the image store has been locked for ${patience / 1000} s`,
+    why: holder === undefined ? undefined : `process ${holder} holds "${path}"`,
+  });
+}

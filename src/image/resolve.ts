@@ -1,0 +1,141 @@
+/** From what the user named to what can be run. A warm start comes through here: few small synchronous reads, no network code. */
+
+import { statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { RootlessError } from '../errors.ts';
+import type { Paths } from '../paths.ts';
+import { type LocalSource, openLocal } from './archive.ts';
+import type { ImageConfig } from './config.ts';
+import type { Digest } from './digest.ts';
+import type { LayerOrigin } from './ensure.ts';
+import { type LayerMapping, type LayerStack, layersFolder, missingLayers, stackOf } from './layers.ts';
+import type { Manifest } from './manifest.ts';
+import type { Platform } from './platform.ts';
+import type { Progress } from './progress.ts';
+import type { ImageSource, RegistryReference } from './reference.ts';
+import { blobFile, findById, findImage, listImages, readImage, type StoredImage } from './store.ts';
+
+export type LayeredImage = {
+  readonly kind: 'layers';
+  /** Digest of the configuration. */
+  readonly id: Digest;
+  /** Canonical name; undefined for images that are not in the store. */
+  readonly reference: string | undefined;
+  readonly config: ImageConfig;
+  readonly diffIds: readonly Digest[];
+  /** The unpacked layers; present exactly when a mapping was given. */
+  readonly layers: LayerStack | undefined;
+};
+
+export type Image = LayeredImage | { readonly kind: 'rootfs'; readonly dir: string } | { readonly kind: 'host' };
+
+export type PullPolicy = 'missing' | 'always' | 'never';
+
+export type ResolveOptions = {
+  readonly paths: Paths;
+  readonly platform?: Platform | undefined;
+  readonly pull: PullPolicy;
+  /** undefined: HTTPS, and docker's exception for loopback. */
+  readonly tlsVerify?: boolean | undefined;
+  /** With it, all layers are unpacked when this returns. */
+  readonly mapping?: LayerMapping | undefined;
+  readonly progress?: Progress | undefined;
+  readonly signal?: AbortSignal | undefined;
+};
+
+/** @throws RootlessError IMAGE_NOT_FOUND, ROOTFS_NOT_FOUND, and what pulling, reading and unpacking throw */
+export async function resolveImage(source: ImageSource, options: ResolveOptions): Promise<Image> {
+  switch (source.kind) {
+    case 'host':
+      return { kind: 'host' };
+    case 'rootfs':
+      return { kind: 'rootfs', dir: rootfsFolder(source.dir) };
+    case 'embedded':
+      return resolveLocal({ kind: 'oci', dir: join(options.paths.dist, 'images', source.name), tag: undefined }, options, true);
+    case 'registry':
+      return resolveReference(source, options);
+    default:
+      return resolveLocal(source, options, false);
+  }
+}
+
+async function resolveReference(reference: RegistryReference, options: ResolveOptions): Promise<LayeredImage> {
+  const { paths, pull: policy } = options;
+  const stored = policy === 'always' ? undefined : findStored(paths, reference, options.platform);
+  const known = stored && readKnown(paths, stored);
+  if (known !== undefined) return withLayers(known, options);
+  if (policy === 'never') throw notPulled(reference);
+  const { pull } = await import('./transfer.ts');
+  const pulled = readKnown(paths, await pull(reference, options));
+  if (pulled === undefined) throw notPulled(reference);
+  return withLayers(pulled, options);
+}
+
+type Known = { readonly image: StoredImage; readonly manifest: Manifest; readonly config: ImageConfig };
+
+function findStored(paths: Paths, reference: RegistryReference, platform: Platform | undefined): StoredImage | undefined {
+  const images = listImages(paths);
+  return (
+    findImage(images, reference, platform) ?? (reference.typed === undefined ? undefined : findById(images, reference.typed))
+  );
+}
+
+/** Undefined when a blob of the store was lost: then the image counts as not pulled. */
+function readKnown(paths: Paths, image: StoredImage): Known | undefined {
+  try {
+    return { image, ...readImage(paths, image) };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+function withLayers({ image, manifest, config }: Known, options: ResolveOptions): Promise<LayeredImage> {
+  const origins = () =>
+    manifest.layers.map(({ digest, size }, index) => ({
+      diffId: config.diffIds[index] ?? digest,
+      size,
+      file: blobFile(options.paths, digest),
+    }));
+  return layered(image.id, image.name, config, origins, options);
+}
+
+function resolveLocal(source: LocalSource, options: ResolveOptions, trusted: boolean): Promise<LayeredImage> {
+  const local = openLocal(source, { platform: options.platform, trusted });
+  return layered(local.id, undefined, local.config, () => local.layers, options);
+}
+
+async function layered(
+  id: Digest,
+  reference: string | undefined,
+  config: ImageConfig,
+  origins: () => readonly LayerOrigin[],
+  { paths, mapping, progress, signal }: ResolveOptions,
+): Promise<LayeredImage> {
+  const { diffIds } = config;
+  const folder = mapping && layersFolder(paths, mapping);
+  if (mapping !== undefined && folder !== undefined && missingLayers(folder, diffIds).length > 0) {
+    const { ensureLayers } = await import('./ensure.ts');
+    await ensureLayers(paths, origins(), mapping, progress, signal);
+  }
+  return { kind: 'layers', id, reference, config, diffIds, layers: folder === undefined ? undefined : stackOf(folder, diffIds) };
+}
+
+function rootfsFolder(dir: string): string {
+  const absolute = resolve(dir);
+  if (statSync(absolute, { throwIfNoEntry: false })?.isDirectory()) return absolute;
+  throw new RootlessError({
+    code: 'ROOTFS_NOT_FOUND',
+    message: `cannot use "rootfs:${dir}"`,
+    why: `there is no folder "${absolute}"`,
+  });
+}
+
+function notPulled(reference: RegistryReference): RootlessError {
+  return new RootlessError({
+    code: 'IMAGE_NOT_FOUND',
+    message: `image "${reference.name}" is not in the store`,
+    why: 'pulling was forbidden with --pull never',
+    fix: `rootless pull ${reference.name}`,
+  });
+}

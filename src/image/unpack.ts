@@ -1,0 +1,147 @@
+/** One layer on its way into $DATA/layers: fed to `rootless-helper unpack`, renamed when whole, stamped last. */
+
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { RootlessError } from '../errors.ts';
+import { type HelperResult, runHelper, startHelper } from '../helper.ts';
+import type { Paths } from '../paths.ts';
+import { temporaryName, writeAtomically } from './atomic.ts';
+import type { Digest } from './digest.ts';
+import { canonicalMapping, type LayerMapping, layerName, layersFolder, readStamp } from './layers.ts';
+import { leftovers } from './owner.ts';
+
+/** A layer being unpacked from what is written to it. Exactly one of `finish` and `discard` ends it. */
+export type Unpacking = {
+  /** Resolves when more may be written. @throws RootlessError when the helper has failed */
+  write(chunk: Uint8Array): Promise<void>;
+  /** No more input: waits for the helper, then puts the layer in place. @throws RootlessError LAYER_UNPACK_FAILED, … */
+  finish(signal?: AbortSignal): Promise<void>;
+  /** Stops the helper and deletes what it wrote. */
+  discard(): Promise<void>;
+};
+
+/** Makes the folder of a mapping, and deletes what killed processes left in it. */
+export async function prepareLayers(paths: Paths, mapping: LayerMapping): Promise<void> {
+  const folder = layersFolder(paths, mapping);
+  const record = join(folder, 'map.json');
+  const text = canonicalMapping(mapping);
+  mkdirSync(folder, { recursive: true });
+  if (!existsSync(record)) writeAtomically(record, text);
+  else if (readFileSync(record, 'utf8') !== text) {
+    throw new RootlessError({ code: 'LAYER_COLLISION', message: `"${folder}" belongs to another id mapping` });
+  }
+  await removeTrees(
+    paths,
+    mapping,
+    leftovers(folder).map((name) => join(folder, name)),
+  );
+}
+
+/** Starts unpacking; the helper detects the compression and checks the diffID. With `file` it reads that itself. */
+export function startUnpack(paths: Paths, mapping: LayerMapping, diffId: Digest, file?: string): Unpacking {
+  const folder = layersFolder(paths, mapping);
+  const temporary = temporaryName(join(folder, layerName(diffId)));
+  mkdirSync(temporary);
+  const single = mapping.mode === 'single' ? ['--single-id'] : [];
+  const args = [
+    'unpack',
+    '--to',
+    temporary,
+    '--idmap',
+    JSON.stringify(mapping.idMap),
+    ...single,
+    '--diff-id',
+    diffId,
+    ...(file === undefined ? [] : [file]),
+  ];
+  const { child, done } = startHelper(paths, args, [file === undefined ? 'pipe' : 'ignore', 'pipe', 'pipe']);
+  done.catch(() => {});
+  const input = child.stdin;
+  // A helper that fails closes its end: EPIPE here is only the echo of the failure that `done` reports.
+  input?.on('error', () => {});
+  const fail = async () => {
+    throw failure(await done, diffId);
+  };
+  return {
+    write: async (chunk) => {
+      if (input === null || input.destroyed) return fail();
+      if (!input.write(chunk)) await Promise.race([once(input, 'drain'), once(input, 'close')]);
+    },
+    finish: async (signal) => {
+      input?.end();
+      const result = await untilAborted(done, signal);
+      if (result.code !== 0) throw failure(result, diffId);
+      await place(paths, mapping, temporary, diffId, result.stdout);
+    },
+    discard: async () => {
+      child.kill('SIGKILL');
+      await done.catch(() => {});
+      await removeTrees(paths, mapping, [temporary]);
+    },
+  };
+}
+
+/** Deletes folders that hold files of mapped ids. */
+export async function removeTrees(paths: Paths, mapping: LayerMapping, trees: readonly string[]): Promise<void> {
+  const existing = trees.filter((tree) => existsSync(tree));
+  if (existing.length === 0) return;
+  const result = await runHelper(paths, ['remove', '--idmap', JSON.stringify(mapping.idMap), ...existing]);
+  if (result.code === 0) return;
+  throw new RootlessError({
+    code: 'REMOVE_FAILED',
+    message: `cannot delete "${result.failure?.target ?? existing[0]}"`,
+    why: reason(result),
+    cause: result.failure,
+  });
+}
+
+/** Another process may have been faster with the same layer: then its copy stays and this one goes. */
+async function place(paths: Paths, mapping: LayerMapping, temporary: string, diffId: Digest, summary: string): Promise<void> {
+  const folder = layersFolder(paths, mapping);
+  const final = join(folder, layerName(diffId));
+  if (readStamp(folder, diffId) !== undefined) return removeTrees(paths, mapping, [temporary]);
+  try {
+    renameSync(temporary, final);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
+    await removeTrees(paths, mapping, [temporary]);
+  }
+  writeAtomically(`${final}.json`, JSON.stringify({ ...(JSON.parse(summary) as object), diffId }));
+}
+
+/** The stamp goes first: a layer without a stamp is unpacked again, a stamp without a layer would be believed. */
+export async function removeLayer(paths: Paths, mapping: LayerMapping, name: string): Promise<void> {
+  const path = join(layersFolder(paths, mapping), name);
+  rmSync(`${path}.json`, { force: true });
+  const doomed = temporaryName(path);
+  if (existsSync(path)) renameSync(path, doomed);
+  await removeTrees(paths, mapping, [doomed]);
+}
+
+async function untilAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work;
+  signal.throwIfAborted();
+  const ended = new AbortController();
+  const aborted = once(signal, 'abort', { signal: ended.signal }).then(() => signal.throwIfAborted());
+  aborted.catch(() => {});
+  try {
+    await Promise.race([work, aborted]);
+    return await work;
+  } finally {
+    ended.abort();
+  }
+}
+
+function failure(result: HelperResult, diffId: Digest): RootlessError {
+  const facts = result.failure;
+  const code = facts?.errno === 'ENOSPC' || facts?.errno === 'EDQUOT' ? 'DISK_FULL' : 'LAYER_UNPACK_FAILED';
+  const message = code === 'DISK_FULL' ? `no space left to unpack layer ${diffId}` : `cannot unpack layer ${diffId}`;
+  return new RootlessError({ code, message, why: reason(result), cause: facts });
+}
+
+function reason({ failure: facts, stderr, code }: HelperResult): string {
+  if (facts === undefined) return stderr.trim().split('\n').at(-1) || `the helper ended with ${code}`;
+  return [facts.step, facts.target, facts.errno, facts.message].filter(Boolean).join(': ');
+}
