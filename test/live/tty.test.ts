@@ -1,7 +1,9 @@
 /** A terminal: size, resize, Ctrl-C, end of file, and the user's own terminal as it was afterwards. */
 
+import { readFileSync } from 'node:fs';
 import * as assert from 'uvu/assert';
-import { run, onTerminal } from '../support/container.ts';
+import { inShell, onTerminal, run } from '../support/container.ts';
+import { eventually } from '../support/eventually.ts';
 import { live } from '../support/live.ts';
 
 const needs = ['userns', 'busybox', 'python'] as const;
@@ -44,24 +46,38 @@ live('Ctrl-D ends a shell', needs, async () => {
   assert.is(await terminal.ended, 7);
 });
 
-live("the caller's terminal is raw during the run and restored after it", needs, async () => {
-  const terminal = onTerminal([], ['sh', '-c', 'echo ready; read -r line; exit 3']);
-  const before = { echo: true, canonical: true, signals: true };
+const usual = { echo: true, canonical: true, signals: true };
+const raw = { echo: false, canonical: false, signals: false };
+/** Runs rootless as the child of a shell, which says how it ended and then keeps the terminal open. */
+const wrapped = '"$@"; echo "ended $?"; read -r line';
+
+live('the terminal is raw during the run and as before after it', needs, async () => {
+  const terminal = inShell(wrapped, [], ['sh', '-c', 'echo ready; read -r line; exit 3']);
   await terminal.shows(/ready/);
-  assert.equal(await terminal.modes(), { echo: false, canonical: false, signals: false });
+  assert.equal(await terminal.modes(), raw);
   terminal.type('\r');
-  assert.is(await terminal.ended, 3);
-  const after = onTerminal([], ['true']);
-  assert.equal(await after.modes(), before);
-  assert.is(await after.ended, 0);
+  await terminal.shows(/ended 3/);
+  assert.equal(await terminal.modes(), usual);
+  terminal.type('\r');
+  assert.is(await terminal.ended, 0);
 });
 
-live('SIGTERM to rootless restores the terminal before it ends', needs, async () => {
-  const terminal = onTerminal([], ['sh', '-c', 'trap "exit 4" TERM; echo ready; while :; do sleep 0.1; done']);
-  await terminal.shows(/ready/);
-  terminal.kill(15);
-  assert.is(await terminal.ended, 4);
-});
+for (const [signal, expected] of [
+  ['SIGTERM', /ended 4/],
+  ['SIGKILL', /ended 137/],
+] as const) {
+  live(`${signal} to rootless leaves the terminal as it was`, needs, async () => {
+    const terminal = inShell(wrapped, [], ['sh', '-c', 'trap "exit 4" TERM; echo ready; while :; do sleep 0.1; done']);
+    await terminal.shows(/ready/);
+    const shellPid = await terminal.pid();
+    const [child] = readFileSync(`/proc/${shellPid}/task/${shellPid}/children`, 'utf8').split(' ');
+    process.kill(Number(child), signal);
+    await terminal.shows(expected);
+    await eventually(async () => assert.equal(await terminal.modes(), usual));
+    terminal.type('\r');
+    assert.is(await terminal.ended, 0);
+  });
+}
 
 live('-t without a terminal still gives the program one', needs, async () => {
   const { code, stdout } = await run(['-t'], ['sh', '-c', 'test -t 1 && echo yes']);

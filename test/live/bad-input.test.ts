@@ -1,0 +1,154 @@
+/** Input that cannot work: each is refused with 125, a line that quotes the thing, and nothing printed on stdout or left behind. */
+
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as assert from 'uvu/assert';
+import { data, type Options, rootless } from '../support/cli.ts';
+import { busyboxImage, busyboxRootfs, ociLayout, tarOf } from '../support/images.ts';
+import { live } from '../support/live.ts';
+import { withTmp } from '../support/tmp.ts';
+
+const needs = ['userns', 'busybox'] as const;
+
+async function refused(args: readonly string[], quotes: RegExp, options?: Options): Promise<void> {
+  const { code, stdout, stderr } = await rootless(args, options);
+  assert.is(code, 125, `${args.join(' ')}: ${stderr}`);
+  assert.is(stdout, '');
+  assert.match(stderr, /^rootless: [a-z"-]/m);
+  assert.match(stderr, quotes);
+  assert.not.match(stderr, /^\s+at .*:\d+:\d+\)?$/m, 'a stack is shown');
+}
+
+for (const [flags, quotes] of [
+  [['--no-such-flag'], /--no-such-flag/],
+  [['--nmae', 'x'], /--name/],
+  [['-Q'], /-Q/],
+  [['-e'], /-e/],
+  [['--memory'], /--memory/],
+  [['-m', 'lots'], /lots/],
+  [['-m', '-1g'], /-1g/],
+  [['--cpus', 'many'], /many/],
+  [['--pids-limit', 'x'], /--pids-limit|"x"/],
+  [['-p', '99999:1'], /99999/],
+  [['-p', 'a:b'], /a:b/],
+  [['-p', '80:80/sctp'], /sctp/],
+  [['-p', '80-81:80-82'], /80-81/],
+  [['-p', '1.2.3:80:80'], /1\.2\.3/],
+  [['--network', 'nosuch'], /nosuch/],
+  [['--cap-add', 'FLY'], /FLY/],
+  [['--security-opt', 'nosuch=1'], /nosuch/],
+  [['--security-opt', 'seccomp=/no/such/file'], /\/no\/such\/file/],
+  [['--ulimit', 'nofile'], /nofile/],
+  [['--ulimit', 'nofile=5:4'], /nofile/],
+  [['--userns', 'nosuch'], /nosuch/],
+  [['--env-file', '/no/such/env'], /\/no\/such\/env/],
+  [['--add-host', 'nameonly'], /nameonly/],
+  [['--mount', 'type=nosuch,dst=/x'], /nosuch/],
+  [['--mount', 'type=bind,src=/etc'], /dst|target/],
+  [['--stop-signal', 'SIGNOPE'], /SIGNOPE/],
+  [['--platform', 'linux'], /linux/],
+  [['--pull', 'sometimes'], /sometimes/],
+  [['--name', '-bad-'], /-bad-/],
+  [['--name', 'a/../b'], /a\/\.\.\/b/],
+  [['-w', 'relative'], /relative/],
+  [['--shm-size', '-5'], /-5/],
+] as const) {
+  live(`run ${flags.join(' ')} is refused`, needs, () => refused(['run', '--rm', ...flags, busyboxImage(), 'true'], quotes));
+}
+
+for (const [args, quotes] of [
+  [['run'], /IMAGE/i],
+  [['run', 'UPPER/Case'], /UPPER\/Case/],
+  [['run', ''], /image/i],
+  [['run', 'name:'], /name:/],
+  [['run', 'name@sha256:abc'], /sha256:abc/],
+  [['run', 'oci:/no/such/layout'], /\/no\/such\/layout/],
+  [['run', 'oci-archive:/no/such.tar'], /\/no\/such\.tar/],
+  [['run', 'docker-archive:/no/such.tar'], /\/no\/such\.tar/],
+  [['run', 'rootfs:/no/such/folder'], /\/no\/such\/folder/],
+  [['run', 'embedded:nosuch'], /nosuch/],
+  [['run', '--pull', 'never', 'localhost:1/x'], /localhost:1\/x/],
+  [['run', 'localhost:1/x'], /localhost:1/],
+  [['rum', 'x'], /run/],
+  [['constructor'], /constructor/],
+  [['__proto__'], /__proto__/],
+] as const) {
+  live(`${args.join(' ') || 'nothing'} is refused`, needs, () => refused([...args], quotes));
+}
+
+live('no state folder can be used by another user: an unsafe one is refused', needs, () =>
+  withTmp(async (folder) => {
+    mkdirSync(join(folder, 'rootless-shared'));
+    chmodSync(join(folder, 'rootless-shared'), 0o777);
+    const { code, stderr } = await rootless(['run', '--rm', '--network', 'none', busyboxImage(), 'true'], {
+      env: { XDG_RUNTIME_DIR: undefined, TMPDIR: folder },
+    });
+    assert.is(code, 0, stderr);
+    const made = readdirSync(folder).find((name) => name.startsWith('rootless-') && name !== 'rootless-shared');
+    if (made === undefined) return;
+    chmodSync(join(folder, made), 0o777);
+    await refused(['run', '--rm', '--network', 'none', busyboxImage(), 'true'], /private/, {
+      env: { XDG_RUNTIME_DIR: undefined, TMPDIR: folder },
+    });
+  }),
+);
+
+/** A layout whose files are then spoiled. */
+const spoiled = (spoil: (layout: string, blobs: string) => void, quotes: RegExp) =>
+  withTmp(async (folder) => {
+    const layout = ociLayout(join(folder, 'layout'), [tarOf(busyboxRootfs(join(folder, 'rootfs')))], { Cmd: ['true'] });
+    spoil(layout, join(layout, 'blobs/sha256'));
+    await refused(['run', '--rm', '--network', 'none', `oci:${layout}`], quotes);
+  });
+
+/** Blobs by size: the layer is the largest. */
+function bySize(blobs: string): string[] {
+  return readdirSync(blobs)
+    .map((name) => join(blobs, name))
+    .sort((a, b) => statSync(b).size - statSync(a).size);
+}
+
+live('a layer with a flipped byte is refused by its digest', needs, () =>
+  spoiled((_layout, blobs) => {
+    const [layer = ''] = bySize(blobs);
+    const bytes = readFileSync(layer);
+    bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 1;
+    writeFileSync(layer, bytes);
+  }, /digest|sha256/),
+);
+
+live('a layer cut in half is refused', needs, () =>
+  spoiled((_layout, blobs) => {
+    const [layer = ''] = bySize(blobs);
+    const bytes = readFileSync(layer);
+    writeFileSync(layer, bytes.subarray(0, bytes.length >> 1));
+  }, /size|digest|short|bytes/),
+);
+
+live('an index that is not JSON is refused', needs, () =>
+  spoiled((layout) => writeFileSync(join(layout, 'index.json'), '{'), /index\.json|JSON/),
+);
+
+live('an index without manifests is refused', needs, () =>
+  spoiled((layout) => writeFileSync(join(layout, 'index.json'), '{"schemaVersion":2,"manifests":[]}'), /manifest|image/),
+);
+
+live('an archive that is no archive is refused', needs, () =>
+  withTmp(async (folder) => {
+    const file = join(folder, 'x.tar');
+    writeFileSync(file, 'this is not a tar'.repeat(100));
+    await refused(['run', '--rm', `docker-archive:${file}`], /x\.tar/);
+    await refused(['run', '--rm', `oci-archive:${file}`], /x\.tar/);
+  }),
+);
+
+live('after all of this no container is left', needs, async () => {
+  assert.is((await rootless(['ps', '-a', '-q'])).stdout, '');
+  if (existsSync(join(data, 'containers')))
+    assert.equal(
+      readdirSync(join(data, 'containers')).filter((name) => !name.startsWith('.')),
+      [],
+    );
+});
+
+live.run();
