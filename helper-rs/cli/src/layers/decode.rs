@@ -19,7 +19,9 @@ pub fn decoder<'a>(mut input: impl Read + Send + 'a) -> io::Result<Box<dyn Read 
         Format::Plain => Ok(Box::new(whole)),
         Format::Gzip => Ok(Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::with_capacity(CHUNK, whole)))),
         Format::Zstd => zstd(BufReader::with_capacity(CHUNK, whole)),
-        Format::Other(name) => Err(io::Error::other(format!("layers compressed with {name} are not part of the OCI image format"))),
+        Format::Other(name) => {
+            Err(io::Error::other(format!("layers compressed with {name} are not part of the OCI image format")))
+        }
     }
 }
 
@@ -47,4 +49,9 @@ fn zstd<'a>(input: BufReader<impl Read + Send + 'a>) -> io::Result<Box<dyn Read 
     let mut decoder = zstd::stream::read::Decoder::with_buffer(input)?;
     decoder.window_log_max(ZSTD_WINDOW_LOG)?;
     Ok(Box::new(decoder))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn zstd<'a>(input: BufReader<impl Read + Send + 'a>) -> io::Result<Box<dyn Read + Send + 'a>> {
+    Ok(Box::new(super::frames::Frames::new(input)))
 }

@@ -1,9 +1,59 @@
 //! Layers: unpack, merge, remove (native, as mapped ids), list and check (native and WebAssembly).
 
+mod check;
 mod decode;
+#[cfg(target_os = "linux")]
+pub mod flatten;
+#[cfg(not(target_os = "linux"))]
+mod frames;
+mod list;
 #[cfg(target_os = "linux")]
 pub mod remove;
 #[cfg(target_os = "linux")]
 pub mod unpack;
 #[cfg(target_os = "linux")]
 pub mod verbs;
+
+use check::Level;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+
+/// `layer ls|check [FILE]`: lines of JSON on stdout. Exit 0: all well, 1: an error was found, 2: usage.
+pub fn layer_verb(args: &[OsString]) -> u8 {
+    let file = args.get(1).filter(|file| *file != "-");
+    let input: Box<dyn io::Read + Send> = match file.map(File::open) {
+        None => Box::new(io::stdin()),
+        Some(Ok(file)) => Box::new(file),
+        Some(Err(error)) => return complain(&error, 2),
+    };
+    let mut out = BufWriter::new(io::stdout().lock());
+    let mut print = |line: String| writeln!(out, "{line}");
+    let mut errors = 0;
+    let done = match (args.first().and_then(|what| what.to_str()), args.len()) {
+        (Some("ls"), 1..=2) => match list::list(input, &mut print) {
+            Err(rootless_core::tar::TarError::Read(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            Err(error) => {
+                errors = 1;
+                complain(&error, 1);
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        },
+        (Some("check"), 1..=2) => check::check(input, &mut |problem| {
+            errors += u64::from(problem.level == Level::Error);
+            print(problem.to_json())
+        }),
+        _ => return complain(&"usage: layer ls|check [FILE]", 2),
+    };
+    match done.and_then(|()| out.flush()) {
+        // The reader of our output has seen enough.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => complain(&error, 2),
+        _ => u8::from(errors > 0),
+    }
+}
+
+fn complain(what: &dyn std::fmt::Display, exit: u8) -> u8 {
+    eprintln!("rootless-helper: layer: {what}");
+    exit
+}

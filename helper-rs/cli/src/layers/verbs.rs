@@ -1,5 +1,6 @@
 //! The verbs `unpack`, `flatten` and `remove`: options read, files opened, then into the id mapping, then the work.
 
+use super::flatten::flatten_open;
 use super::remove::remove_at;
 use super::unpack::{self, Options};
 use crate::failure::{During, Failure, Step};
@@ -44,6 +45,30 @@ pub fn unpack_verb(args: &[OsString], enter: Enter<'_>) -> Step<u8> {
     let line = serde_json::to_string(&summary).map_err(|error| Failure::because("unpack", error.to_string()))?;
     let mut stdout = std::io::stdout().lock();
     writeln!(stdout, "{line}").and_then(|()| stdout.flush()).during("unpack", "stdout")?;
+    Ok(0)
+}
+
+/// `flatten --to DIR --idmap JSON LOWER…`
+pub fn flatten_verb(args: &[OsString], enter: Enter<'_>) -> Step<u8> {
+    let (mut to, mut idmap, mut lower) = (None, None, Vec::<PathBuf>::new());
+    let mut parser = lexopt::Parser::from_args(args);
+    while let Some(argument) = parser.next().map_err(usage)? {
+        match argument {
+            Long("to") => to = Some(PathBuf::from(parser.value().map_err(usage)?)),
+            Long("idmap") => idmap = Some(text(&mut parser)?),
+            Value(path) => lower.push(path.into()),
+            other => return Err(usage(other.unexpected())),
+        }
+    }
+    let (to, idmap) = (required(to, "--to")?, required(idmap, "--idmap")?);
+    let folder = |path: &PathBuf| {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        open(path, flags, Mode::empty()).during("copy", path.display())
+    };
+    let lower = lower.iter().map(folder).collect::<Step<Vec<_>>>()?;
+    let above = Above::of(&to, "copy")?;
+    enter(&idmap)?;
+    flatten_open(lower, above.new_folder()?)?;
     Ok(0)
 }
 

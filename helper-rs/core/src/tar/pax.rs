@@ -95,7 +95,9 @@ impl SparseKeys {
             b"numblocks" => drop(self.map.get_or_insert_with(Vec::new)),
             b"offset" => self.offset = decimal(value)?,
             b"numbytes" => {
-                let (Some(offset), Some(length)) = (self.offset.take(), decimal(value)?) else { return Err(Fault::Sparse) };
+                let (Some(offset), Some(length)) = (self.offset.take(), decimal(value)?) else {
+                    return Err(Fault::Sparse);
+                };
                 push(self.map.get_or_insert_with(Vec::new), Segment { offset, length })?;
             }
             _ => {}

@@ -36,7 +36,8 @@ pub fn old_table(block: &[u8; BLOCK], extension: bool, map: &mut Vec<Segment>) -
         if row[0] == 0 || row[12] == 0 {
             break;
         }
-        let field = |bytes: &[u8]| number::field(bytes).and_then(|value| u64::try_from(value).ok()).ok_or(Fault::Sparse);
+        let field =
+            |bytes: &[u8]| number::field(bytes).and_then(|value| u64::try_from(value).ok()).ok_or(Fault::Sparse);
         push(map, Segment { offset: field(&row[..12])?, length: field(&row[12..])? })?;
     }
     Ok(block[more] != 0)

@@ -33,7 +33,9 @@ impl Feed {
             // Cannot fail: the receiver is alive here.
             let _ = empty.send(Vec::with_capacity(BUFFER));
         }
-        let thread = std::thread::Builder::new().name("inflate".into()).spawn(move || produce(input, &give_full, &take_empty))?;
+        let thread = std::thread::Builder::new()
+            .name("inflate".into())
+            .spawn(move || produce(input, &give_full, &take_empty))?;
         Ok(Feed { full, empty, buffer: Vec::new(), at: 0, thread })
     }
 

@@ -15,6 +15,7 @@ use rustix::process::umask;
 use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
 
+pub use root::{is_opaque, is_whiteout};
 
 const STEP: &str = "unpack";
 

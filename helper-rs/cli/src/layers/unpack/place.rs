@@ -1,6 +1,6 @@
 //! Puts entries in place: one system call less per file is a tenth of the time, so nothing is asked that can be known.
 
-use super::attributes::{own, override_value, owner, timespec, timestamps, xattrs, OVERRIDE};
+use super::attributes::{override_value, own, owner, timespec, timestamps, xattrs, OVERRIDE};
 use super::folders::Folders;
 use super::root::{is_whiteout, set_opaque, Folder, Root};
 use super::{malformed, Summary, STEP};
@@ -93,7 +93,9 @@ impl Placer {
             Kind::File => self.file(&parent, name, entry, reader),
             Kind::CharDevice | Kind::BlockDevice => self.device(&parent, name, entry),
             Kind::Hardlink => self.hardlink(&parent, name, entry),
-            Kind::Symlink => self.replacing(&parent, name, || symlinkat(entry.link.as_slice(), &*parent, name)).and_then(|()| self.finish_by_name(&parent, name, entry)),
+            Kind::Symlink => self
+                .replacing(&parent, name, || symlinkat(entry.link.as_slice(), &*parent, name))
+                .and_then(|()| self.finish_by_name(&parent, name, entry)),
             Kind::Fifo => {
                 let mode = Mode::from_raw_mode(entry.mode & 0o1777);
                 self.replacing(&parent, name, || mknodat(&*parent, name, FileType::Fifo, mode, 0))?;
@@ -147,7 +149,8 @@ impl Placer {
         if !entry.xattrs.is_empty() {
             self.summary.skipped_xattrs += xattrs(fd.as_fd(), entry)?;
         }
-        let recorded = (entry.uid, entry.gid) != self.root.ids() || matches!(entry.kind, Kind::CharDevice | Kind::BlockDevice);
+        let recorded =
+            (entry.uid, entry.gid) != self.root.ids() || matches!(entry.kind, Kind::CharDevice | Kind::BlockDevice);
         match self.single_id && recorded {
             true => fsetxattr(fd, OVERRIDE, override_value(entry).as_bytes(), XattrFlags::empty()),
             false => Ok(()),
@@ -186,7 +189,11 @@ impl Placer {
         let exact = fresh && owner.is_none() && parent.plain && entry.mode & 0o6000 == 0;
         if !exact || !entry.xattrs.is_empty() || self.single_id {
             let fd = openat(parent, name, FOLDER, Mode::empty())?;
-            own(fd.as_fd(), owner.or((!fresh && !self.single_id).then_some(ids(entry))), (!exact).then_some(entry.mode))?;
+            own(
+                fd.as_fd(),
+                owner.or((!fresh && !self.single_id).then_some(ids(entry))),
+                (!exact).then_some(entry.mode),
+            )?;
             self.annotate(&fd, entry)?;
         }
         self.remember(path, entry)
