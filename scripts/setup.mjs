@@ -28,6 +28,12 @@ function checkNode() {
   stop(`Node ${process.versions.node} is too old: 20.19 or newer is needed`);
 }
 
+/** Only what the linter and the unit tests need. */
+export function setUpNpm() {
+  checkNode();
+  npmPackages(false);
+}
+
 function npmPackages(force) {
   const stamp = join(top, 'node_modules/.rootless-stamp');
   const hash = hashOf(['package.json', 'package-lock.json']);

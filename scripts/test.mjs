@@ -1,7 +1,7 @@
 // `npm test`: all set-up, then every check there is. `node scripts/test.mjs [rust|lint|unit|contract|live]… [WORD…]` runs a part:
 // words that are not stages pick test files by name. Uses Node's own modules until set-up has run.
-import { explainPackages, installPackages, testPackages } from './packages.mjs';
-import { setUp } from './setup.mjs';
+import { testPackages } from './packages.mjs';
+import { setUp, setUpNpm } from './setup.mjs';
 import { Tally } from './test/tally.mjs';
 
 const stages = ['rust', 'lint', 'unit', 'contract', 'live'];
@@ -13,11 +13,7 @@ const wanted = new Set(picked.length > 0 ? picked : words.length > 0 ? ['unit', 
 const tally = new Tally();
 try {
   if (wanted.has('live') || wanted.has('contract')) setUp(testPackages);
-  else {
-    const missing = installPackages(testPackages);
-    if (missing.length > 0) console.log(`some tests need packages that are not installed:\n${explainPackages(missing)}`);
-    setUp([]);
-  }
+  else setUpNpm();
   if (wanted.has('rust')) (await import('./test/rust.mjs')).testRust(tally);
   if (wanted.has('lint')) (await import('./test/lint.mjs')).lint(tally);
   const files = await import('./test/files.mjs');
