@@ -9,7 +9,8 @@ const source = resolve('src');
 
 /** Rooms by floor: a room may import itself and rooms on floors strictly below its own. */
 const floors: readonly (readonly string[])[] = [
-  ['errors', 'paths'],
+  ['errors'],
+  ['paths'],
   ['wasm', 'helper'],
   ['userns', 'cgroup', 'image', 'network'],
   ['runtime'],
@@ -41,7 +42,7 @@ test('a room imports only rooms below it', () => {
 });
 
 test('below the command line nothing prints, reads argv, or exits', () => {
-  const below = files(source).filter((path) => (floorOf(room(path)) ?? 0) < 5);
+  const below = files(source).filter((path) => (floorOf(room(path)) ?? 0) < (floorOf('cli') ?? 0));
   const wrong = below.filter((path) => /\bconsole\.|process\.(argv|exit\b|exitCode|stdout|stderr)/.test(code(path)));
   assert.equal(wrong.map(short), []);
 });
