@@ -1,6 +1,6 @@
 /** What a command is: a citty definition whose arguments are read by flags.ts. */
 
-import { type CommandDef, defineCommand } from 'citty';
+import { type ArgsDef, type CommandDef, defineCommand } from 'citty';
 import { type Entry, commands } from './commands.ts';
 import type { Flags, Values } from './flags.ts';
 
@@ -8,6 +8,8 @@ import type { Flags, Values } from './flags.ts';
 export type Input<F extends Flags> = {
   readonly flags: Values<F>;
   readonly args: readonly string[];
+  /** Names of the flags that were typed, for those whose absence means something else than their default. */
+  readonly given: ReadonlySet<string>;
   readonly debug: boolean;
   readonly env: NodeJS.ProcessEnv;
 };
@@ -43,7 +45,7 @@ type Definition<F extends Flags> = {
 
 export function command<const F extends Flags>(definition: Definition<F>): Command {
   const entry = commands[definition.name] as Entry;
-  const leaf = defineCommand({
+  const leaf: CommandDef = defineCommand<ArgsDef>({
     meta: { name: definition.name, description: entry.summary, hidden: entry.hidden === true },
     args: definition.flags,
     run: ({ data }) => definition.run(data as Input<F>),

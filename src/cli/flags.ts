@@ -42,6 +42,8 @@ export type Values<F extends Flags> = {
 
 export type Parsed<F extends Flags> = {
   readonly values: Values<F>;
+  /** Names of the flags that were typed. */
+  readonly given: ReadonlySet<string>;
   /** Positional arguments, exactly as typed. */
   readonly args: readonly string[];
   /** `--help` (or `-h` where it is not a flag of the command) was met before anything else went wrong. */
@@ -77,13 +79,15 @@ export function parseFlags<const F extends Flags>(command: string, flags: F, arg
     }
   }
   line.args.push(...argv.slice(at));
-  return { values: line.values as Values<F>, args: line.args, help: line.help, debug: line.values['debug'] === true };
+  const { given, args } = line;
+  return { values: line.values as Values<F>, given, args, help: line.help, debug: line.values['debug'] === true };
 }
 
 /** One command line while it is read. The maps have no prototype: `--constructor` is an unknown flag. */
 class Line {
   readonly args: string[] = [];
   readonly values: Record<string, unknown> = Object.create(null);
+  readonly given = new Set<string>();
   help = false;
   readonly #command: string;
   readonly #flags: Record<string, Flag> = Object.create(null);
@@ -141,6 +145,7 @@ class Line {
   }
 
   #set(name: string, flag: Flag, text: string): false {
+    this.given.add(name);
     if (flag.type === 'boolean') {
       this.values[name] = this.#check(name, flag, text, parseBoolean);
       if (name === 'help') this.help = this.values[name] === true;

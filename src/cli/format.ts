@@ -112,8 +112,3 @@ export function ago(time: string | number | undefined, now: number): string {
   const then = typeof time === 'string' ? Date.parse(time) : (time ?? Number.NaN);
   return Number.isNaN(then) ? '' : `${duration(Math.max(0, (now - then) / 1000))} ago`;
 }
-
-/** Cut to `length` with a mark; for columns. */
-export function cut(text: string, length: number): string {
-  return text.length <= length ? text : `${text.slice(0, length - 1)}…`;
-}

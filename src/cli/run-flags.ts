@@ -1,5 +1,7 @@
 /** The flags of `rootless run`: docker's names, letters and value syntax. */
 
+import { parsePlatform } from '../image/platform.ts';
+import { checkName } from '../runtime/ids.ts';
 import type { Flags } from './flags.ts';
 import { parseBytes, parseSwap } from './values/bytes.ts';
 import { parseDevice } from './values/device.ts';
@@ -8,9 +10,7 @@ import { parseMount } from './values/mount.ts';
 import {
   parseHostEntry,
   parseHostname,
-  parseName,
   parseNetwork,
-  parsePlatform,
   parseSignal,
   parseSysctl,
   parseUser,
@@ -37,7 +37,7 @@ const signals = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGKILL', 'SIGUSR1',
 
 export const runFlags = {
   rm: { type: 'boolean', group: container, description: 'remove the container when it exits' },
-  name: { type: 'string', group: container, valueHint: 'NAME', parse: parseName, description: 'name of the container' },
+  name: { type: 'string', group: container, valueHint: 'NAME', parse: checkName, description: 'name of the container' },
   label: {
     type: 'string',
     alias: 'l',
@@ -264,6 +264,6 @@ export const runFlags = {
     type: 'boolean',
     group: image,
     default: true,
-    description: 'check certificates (=false: also allow http)',
+    description: 'check certificates; =false allows http too',
   },
 } as const satisfies Flags;

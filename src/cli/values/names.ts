@@ -1,14 +1,9 @@
-/** Names and short words: containers, hosts, networks, signals, platforms, users, sysctls. */
+/** Names and short words: hosts, networks, signals, users, sysctls. */
 
 import { isIP } from 'node:net';
 import { constants } from 'node:os';
 import type { HostEntry } from '../../runtime/options.ts';
 import { BadValue } from './bad.ts';
-
-export function parseName(text: string): string {
-  if (/^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(text) && text.length <= 128) return text;
-  throw new BadValue(`invalid container name (${text}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`);
-}
 
 /** The kernel keeps 64 bytes (sethostname(2)). */
 export function parseHostname(text: string): string {
@@ -42,12 +37,6 @@ export function parseSignal(text: string): string {
   const known = Object.entries(constants.signals).find(([, value]) => value === number);
   if (/^\d+$/.test(text) && known !== undefined) return known[0];
   throw new BadValue(`invalid signal: ${text}`, { fix: 'a name or number of signal(7)' });
-}
-
-/** `OS/ARCH[/VARIANT]`, `OS` or `ARCH` (image-spec, "Platform"); the image room reads it. */
-export function parsePlatform(text: string): string {
-  if (/^[a-zA-Z0-9_.-]+(\/[a-zA-Z0-9_.-]+){0,2}$/.test(text)) return text;
-  throw new BadValue(`cannot parse platform specifier: "${text}"`, { fix: 'OS/ARCH[/VARIANT], for example linux/arm64/v8' });
 }
 
 export function parseUser(text: string): string {

@@ -1,5 +1,6 @@
 /** `--security-opt`, `--cap-add`, `--cap-drop`. */
 
+import { allCapabilities } from '../../runtime/capabilities.ts';
 import { BadValue } from './bad.ts';
 
 export type SecurityOption =
@@ -27,15 +28,10 @@ function seccomp(value: string): 'default' | 'unconfined' | { file: string } {
   return value === 'builtin' || value === 'default' ? 'default' : { file: value };
 }
 
-const capabilities =
-  'audit_control audit_read audit_write block_suspend bpf checkpoint_restore chown dac_override dac_read_search fowner fsetid ipc_lock ipc_owner kill lease linux_immutable mac_admin mac_override mknod net_admin net_bind_service net_broadcast net_raw perfmon setfcap setgid setpcap setuid sys_admin sys_boot sys_chroot sys_module sys_nice sys_pacct sys_ptrace sys_rawio sys_resource sys_time sys_tty_config syslog wake_alarm'.split(
-    ' ',
-  );
-
 /** `NET_ADMIN`, `cap_net_admin`, `all` → `CAP_NET_ADMIN`, `ALL` (capabilities(7)). */
 export function parseCapability(text: string): string {
-  const name = text.toLowerCase().replace(/^cap_/, '');
-  if (name === 'all') return 'ALL';
-  if (!capabilities.includes(name)) throw new BadValue(`invalid capability: "${text}"`, { fix: 'names are listed in capabilities(7)' });
-  return `CAP_${name.toUpperCase()}`;
+  const name = `CAP_${text.toUpperCase().replace(/^CAP_/, '')}`;
+  if (name === 'CAP_ALL') return 'ALL';
+  if (!allCapabilities.includes(name)) throw new BadValue(`invalid capability: "${text}"`, { fix: 'names are listed in capabilities(7)' });
+  return name;
 }
