@@ -1,0 +1,23 @@
+// `npm run bench [-- start|unpack|memory… --write]`: runs what is installed side by side, as an unprivileged user, and prints ratios.
+// Started as root it makes that user, and gives its processes a pure cgroup v2 (crun and podman need one). Nothing here is a test.
+import { setUp } from '../scripts/setup.mjs';
+import { benchPackages } from '../scripts/packages.mjs';
+import { asBenchUser } from './lab.mjs';
+import { printReport, writeReport } from './report.mjs';
+
+const sections = ['start', 'unpack', 'memory'];
+const asked = process.argv.slice(2);
+const picked = sections.filter((name) => asked.includes(name));
+const wanted = picked.length > 0 ? picked : sections;
+
+if (asked.includes('--inside')) {
+  const results = [];
+  for (const name of wanted) results.push(...(await (await import(`./${name}.mjs`)).measure()));
+  console.log(`\0${JSON.stringify(results)}`);
+} else {
+  setUp(benchPackages, { optional: process.getuid() !== 0 });
+  const output = asBenchUser(wanted);
+  const results = JSON.parse(output.slice(output.lastIndexOf('\0') + 1));
+  printReport(results);
+  if (asked.includes('--write')) writeReport(results);
+}

@@ -1,0 +1,56 @@
+// Where benchmarks run: as an unprivileged user in a private folder, with a delegated cgroup v2 tree if root can make one.
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, rmdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { debianArchive } from '../scripts/test/debian.mjs';
+import { ensureUser, privateCopy } from '../scripts/test/user.mjs';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const inside = (sections) => ['--inside', ...sections];
+
+/** A private mount namespace in which /sys/fs/cgroup is cgroup v2 with a subtree of the user's, then the command as that user. */
+const look = `set -e
+mount --make-rprivate /
+while umount -R /sys/fs/cgroup 2>/dev/null; do :; done
+mount -t cgroup2 none /sys/fs/cgroup
+mkdir -p /sys/fs/cgroup/rootless-bench/leaf
+chown -R "$1:" /sys/fs/cgroup/rootless-bench
+echo $$ > /sys/fs/cgroup/rootless-bench/leaf/cgroup.procs
+shift
+exec "$@"`;
+
+/** Runs sections of this benchmark as the user; returns stdout. */
+export function asBenchUser(sections) {
+  const debian = debianArchive();
+  if (process.getuid() !== 0) {
+    return must(process.execPath, [join(here, 'bench.mjs'), ...inside(sections)], { ...process.env, ROOTLESS_TEST_DEBIAN: debian });
+  }
+  const user = ensureUser('rootless-ci', true);
+  const empty = join(here, '../.cache/empty');
+  mkdirSync(empty, { recursive: true });
+  const copy = privateCopy(user, empty, debian);
+  try {
+    const checkout = copy.env.ROOTLESS_CHECKOUT;
+    for (const name of ['bench', 'scripts']) cpSync(join(here, '..', name), join(checkout, name), { recursive: true });
+    const [runuser, args] = copy.as([copy.node, join(checkout, 'bench/bench.mjs'), ...inside(sections)]);
+    return must('unshare', ['-m', 'bash', '-c', look, 'bash', user.name, runuser, ...args], copy.env);
+  } finally {
+    copy.remove();
+    for (const path of ['leaf', '']) removeGroup(join('/sys/fs/cgroup/rootless-bench', path));
+  }
+}
+
+function removeGroup(path) {
+  try {
+    rmdirSync(path);
+  } catch {
+    // Not on this hierarchy, or the machine's /sys/fs/cgroup is another one.
+  }
+}
+
+function must(program, args, env) {
+  const run = spawnSync(program, args, { env, encoding: 'utf8', maxBuffer: 1 << 26, stdio: ['ignore', 'pipe', 'inherit'] });
+  if (run.status !== 0) throw new Error(`${program} ended with ${run.status}: ${run.stdout}`);
+  return run.stdout;
+}

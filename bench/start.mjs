@@ -1,0 +1,75 @@
+// Start to end of `true`: one bundle in the helper, crun, runc; the same root filesystem in bubblewrap; the command line and podman.
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { helper, rootless, timeAll } from './time.mjs';
+
+export async function measure() {
+  const folder = join(tmpdir(), 'start');
+  const rootfs = makeBundle(folder);
+  const state = (name) => join(folder, `state-${name}`);
+  const runtimes = timeAll([
+    { name: 'helper run', argv: [helper, '--root', state('helper'), 'run', '--bundle', folder, 'bench'] },
+    { name: 'crun run', argv: ['crun', '--root', state('crun'), 'run', '--bundle', folder, 'bench'] },
+    { name: 'runc run', argv: ['runc', '--root', state('runc'), 'run', '--bundle', folder, 'bench'] },
+    {
+      name: 'bwrap',
+      argv: ['bwrap', '--ro-bind', rootfs, '/', '--proc', '/proc', '--dev', '/dev', '--unshare-all', '--die-with-parent', 'true'],
+    },
+  ]);
+  spawnSync('sh', ['-c', 'tar -C "$1" -cf - . | podman import -q - bench', 'sh', rootfs], { stdio: 'ignore' });
+  const podman = [
+    'podman',
+    '--cgroup-manager',
+    'cgroupfs',
+    '--runtime',
+    'crun',
+    'run',
+    '--rm',
+    '--network',
+    'none',
+    'localhost/bench',
+    'true',
+  ];
+  const engines = timeAll([
+    { name: 'node -e 0', argv: [process.execPath, '-e', '0'] },
+    { name: 'rootless run', argv: [...rootless, 'run', '--rm', '--network', 'none', `rootfs:${rootfs}`, 'true'] },
+    { name: 'rootless run, image', argv: [...rootless, 'run', '--rm', '--network', 'none', 'embedded:hello'] },
+    { name: 'podman run, crun', argv: podman },
+  ]);
+  const row = (times, name, peer, limit) => ({
+    section: 'start',
+    name,
+    value: times.get(name),
+    peer,
+    other: times.get(peer),
+    unit: 'ms',
+    ...limit,
+  });
+  return [
+    row(runtimes, 'helper run', 'crun run', { ratio: 1.0 }),
+    row(runtimes, 'helper run', 'runc run', { ratio: 0.35 }),
+    row(runtimes, 'helper run', 'bwrap', {}),
+    row(engines, 'rootless run', 'node -e 0', { plus: 0.025 }),
+    row(engines, 'rootless run, image', 'node -e 0', { plus: 0.025 }),
+    row(engines, 'rootless run', 'podman run, crun', { ratio: 0.55 }),
+  ];
+}
+
+/** runc's own rootless bundle with busybox, changed only to run `true` without a terminal. */
+function makeBundle(folder) {
+  const rootfs = join(folder, 'rootfs');
+  mkdirSync(join(rootfs, 'bin'), { recursive: true });
+  for (const name of ['proc', 'sys', 'dev', 'tmp', 'etc']) mkdirSync(join(rootfs, name));
+  const busybox = spawnSync('sh', ['-c', 'command -v busybox'], { encoding: 'utf8' }).stdout.trim();
+  copyFileSync(busybox, join(rootfs, 'bin/busybox'));
+  for (const name of ['true', 'sh']) symlinkSync('busybox', join(rootfs, 'bin', name));
+  spawnSync('runc', ['spec', '--rootless'], { cwd: folder });
+  const path = join(folder, 'config.json');
+  const config = JSON.parse(readFileSync(path, 'utf8'));
+  config.process.terminal = false;
+  config.process.args = ['true'];
+  writeFileSync(path, JSON.stringify(config));
+  return rootfs;
+}
