@@ -1,21 +1,43 @@
-/** Shows what the image room tells while it downloads and unpacks. */
+/** Shows what the image room tells while it downloads and unpacks; loads nothing until it tells something. */
 
 import type { Progress as Tell, ProgressEvent } from '../image/progress.ts';
-import { openProgress } from './progress.ts';
+import type { Progress } from './progress.ts';
 
-/** `close` takes the bars away; call it before anything else is printed. */
-export function imageProgress(quiet: boolean): { readonly tell: Tell; readonly close: () => void } {
-  const progress = openProgress(quiet);
-  const ended = new Set<string>();
-  const tell = ({ kind, digest, done, total }: ProgressEvent) => {
-    const label = digest.replace(/^\w+:/, '').slice(0, 12);
-    const whole = done >= total;
-    if (kind === 'unpack' && whole) {
-      ended.add(digest);
-      progress.finish(digest, label, 'ready');
-    } else if (!ended.has(digest)) {
-      progress.update(digest, { label, phase: kind === 'unpack' || whole ? 'unpacking' : 'downloading', done, total });
-    }
+export type ImageProgress = {
+  readonly tell: Tell;
+  /** Takes the bars away: call it before anything else may print. Later events are not shown. */
+  readonly close: () => void;
+};
+
+export function imageProgress(quiet: boolean): ImageProgress {
+  const waiting: ProgressEvent[] = [];
+  let progress: Progress | undefined;
+  let loading = false;
+  let closed = quiet;
+  const load = async () => {
+    const { openProgress } = await import('./progress.ts');
+    if (closed) return;
+    progress = openProgress();
+    for (const event of waiting.splice(0)) show(progress, event);
   };
-  return { tell, close: () => progress.close() };
+  return {
+    tell: (event) => {
+      if (closed) return;
+      if (progress !== undefined) return show(progress, event);
+      waiting.push(event);
+      if (!loading) void load();
+      loading = true;
+    },
+    close: () => {
+      closed = true;
+      progress?.close();
+    },
+  };
+}
+
+function show(progress: Progress, { kind, digest, done, total }: ProgressEvent): void {
+  const label = digest.replace(/^\w+:/, '').slice(0, 12);
+  const whole = done >= total;
+  if (kind === 'unpack' && whole) progress.finish(digest, label, 'ready');
+  else progress.update(digest, { label, phase: kind === 'unpack' || whole ? 'unpacking' : 'downloading', done, total });
 }

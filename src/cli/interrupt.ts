@@ -3,27 +3,31 @@
 import { RootlessError } from '../errors.ts';
 
 const signals = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1 } as const;
+type Name = keyof typeof signals;
+const names = Object.keys(signals) as Name[];
 
-/** Runs `work` with a signal that the first of SIGINT, SIGTERM or SIGHUP aborts; then the exit code is 128 + its number. */
-export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+/**
+ * Runs `work` with a signal that the first of SIGINT, SIGTERM or SIGHUP aborts; then the exit code is 128 + its number.
+ * The second one finds Node's default again and ends the program at once. `release` stops listening.
+ */
+export async function interruptible<T>(work: (signal: AbortSignal, release: () => void) => Promise<T>): Promise<T> {
   const controller = new AbortController();
-  let caught: keyof typeof signals | undefined;
+  let caught: Name | undefined;
   const listen = (name: NodeJS.Signals) => {
-    if (name in signals) caught ??= name as keyof typeof signals;
-    stop();
+    caught = names.find((one) => one === name);
+    release();
     controller.abort();
   };
-  // The second signal finds Node's default again and ends the program at once.
-  const stop = () => {
-    for (const name of Object.keys(signals)) process.removeListener(name, listen);
+  const release = () => {
+    for (const name of names) process.removeListener(name, listen);
   };
-  for (const name of Object.keys(signals)) process.on(name, listen);
+  for (const name of names) process.on(name, listen);
   try {
-    return await work(controller.signal);
+    return await work(controller.signal, release);
   } catch (cause) {
     if (caught === undefined) throw cause;
     throw new RootlessError({ code: 'INTERRUPTED', message: `interrupted by ${caught}`, exit: 128 + signals[caught], cause });
   } finally {
-    stop();
+    release();
   }
 }

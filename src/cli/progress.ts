@@ -18,10 +18,7 @@ export type Progress = {
   close(): void;
 };
 
-const silent: Progress = { update: () => undefined, finish: () => undefined, close: () => undefined };
-
-export function openProgress(quiet: boolean): Progress {
-  if (quiet) return silent;
+export function openProgress(): Progress {
   return isatty(2) && process.env['TERM'] !== 'dumb' ? bars() : lines();
 }
 

@@ -1,4 +1,4 @@
-/** What people are told on standard error: errors in three lines, notices, plain lines. The only importer of consola. */
+/** What people are told on standard error: errors in three lines, plain lines. The only importer of consola. */
 
 import { type ConsolaInstance, createConsola } from 'consola/core';
 import { RootlessError } from '../errors.ts';
@@ -11,11 +11,6 @@ const consola: ConsolaInstance = createConsola({
   throttle: 0,
   reporters: [{ log: ({ args }) => warn(`${args.join(' ')}\n`) }],
 });
-
-/** One line that is not an error: `rootless: note: …`. */
-export function notice(text: string): void {
-  consola.info(`${paint('yellow', 'rootless:')} ${plain(text)}`);
-}
 
 /** A line of progress where there is no terminal. */
 export function line(text: string): void {
