@@ -1,9 +1,12 @@
 /** Input that cannot work: each is refused with 125, a line that quotes the thing, and nothing printed on stdout or left behind. */
 
+import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
-import { data, type Options, rootless } from '../support/cli.ts';
+import { bin, uid } from '../support/checkout.ts';
+import { data, environment, type Options, rootless } from '../support/cli.ts';
 import { busyboxImage, busyboxRootfs, ociLayout, tarOf } from '../support/images.ts';
 import { live } from '../support/live.ts';
 import { withTmp } from '../support/tmp.ts';
@@ -139,6 +142,22 @@ live('an archive that is no archive is refused', needs, () =>
     writeFileSync(file, 'this is not a tar'.repeat(100));
     await refused(['run', '--rm', `docker-archive:${file}`], /x\.tar/);
     await refused(['run', '--rm', `oci-archive:${file}`], /x\.tar/);
+  }),
+);
+
+live('a full disk while unpacking is refused, and no half layer stays', needs, () =>
+  withTmp(async (folder) => {
+    const rootfs = busyboxRootfs(join(folder, 'rootfs'));
+    writeFileSync(join(rootfs, 'big'), randomBytes(8 << 20));
+    const image = `oci:${ociLayout(join(folder, 'layout'), [tarOf(rootfs)], { Cmd: ['true'] })}`;
+    const small = join(folder, 'small');
+    mkdirSync(small);
+    const script = 'mount -t tmpfs -o size=4m small "$0" && ROOTLESS_DATA="$0/data" "$@"; code=$?; find "$0" -name big; exit $code';
+    const args = [uid === 0 ? '-m' : '-Urm', 'sh', '-c', script, small, process.execPath, bin, 'run', '--rm', '--network', 'none', image];
+    const run = spawnSync('unshare', args, { env: environment, encoding: 'utf8' });
+    assert.is(run.status, 125, run.stderr);
+    assert.match(run.stderr, /no space/);
+    assert.is(run.stdout, '');
   }),
 );
 

@@ -49,10 +49,7 @@ if (single) {
 
   live('chown inside is real, and seen as a subordinate id outside', needs, () =>
     withTmp(async (folder) => {
-      assert.is(
-        await shell(['-v', `${folder}:/shared`], 'touch /shared/f && chown 33:44 /shared/f && stat -c %u:%g /shared/f'),
-        '33:44',
-      );
+      assert.is(await shell(['-v', `${folder}:/shared`], 'touch /shared/f && chown 33:44 /shared/f && stat -c %u:%g /shared/f'), '33:44');
       const stat = statSync(join(folder, 'f'));
       assert.not.ok(stat.uid === uid || stat.uid === 33, `${stat.uid}`);
     }),

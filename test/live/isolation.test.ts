@@ -125,28 +125,11 @@ live('--read-only refuses writes to the image and leaves /dev/shm and --tmpfs wr
 
 live('/dev has the standard devices and no disk', needs, async () => {
   const names = (await shell([], 'ls /dev')).split('\n');
-  for (const name of [
-    'null',
-    'zero',
-    'full',
-    'random',
-    'urandom',
-    'tty',
-    'ptmx',
-    'pts',
-    'shm',
-    'fd',
-    'stdin',
-    'stdout',
-    'stderr',
-  ]) {
+  for (const name of ['null', 'zero', 'full', 'random', 'urandom', 'tty', 'ptmx', 'pts', 'shm', 'fd', 'stdin', 'stdout', 'stderr']) {
     assert.ok(names.includes(name), `/dev/${name} is missing`);
   }
   assert.not.match(names.join('\n'), /^(sd|vd|nvme|loop|mem|kmsg|kvm|fuse)/m);
-  assert.is(
-    await shell([], 'echo x > /dev/null; head -c4 /dev/zero | wc -c; (echo x > /dev/full) 2>/dev/null || echo full'),
-    '4\nfull',
-  );
+  assert.is(await shell([], 'echo x > /dev/null; head -c4 /dev/zero | wc -c; (echo x > /dev/full) 2>/dev/null || echo full'), '4\nfull');
 });
 
 live('a set-uid program gives nothing: no_new_privs holds', needs, async () => {
@@ -160,10 +143,7 @@ live('--privileged gives every capability of the namespace and no filter', needs
 });
 
 live('a sysctl of an own namespace is set, one of the host is refused', needs, async () => {
-  assert.is(
-    await shell(['--sysctl', 'net.ipv4.ip_unprivileged_port_start=81'], 'cat /proc/sys/net/ipv4/ip_unprivileged_port_start'),
-    '81',
-  );
+  assert.is(await shell(['--sysctl', 'net.ipv4.ip_unprivileged_port_start=81'], 'cat /proc/sys/net/ipv4/ip_unprivileged_port_start'), '81');
   assert.is((await run(['--sysctl', 'kernel.panic=1'], ['true'])).code, 125);
 });
 

@@ -116,9 +116,7 @@ live('the helper killed under a running container: rootless ends, and nothing is
 
 live('two runs of one image at the same first moment both work', needs, async () => {
   const env = { ROOTLESS_DATA: `${process.env['TMPDIR'] ?? '/tmp'}/both-${process.pid}` };
-  const both = await Promise.all(
-    [1, 2, 3, 4].map((number) => rootless(runArgs([], ['echo', String(number)], busyboxImage()), { env })),
-  );
+  const both = await Promise.all([1, 2, 3, 4].map((number) => rootless(runArgs([], ['echo', String(number)], busyboxImage()), { env })));
   assert.equal(
     both.map(({ code, stdout }) => `${code} ${stdout.trim()}`),
     ['0 1', '0 2', '0 3', '0 4'],

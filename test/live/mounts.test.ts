@@ -37,8 +37,7 @@ for (const flags of [
 
 live('z and Z are accepted, and options combine', needs, () =>
   withTmp(async (folder) => {
-    for (const option of ['z', 'Z', 'rw', 'ro,z', 'rw,Z'])
-      assert.is(await shell(['-v', `${folder}:/shared:${option}`], 'echo ok'), 'ok');
+    for (const option of ['z', 'Z', 'rw', 'ro,z', 'rw,Z']) assert.is(await shell(['-v', `${folder}:/shared:${option}`], 'echo ok'), 'ok');
   }),
 );
 
@@ -94,10 +93,7 @@ live('a mount point that is a symlink out of the image stays inside it', needs, 
     mkdirSync(join(folder, 'data'));
     symlinkSync('/etc', join(folder, 'data/link'));
     assert.is(
-      await shell(
-        ['-v', `${join(folder, 'data')}:/target`, '-v', `${folder}:/target/link/${name}`],
-        `${script}; ls /etc/${name}`,
-      ),
+      await shell(['-v', `${join(folder, 'data')}:/target`, '-v', `${folder}:/target/link/${name}`], `${script}; ls /etc/${name}`),
       '1\ndata',
     );
     assert.not.ok(existsSync(join('/etc', name)));
@@ -106,10 +102,7 @@ live('a mount point that is a symlink out of the image stays inside it', needs, 
 
 live('--tmpfs is empty, writable, and takes size and mode', needs, async () => {
   assert.is(
-    await shell(
-      ['--tmpfs', '/t:size=1m,mode=700'],
-      'stat -c %a /t; dd if=/dev/zero of=/t/f bs=1k count=2000 2>/dev/null || echo full',
-    ),
+    await shell(['--tmpfs', '/t:size=1m,mode=700'], 'stat -c %a /t; dd if=/dev/zero of=/t/f bs=1k count=2000 2>/dev/null || echo full'),
     '700\nfull',
   );
   assert.is(await shell(['--mount', 'type=tmpfs,dst=/t,tmpfs-size=64k'], "df -k /t | tail -1 | awk '{print $2}'"), '64');

@@ -55,8 +55,7 @@ live('all problems are reported at once, each with its JSON path', [], () =>
     const { code, stdout } = await rootless(['validate', '--format', 'json', path]);
     assert.is(code, 1);
     const paths = (JSON.parse(stdout) as { path: string }[]).map((problem) => problem.path).join(' ');
-    for (const part of ['process.cwd', 'process.args', 'linux.namespaces'])
-      assert.match(paths.replaceAll('/', '.'), new RegExp(part));
+    for (const part of ['process.cwd', 'process.args', 'linux.namespaces']) assert.match(paths.replaceAll('/', '.'), new RegExp(part));
   }),
 );
 
