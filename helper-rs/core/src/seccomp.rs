@@ -1,1 +1,0 @@
-//! Compiles `linux.seccomp` into a BPF program.
