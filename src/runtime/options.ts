@@ -1,6 +1,11 @@
 /** What is asked of a container: one type for every front door (CLI, APIs, library), with every default in one place. */
 
-import type { IdMap } from '../helper.ts';
+import type { Limits } from '../cgroup/limits.ts';
+import type { HostEntry } from '../network/dns.ts';
+import type { PortRequest } from '../network/ports.ts';
+import type { Mapping, UsernsRequest } from '../userns/choose.ts';
+
+export type { HostEntry, Limits, Mapping, PortRequest, UsernsRequest };
 
 export type ContainerOptions = {
   /** As typed: a reference, `oci:DIR[:TAG]`, `oci-archive:FILE`, `docker-archive:FILE`, `rootfs:DIR`, `host:`, `embedded:NAME`. */
@@ -43,23 +48,6 @@ export type ContainerOptions = {
   readonly labels: Readonly<Record<string, string>>;
 };
 
-/** cgroup v2 limits that were asked for; an empty object means none. */
-export type Limits = {
-  /** Bytes. */
-  readonly memory?: number | undefined;
-  /** Bytes of memory + swap, docker's meaning; -1 is unlimited. */
-  readonly memorySwap?: number | undefined;
-  /** CPUs, for example 1.5. */
-  readonly cpus?: number | undefined;
-  readonly pids?: number | undefined;
-};
-
-export type UsernsRequest =
-  | { readonly kind: 'host' }
-  | { readonly kind: 'keep-id'; readonly uid?: number | undefined; readonly gid?: number | undefined }
-  | { readonly kind: 'nomap' }
-  | { readonly kind: 'auto'; readonly size?: number | undefined };
-
 export type MountRequest =
   | {
       readonly kind: 'bind';
@@ -76,26 +64,6 @@ export type MountRequest =
   | { readonly kind: 'tmpfs'; readonly target: string; readonly options: readonly string[] };
 
 export type DeviceRequest = { readonly source: string; readonly target: string; readonly permissions: string };
-export type HostEntry = { readonly name: string; readonly address: string };
-
-/** One published port; ranges are already expanded. */
-export type PortRequest = {
-  readonly hostAddress?: string | undefined;
-  /** 0 = any free port. */
-  readonly hostPort: number;
-  readonly containerPort: number;
-  readonly protocol: 'tcp' | 'udp';
-};
-
-/** What userns/ decided: how ids are mapped, and whether ownership has to be emulated. */
-export type Mapping = {
-  readonly idMap: IdMap;
-  /** `ranges`: subordinate ids; `direct`: written with CAP_SETUID; `single`: one id, ownership emulated. */
-  readonly mode: 'ranges' | 'direct' | 'single';
-  /** One line for the user where isolation or function differs from the full mode. */
-  readonly notice?: string | undefined;
-};
-
 /** docker's defaults; every front door starts from these. */
 export const defaults: Omit<ContainerOptions, 'image'> = {
   command: [],

@@ -1,6 +1,7 @@
 //! The one error type of the helper: which step failed, on what, and the kernel's errno. Returned once, never logged too.
 
-use serde_json::json;
+use serde_json::{json, Value};
+use std::borrow::Cow;
 use std::fmt;
 
 /// Result of a step.
@@ -9,7 +10,7 @@ pub type Step<T> = Result<T, Failure>;
 /// Facts of a failed step (docs/contract.md, "Events"). Words for people are made from them in TypeScript.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    pub step: &'static str,
+    pub step: Cow<'static, str>,
     pub index: Option<usize>,
     pub target: Option<String>,
     /// Raw errno, positive.
@@ -21,7 +22,7 @@ pub struct Failure {
 
 impl Failure {
     pub fn new(step: &'static str) -> Self {
-        Failure { step, index: None, target: None, errno: None, message: None, exit: 125 }
+        Failure { step: Cow::Borrowed(step), index: None, target: None, errno: None, message: None, exit: 125 }
     }
 
     pub fn because(step: &'static str, message: impl Into<String>) -> Self {
@@ -48,6 +49,25 @@ impl Failure {
         self
     }
 
+    /// For the way from the child to the parent: all fields, the errno as a number.
+    pub fn pack(&self) -> String {
+        json!([self.step, self.index, self.target, self.errno, self.message, self.exit]).to_string()
+    }
+
+    /// The reverse of `pack`.
+    pub fn unpack(bytes: &[u8]) -> Failure {
+        let value: Value = serde_json::from_slice(bytes).unwrap_or(Value::Null);
+        let text = |at: usize| value[at].as_str().map(str::to_string);
+        Failure {
+            step: Cow::Owned(text(0).unwrap_or_else(|| "init".to_string())),
+            index: value[1].as_u64().and_then(|n| usize::try_from(n).ok()),
+            target: text(2),
+            errno: value[3].as_i64().and_then(|n| i32::try_from(n).ok()),
+            message: text(4),
+            exit: value[5].as_u64().and_then(|n| u8::try_from(n).ok()).unwrap_or(125),
+        }
+    }
+
     /// The event line, without its newline.
     pub fn to_json(&self) -> String {
         let mut event = json!({ "event": "error", "step": self.step });
@@ -69,7 +89,7 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.step)?;
+        f.write_str(&self.step)?;
         if let Some(index) = self.index {
             write!(f, " {index}")?;
         }
@@ -122,13 +142,52 @@ impl<T, E: Into<Errno>> During<T> for Result<T, E> {
 /// `EPERM` for 1; names as in errno(3), a number for the rare rest.
 pub fn errno_name(errno: i32) -> String {
     const NAMES: &[(i32, &str)] = &[
-        (1, "EPERM"), (2, "ENOENT"), (3, "ESRCH"), (4, "EINTR"), (5, "EIO"), (6, "ENXIO"), (7, "E2BIG"), (8, "ENOEXEC"),
-        (9, "EBADF"), (10, "ECHILD"), (11, "EAGAIN"), (12, "ENOMEM"), (13, "EACCES"), (14, "EFAULT"), (15, "ENOTBLK"),
-        (16, "EBUSY"), (17, "EEXIST"), (18, "EXDEV"), (19, "ENODEV"), (20, "ENOTDIR"), (21, "EISDIR"), (22, "EINVAL"),
-        (23, "ENFILE"), (24, "EMFILE"), (25, "ENOTTY"), (26, "ETXTBSY"), (27, "EFBIG"), (28, "ENOSPC"), (29, "ESPIPE"),
-        (30, "EROFS"), (31, "EMLINK"), (32, "EPIPE"), (36, "ENAMETOOLONG"), (38, "ENOSYS"), (39, "ENOTEMPTY"),
-        (40, "ELOOP"), (61, "ENODATA"), (75, "EOVERFLOW"), (87, "EUSERS"), (88, "ENOTSOCK"), (95, "EOPNOTSUPP"),
-        (99, "EADDRNOTAVAIL"), (104, "ECONNRESET"), (110, "ETIMEDOUT"), (111, "ECONNREFUSED"), (116, "ESTALE"),
+        (1, "EPERM"),
+        (2, "ENOENT"),
+        (3, "ESRCH"),
+        (4, "EINTR"),
+        (5, "EIO"),
+        (6, "ENXIO"),
+        (7, "E2BIG"),
+        (8, "ENOEXEC"),
+        (9, "EBADF"),
+        (10, "ECHILD"),
+        (11, "EAGAIN"),
+        (12, "ENOMEM"),
+        (13, "EACCES"),
+        (14, "EFAULT"),
+        (15, "ENOTBLK"),
+        (16, "EBUSY"),
+        (17, "EEXIST"),
+        (18, "EXDEV"),
+        (19, "ENODEV"),
+        (20, "ENOTDIR"),
+        (21, "EISDIR"),
+        (22, "EINVAL"),
+        (23, "ENFILE"),
+        (24, "EMFILE"),
+        (25, "ENOTTY"),
+        (26, "ETXTBSY"),
+        (27, "EFBIG"),
+        (28, "ENOSPC"),
+        (29, "ESPIPE"),
+        (30, "EROFS"),
+        (31, "EMLINK"),
+        (32, "EPIPE"),
+        (36, "ENAMETOOLONG"),
+        (38, "ENOSYS"),
+        (39, "ENOTEMPTY"),
+        (40, "ELOOP"),
+        (61, "ENODATA"),
+        (75, "EOVERFLOW"),
+        (87, "EUSERS"),
+        (88, "ENOTSOCK"),
+        (95, "EOPNOTSUPP"),
+        (99, "EADDRNOTAVAIL"),
+        (104, "ECONNRESET"),
+        (110, "ETIMEDOUT"),
+        (111, "ECONNREFUSED"),
+        (116, "ESTALE"),
         (122, "EDQUOT"),
     ];
     match NAMES.iter().find(|(number, _)| *number == errno) {

@@ -1,7 +1,94 @@
 //! `rootless-helper`: an OCI runtime, and the few things beside it that need mapped ids. Verbs: docs/contract.md.
 
+#[cfg(target_os = "linux")]
+mod agent;
+#[cfg(target_os = "linux")]
+mod args;
+#[cfg(target_os = "linux")]
+mod cgroup;
+#[cfg(target_os = "linux")]
+mod channel;
+#[cfg(target_os = "linux")]
+mod companion;
+#[cfg(target_os = "linux")]
+mod devices;
 mod failure;
+#[cfg(target_os = "linux")]
+mod hooks;
+#[cfg(target_os = "linux")]
+mod init;
+#[cfg(target_os = "linux")]
+mod inside;
+#[cfg(target_os = "linux")]
+mod launch;
 mod layers;
+#[cfg(target_os = "linux")]
+mod monitor;
+#[cfg(target_os = "linux")]
+mod mounts;
+#[cfg(target_os = "linux")]
+mod notify;
+#[cfg(target_os = "linux")]
+mod override_stat;
+#[cfg(target_os = "linux")]
+mod plan;
+#[cfg(target_os = "linux")]
+mod process;
+#[cfg(target_os = "linux")]
+mod relay;
+#[cfg(target_os = "linux")]
+mod report;
+#[cfg(target_os = "linux")]
+mod rootfs;
+#[cfg(target_os = "linux")]
+mod sealed;
+#[cfg(target_os = "linux")]
+mod state;
+#[cfg(target_os = "linux")]
+mod sys;
+#[cfg(target_os = "linux")]
+mod terminal;
+#[cfg(target_os = "linux")]
+mod user;
+#[cfg(target_os = "linux")]
+mod userns;
 mod validate;
+#[cfg(target_os = "linux")]
+mod verbs;
 
-fn main() {}
+use std::process::ExitCode;
+
+#[cfg(target_os = "linux")]
+fn main() -> ExitCode {
+    let global = match args::global() {
+        Ok(global) => global,
+        Err(failure) => {
+            report::Reporter::default().failure(&failure);
+            return ExitCode::from(failure.exit);
+        }
+    };
+    let reporter = global.reporter.share();
+    match verbs::run(global) {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            reporter.failure(&failure);
+            ExitCode::from(failure.exit)
+        }
+    }
+}
+
+/// The WebAssembly build: what needs no kernel.
+#[cfg(not(target_os = "linux"))]
+fn main() -> ExitCode {
+    let mut args = std::env::args_os().skip(1);
+    let verb = args.next().unwrap_or_default();
+    let rest: Vec<_> = args.collect();
+    ExitCode::from(match verb.to_str() {
+        Some("validate") => validate::run(&rest),
+        Some("layer") => layers::layer_verb(&rest),
+        _ => {
+            eprintln!("rootless-helper: validate KIND [FILE] | layer ls|check [FILE]");
+            2
+        }
+    })
+}

@@ -1,6 +1,8 @@
 //! What the helper knows without asking the kernel: OCI types, the validator, the seccomp compiler, tar.
 //! Pure: no system call, no environment; the same code runs native and in both WebAssembly builds.
 
+pub mod caps;
+pub mod lower;
 pub mod oci;
 pub mod seccomp;
 pub mod tar;

@@ -1,0 +1,137 @@
+//! The helper's command line: global options, the verb, and one small parser for the verbs' options.
+
+use crate::failure::{During, Failure, Step};
+use crate::report::Reporter;
+use lexopt::prelude::*;
+use rustix::fd::{OwnedFd, RawFd};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// What stands before the verb, and the rest.
+pub struct Global {
+    pub root: PathBuf,
+    pub reporter: Reporter,
+    pub verb: String,
+    pub rest: Vec<OsString>,
+}
+
+/// Parses up to and including the verb.
+pub fn global() -> Step<Global> {
+    let mut parser = lexopt::Parser::from_env();
+    let mut reporter = Reporter::default();
+    let mut root = None;
+    loop {
+        match parser.next().map_err(usage)? {
+            Some(Long("root")) => root = Some(PathBuf::from(parser.value().map_err(usage)?)),
+            Some(Long("log")) => reporter.log = Some(PathBuf::from(parser.value().map_err(usage)?)),
+            Some(Long("log-format")) => reporter.json_log = parser.value().map_err(usage)? == "json",
+            Some(Long("events-fd")) => reporter.events = Some(fd(number(&mut parser)?)?),
+            Some(Long("debug" | "rootless")) => drop(parser.optional_value()),
+            Some(Long("systemd-cgroup")) => {
+                return Err(Failure::because("args", "--systemd-cgroup is not supported: use the cgroupfs manager"))
+            }
+            Some(Long("version") | Short('v')) => return Ok(with_verb(root, reporter, "version", parser)),
+            Some(Long("help") | Short('h')) => return Ok(with_verb(root, reporter, "help", parser)),
+            Some(Value(verb)) => {
+                let verb = verb.to_string_lossy().into_owned();
+                return Ok(with_verb(root, reporter, &verb, parser));
+            }
+            Some(other) => return Err(usage(other.unexpected())),
+            None => return Ok(with_verb(root, reporter, "help", parser)),
+        }
+    }
+}
+
+fn with_verb(root: Option<PathBuf>, reporter: Reporter, verb: &str, mut parser: lexopt::Parser) -> Global {
+    let rest = parser.raw_args().map(Iterator::collect).unwrap_or_default();
+    Global { root: root.unwrap_or_else(default_root), reporter, verb: verb.to_string(), rest }
+}
+
+/// Where state is kept when the caller names no folder; the environment is not asked.
+fn default_root() -> PathBuf {
+    let uid = rustix::process::geteuid().as_raw();
+    let session = PathBuf::from(format!("/run/user/{uid}"));
+    if uid == 0 {
+        PathBuf::from("/run/rootless-helper")
+    } else if session.is_dir() {
+        session.join("rootless-helper")
+    } else {
+        PathBuf::from(format!("/tmp/rootless-helper-{uid}"))
+    }
+}
+
+pub fn usage(error: lexopt::Error) -> Failure {
+    Failure::because("args", error.to_string())
+}
+
+fn number(parser: &mut lexopt::Parser) -> Step<RawFd> {
+    parser.value().and_then(|value| value.parse()).map_err(usage)
+}
+
+/// A descriptor that the caller passed by number; close-on-exec from here on.
+pub fn fd(number: RawFd) -> Step<OwnedFd> {
+    // A number that is not open is found out here, not at its first use.
+    crate::sys::process::adopt(number).during("args", format!("fd {number}"))
+}
+
+/// Options and operands of one verb.
+pub struct Options {
+    parser: lexopt::Parser,
+}
+
+/// One argument of a verb.
+pub enum Argument {
+    /// `--name` or `-n`.
+    Option(String),
+    Operand(OsString),
+}
+
+impl Options {
+    pub fn new(rest: &[OsString]) -> Options {
+        Options { parser: lexopt::Parser::from_args(rest.iter().cloned()) }
+    }
+
+    pub fn next(&mut self) -> Step<Option<Argument>> {
+        Ok(match self.parser.next().map_err(usage)? {
+            Some(Long(name)) => Some(Argument::Option(name.to_string())),
+            Some(Short(name)) => Some(Argument::Option(name.to_string())),
+            Some(Value(value)) => Some(Argument::Operand(value)),
+            None => None,
+        })
+    }
+
+    pub fn value(&mut self) -> Step<OsString> {
+        self.parser.value().map_err(usage)
+    }
+
+    pub fn text(&mut self) -> Step<String> {
+        self.value()?.into_string().map_err(|_| Failure::because("args", "not UTF-8"))
+    }
+
+    pub fn number<T: std::str::FromStr>(&mut self) -> Step<T> {
+        let text = self.text()?;
+        text.parse().map_err(|_| Failure::because("args", "not a number").on(text))
+    }
+
+    /// All that is left, unparsed.
+    pub fn rest(&mut self) -> Vec<OsString> {
+        self.parser.raw_args().map(Iterator::collect).unwrap_or_default()
+    }
+}
+
+pub fn unknown(option: &str) -> Failure {
+    Failure::because("args", "unknown option").on(option)
+}
+
+/// The one operand that is a container id.
+pub fn only_id(id: &mut Option<String>, operand: OsString) -> Step<()> {
+    let text = operand.into_string().map_err(|_| Failure::because("args", "not UTF-8"))?;
+    match id.replace(text) {
+        None => Ok(()),
+        Some(_) => Err(Failure::because("args", "more than one container id")),
+    }
+}
+
+pub fn required<T>(value: Option<T>, what: &str) -> Step<T> {
+    value.ok_or_else(|| Failure::because("args", format!("{what} is missing")))
+}

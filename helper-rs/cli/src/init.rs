@@ -1,0 +1,298 @@
+//! The child's side of a launch: from a fresh set of namespaces to the container's program, one step a line.
+
+use crate::channel::{Channel, Message};
+use crate::failure::{During, Failure, Step};
+use crate::plan::{Plan, SeccompFilter};
+use crate::process::{self, Program};
+use crate::sys::{self, process as sys_process, seccomp, signal};
+use crate::user::{self, Identity};
+use crate::{devices, hooks, inside, mounts, rootfs, terminal, userns};
+use rootless_core::lower::mounts::{propagation, MS_SLAVE};
+use rootless_core::lower::namespaces::{CLONE_NEWNET, CLONE_NEWTIME};
+use rootless_core::oci::state::State;
+use rustix::fd::{AsFd, OwnedFd};
+use rustix::fs::{Mode, OFlags};
+
+/// What the child needs beside the plan.
+pub struct InitOptions {
+    /// Killed with the launching process (`run`); not for `create`, which ends at once.
+    pub die_with_parent: bool,
+    /// A listening socket on which `start` arrives (`create`).
+    pub gate: Option<OwnedFd>,
+    /// Descriptors from 3 on that the program keeps.
+    pub preserve_fds: u32,
+    /// For the hooks that run in the container.
+    pub bundle_state: State,
+}
+
+/// Runs the story; returns only a failure.
+pub fn run(plan: &Plan, channel: Channel, options: &InitOptions) -> Failure {
+    match story(plan, &channel, options) {
+        Ok((program, channel)) => {
+            let failure = program.exec();
+            channel.send_failure(&failure);
+            failure
+        }
+        Err(failure) => {
+            channel.send_failure(&failure);
+            failure
+        }
+    }
+}
+
+fn story(plan: &Plan, channel: &Channel, options: &InitOptions) -> Step<(Program, Channel)> {
+    channel.expect(Message::Mapped, None)?;
+    rustix::process::setsid().during("init", "setsid")?;
+    if plan.in_user_namespace() {
+        userns::become_root()?;
+    }
+    // Dumpable until here: newuidmap accepts only a process whose /proc entry is its caller's.
+    sys_process::set_dumpable(false).during("init", "dumpable")?;
+    if options.die_with_parent {
+        sys_process::die_with_parent().during("init", "pdeathsig")?;
+    }
+    new_keyring(&plan.id)?;
+
+    rootfs::isolate(root_propagation(plan))?;
+    let root = rootfs::prepare(&plan.annotations.rootfs, &plan.rootfs)?;
+    let host_proc = open_proc()?;
+    for op in &plan.mounts {
+        mounts::execute(&root, op)?;
+    }
+    if !binds_dev(plan) {
+        devices::make(&root, &plan.linux.devices, plan.in_user_namespace())?;
+    }
+    let hooks = plan.spec.hooks.clone().unwrap_or_default();
+    if !hooks.create_runtime.is_empty() || !hooks.prestart.is_empty() {
+        channel.send(Message::Mounted, None)?;
+        channel.expect(Message::HooksDone, None)?;
+    }
+    hooks::run(&hooks.create_container, &state(options, "creating"), "createContainer")?;
+
+    rootfs::pivot(&root)?;
+    let root = rustix::fs::open("/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).during("pivot", "/")?;
+    configure_namespaces(plan, &host_proc)?;
+    restrict_paths(plan, &root)?;
+    if let Some(score) = plan.process.oom_score_adj {
+        write_proc(&host_proc, "self/oom_score_adj", &score.to_string()).during("rlimit", "oom_score_adj")?;
+    }
+    process::limit(&plan.process)?;
+    let identity = identity(plan, &root, &host_proc)?;
+    drop(host_proc);
+    drop(root);
+    if plan.process.terminal {
+        let master = terminal::take(identity.uid, plan.process.console_size, binds_dev(plan))?;
+        channel.send(Message::Terminal, Some(master.as_fd()))?;
+    }
+    let program = Program::new(&plan.process, identity.home.as_deref())?;
+
+    channel.send(Message::Ready, None)?;
+    channel.expect(Message::Go, None)?;
+    let channel = pass_gate(channel, options)?;
+    hooks::run(&hooks.start_container, &state(options, "created"), "startContainer")?;
+    if plan.annotations.init {
+        become_init(plan, &identity)?;
+    }
+    become_program(plan, &identity, &channel, options.preserve_fds, options.die_with_parent)?;
+    Ok((program, channel))
+}
+
+/// Everything from the last privileged step to exec.
+pub fn become_program(
+    plan: &Plan,
+    identity: &Identity,
+    channel: &Channel,
+    preserve_fds: u32,
+    die_with_parent: bool,
+) -> Step<()> {
+    sys_process::cloexec_from(3 + preserve_fds).during("init", "close_range")?;
+    signal::reset();
+    let late = plan.process.no_new_privileges;
+    // Without no_new_privs only CAP_SYS_ADMIN may load a filter, so then it has to be before the capabilities go.
+    if !late {
+        load_filter(plan.filter.as_ref(), channel)?;
+    }
+    process::become_user(identity, &plan.caps, plan.process.user.umask)?;
+    if die_with_parent {
+        // The change of ids has cleared it.
+        sys_process::die_with_parent().during("init", "pdeathsig")?;
+    }
+    enter_folder(&plan.process.cwd)?;
+    if late {
+        sys_process::no_new_privileges().during("capabilities", "no_new_privs")?;
+        load_filter(plan.filter.as_ref(), channel)?;
+    }
+    Ok(())
+}
+
+/// As the container's user: a folder that it may not enter is an error, as in runc.
+fn enter_folder(cwd: &str) -> Step<()> {
+    let cwd = if cwd.is_empty() { "/" } else { cwd };
+    rustix::process::chdir(cwd).during("cwd", cwd)?;
+    // A working directory outside the root (an inherited descriptor, CVE-2024-21626) has no path in here.
+    let here = rustix::process::getcwd(Vec::new()).during("cwd", cwd)?;
+    if here.as_bytes().first() == Some(&b'/') {
+        Ok(())
+    } else {
+        Err(Failure::because("cwd", "it is outside the container").on(cwd))
+    }
+}
+
+fn load_filter(filter: Option<&SeccompFilter>, channel: &Channel) -> Step<()> {
+    let Some(filter) = filter else { return Ok(()) };
+    let flags = filter.flags | if filter.notifies { seccomp::NEW_LISTENER } else { 0 };
+    if let Some(listener) = seccomp::load(&filter.program, flags).during("seccomp", "filter")? {
+        channel.send(Message::Listener, Some(listener.as_fd()))?;
+    }
+    Ok(())
+}
+
+/// Keys of the caller's session stay outside; kernels or filters without keyrings are no reason to fail.
+fn new_keyring(id: &str) -> Step<()> {
+    use rustix::io::Errno;
+    let name = std::ffi::CString::new(format!("_ses.{id}")).unwrap_or_default();
+    match sys_process::new_keyring(&name) {
+        Ok(()) | Err(Errno::NOSYS | Errno::PERM | Errno::DQUOT) => Ok(()),
+        Err(error) => Err(error).during("init", "keyring"),
+    }
+}
+
+fn root_propagation(plan: &Plan) -> u64 {
+    plan.linux.rootfs_propagation.as_deref().and_then(propagation).unwrap_or(MS_SLAVE)
+}
+
+/// The host's procfs: the only /proc that the image cannot have replaced.
+pub fn open_proc() -> Step<OwnedFd> {
+    let fd = rustix::fs::open("/proc", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+        .during("init", "/proc")?;
+    let kind = rustix::fs::fstatfs(&fd).during("init", "/proc")?.f_type;
+    if kind as i64 == rustix::fs::PROC_SUPER_MAGIC as i64 {
+        Ok(fd)
+    } else {
+        Err(Failure::because("init", "it is not procfs").on("/proc"))
+    }
+}
+
+/// A /dev that is the host's own is left as it is.
+fn binds_dev(plan: &Plan) -> bool {
+    plan.mounts.iter().any(|op| {
+        op.target.trim_end_matches('/') == "/dev"
+            && matches!(op.source, rootless_core::lower::mounts::Source::Bind { .. })
+    })
+}
+
+fn configure_namespaces(plan: &Plan, proc: &OwnedFd) -> Step<()> {
+    if let Some(name) = &plan.spec.hostname {
+        rustix::system::sethostname(name.as_bytes()).during("hostname", name)?;
+    }
+    if let Some(name) = &plan.spec.domainname {
+        rustix::system::setdomainname(name.as_bytes()).during("hostname", name)?;
+    }
+    if plan.namespaces.new & CLONE_NEWNET != 0 {
+        sys::net::loopback_up().during("network", "lo")?;
+    }
+    if plan.namespaces.new & CLONE_NEWTIME != 0 && !plan.linux.time_offsets.is_empty() {
+        let lines: String = plan
+            .linux
+            .time_offsets
+            .iter()
+            .map(|(clock, offset)| format!("{clock} {} {}\n", offset.secs, offset.nanosecs))
+            .collect();
+        write_proc(proc, "self/timens_offsets", &lines).during("init", "timens_offsets")?;
+    }
+    for (key, value) in &plan.linux.sysctl {
+        write_proc(proc, &format!("sys/{}", key.replace('.', "/")), value).during("sysctl", key)?;
+    }
+    if let Some(personality) = &plan.linux.personality {
+        let persona = if personality.domain == "LINUX32" { 8 } else { 0 };
+        sys_process::set_personality(persona).during("init", &personality.domain)?;
+    }
+    Ok(())
+}
+
+/// Writes below the host's procfs; the sysctls that namespaces have are those of the writing process.
+fn write_proc(proc: &OwnedFd, path: &str, value: &str) -> Result<(), rustix::io::Errno> {
+    let file = rustix::fs::openat(proc, path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
+    rustix::io::write(&file, value.as_bytes()).map(drop)
+}
+
+fn restrict_paths(plan: &Plan, root: &OwnedFd) -> Step<()> {
+    for (index, path) in plan.linux.readonly_paths.iter().enumerate() {
+        mounts::protect(root, path).during("mask", path).map_err(|failure| failure.at(index))?;
+    }
+    for (index, path) in plan.linux.masked_paths.iter().enumerate() {
+        mounts::mask(root, path).during("mask", path).map_err(|failure| failure.at(index))?;
+    }
+    if plan.root.readonly {
+        rootfs::make_read_only()?;
+    }
+    Ok(())
+}
+
+/// Who the program runs as: the annotation looked up in the container, or the standard's numbers.
+pub fn identity(plan: &Plan, root: &OwnedFd, proc: &OwnedFd) -> Step<Identity> {
+    let user = &plan.process.user;
+    let mut identity = match &plan.annotations.user {
+        Some(wish) => user::look_up(root, wish)?,
+        None => {
+            let home = user::look_up(root, &user.uid.to_string()).ok().and_then(|found| found.home);
+            Identity { uid: user.uid, gid: user.gid, groups: Some(Vec::new()), home }
+        }
+    };
+    identity.groups.get_or_insert_default().extend(&user.additional_gids);
+    if plan.annotations.single_id {
+        // The one id that exists stands for all.
+        let only = |list: &[rootless_core::oci::runtime::IdMapping]| list.first().map_or(0, |map| map.container_id);
+        if !userns::maps(&plan.id_map.uid, identity.uid) {
+            identity.uid = only(&plan.id_map.uid);
+        }
+        if !userns::maps(&plan.id_map.gid, identity.gid) {
+            identity.gid = only(&plan.id_map.gid);
+        }
+        identity.groups = None;
+    }
+    // A map written without CAP_SETGID gives setgroups(2) up for good (user_namespaces(7)): the caller's groups stay.
+    let denied = inside::read(proc, "self/setgroups", 16).is_ok_and(|text| text.starts_with(b"deny"));
+    if denied && identity.groups.as_ref().is_some_and(Vec::is_empty) {
+        identity.groups = None;
+    }
+    Ok(identity)
+}
+
+/// `create`: waits until `start` connects; failures from here on go to it.
+fn pass_gate(channel: &Channel, options: &InitOptions) -> Step<Channel> {
+    let Some(gate) = &options.gate else {
+        return rustix::io::fcntl_dupfd_cloexec(channel.as_fd(), 3).map(Channel::from_fd).during("init", "channel");
+    };
+    // The parent's side closes now, so that `create` ends.
+    let start = loop {
+        match rustix::net::accept_with(gate, rustix::net::SocketFlags::CLOEXEC) {
+            Err(rustix::io::Errno::INTR) => {}
+            other => break other.during("init", "start")?,
+        }
+    };
+    let channel = Channel::from_fd(start);
+    channel.expect(Message::Go, None)?;
+    Ok(channel)
+}
+
+fn state(options: &InitOptions, status: &str) -> String {
+    let state = State { status: status.to_string(), ..options.bundle_state.clone() };
+    serde_json::to_string(&state).unwrap_or_default()
+}
+
+/// `--init`: this process stays as pid 1, forwards signals and reaps; its child goes on to be the program.
+fn become_init(plan: &Plan, identity: &Identity) -> Step<()> {
+    let signals = signal::catch().during("init", "signalfd")?;
+    match sys_process::fork().during("init", "fork")? {
+        sys_process::Forked::Child => {
+            signal::reset();
+            sys_process::die_with_parent().during("init", "pdeathsig")
+        }
+        sys_process::Forked::Parent(child) => {
+            process::become_user(identity, &plan.caps, None)?;
+            terminal::give_up();
+            crate::monitor::reap_forever(signals, child)
+        }
+    }
+}

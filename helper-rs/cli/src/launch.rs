@@ -1,0 +1,266 @@
+//! The parent's side of a launch: clone, map ids, start what serves the container, let it go.
+
+use crate::cgroup::{self, Cgroup};
+use crate::channel::{self, Channel, Message};
+use crate::companion::Companion;
+use crate::failure::{During, Failure, Step};
+use crate::init::{self, InitOptions};
+use crate::plan::Plan;
+use crate::state::{self, Saved};
+use crate::sys::process::{self, Child, Forked};
+use crate::{hooks, terminal, userns};
+use rootless_core::lower::annotations::Rootfs;
+use rootless_core::lower::namespaces::CLONE_NEWPID;
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+/// How the verbs launch.
+#[derive(Default)]
+pub struct LaunchOptions {
+    /// `create`: the socket on which the child waits for `start`.
+    pub gate: Option<OwnedFd>,
+    pub die_with_parent: bool,
+    pub preserve_fds: u32,
+    pub console_socket: Option<PathBuf>,
+    /// Its end of file ends the launch.
+    pub parent: Option<OwnedFd>,
+    pub root: PathBuf,
+    pub pid_file: Option<PathBuf>,
+}
+
+/// A container whose program was executed (or, with a gate, will be).
+pub struct Launched {
+    pub child: Child,
+    /// Kept so that what mapped ids own can still be removed when the container is gone.
+    pub userns: Option<OwnedFd>,
+    pub terminal: Option<OwnedFd>,
+    /// Answers chown-like calls of a container with one id.
+    pub listener: Option<OwnedFd>,
+    pub cgroup: Option<PathBuf>,
+    pub companions: Vec<Companion>,
+}
+
+/// What exists already when a launch fails, so that the caller can undo it.
+#[derive(Default)]
+pub struct Partial {
+    pub userns: Option<OwnedFd>,
+    pub cgroup: Option<PathBuf>,
+}
+
+/// Launches; on failure the child is dead and reaped, and `partial` names what is left.
+pub fn launch(
+    plan: &Plan,
+    options: LaunchOptions,
+    partial: &mut Partial,
+    report: &mut dyn FnMut(i32),
+) -> Step<Launched> {
+    let cgroup = cgroup::make(&plan.linux)?;
+    partial.cgroup = cgroup.as_ref().map(|group| group.path.clone());
+    let (ours, theirs) = channel::pair()?;
+    let watch = options.parent.as_ref().map(AsFd::as_fd);
+    let (child, channel) = start_child(plan, &options, cgroup.as_ref(), ours, theirs)?;
+    if plan.new_user_namespace() {
+        partial.userns = userns::open_namespace(child.pid, "user").ok();
+    }
+    match escort(plan, &options, &child, &channel, watch, report) {
+        Ok(escorted) => Ok(Launched {
+            child,
+            userns: partial.userns.take(),
+            terminal: escorted.terminal,
+            listener: escorted.listener,
+            cgroup: partial.cgroup.clone(),
+            companions: escorted.companions,
+        }),
+        Err(failure) => {
+            let _ = process::send_signal(&child.pidfd, libc::SIGKILL);
+            let _ = process::wait_for(child.pid);
+            Err(failure)
+        }
+    }
+}
+
+/// Clones the child, directly or, if namespaces are to be joined, through a process that joins them first.
+fn start_child(
+    plan: &Plan,
+    options: &LaunchOptions,
+    cgroup: Option<&Cgroup>,
+    ours: Channel,
+    theirs: Channel,
+) -> Step<(Child, Channel)> {
+    let init_options = InitOptions {
+        die_with_parent: options.die_with_parent,
+        gate: match &options.gate {
+            Some(gate) => Some(rustix::io::fcntl_dupfd_cloexec(gate, 3).during("clone", "gate")?),
+            None => None,
+        },
+        preserve_fds: options.preserve_fds,
+        bundle_state: state::standard(plan, "creating", None),
+    };
+    let into = cgroup.map(|group| group.fd.as_fd());
+    if !plan.namespaces.join.is_empty() {
+        return join_then_clone(plan, &init_options, into, ours, theirs);
+    }
+    match process::clone(plan.namespaces.new, into).during("clone", names(plan.namespaces.new))? {
+        Forked::Child => {
+            drop(ours);
+            let failure = init::run(plan, theirs, &init_options);
+            process::exit_now(i32::from(failure.exit))
+        }
+        Forked::Parent(child) => Ok((child, ours)),
+    }
+}
+
+/// A middle process joins what exists, then makes the container's process as our child, not its own (CLONE_PARENT):
+/// joining a pid namespace takes effect for children only, and this process must not leave its own namespaces.
+fn join_then_clone(
+    plan: &Plan,
+    options: &InitOptions,
+    cgroup: Option<BorrowedFd<'_>>,
+    ours: Channel,
+    theirs: Channel,
+) -> Step<(Child, Channel)> {
+    let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).during("clone", "pipe")?;
+    match process::fork().during("clone", "middle process")? {
+        Forked::Child => {
+            drop((ours, read));
+            let made = join_all(plan).and_then(|()| {
+                let flags = plan.namespaces.new | libc::CLONE_PARENT;
+                process::clone(flags, cgroup).during("clone", names(plan.namespaces.new))
+            });
+            match made {
+                Ok(Forked::Child) => {
+                    let failure = init::run(plan, theirs, options);
+                    process::exit_now(i32::from(failure.exit))
+                }
+                Ok(Forked::Parent(child)) => {
+                    let _ = rustix::io::write(&write, &child.pid.to_ne_bytes());
+                    process::exit_now(0)
+                }
+                Err(failure) => {
+                    theirs.send_failure(&failure);
+                    process::exit_now(1)
+                }
+            }
+        }
+        Forked::Parent(middle) => {
+            drop((theirs, write));
+            let mut pid = [0; 4];
+            let got = rustix::io::read(&read, &mut pid).unwrap_or(0);
+            process::wait_for(middle.pid).during("clone", "middle process")?;
+            if got != pid.len() {
+                return Err(match ours.receive(None) {
+                    Err(failure) => failure,
+                    Ok(_) => Failure::because("clone", "the middle process ended early"),
+                });
+            }
+            let pid = i32::from_ne_bytes(pid);
+            let pidfd = process::open_pidfd(pid).during("clone", pid)?;
+            Ok((Child { pid, pidfd }, ours))
+        }
+    }
+}
+
+fn join_all(plan: &Plan) -> Step<()> {
+    for (flag, path) in &plan.namespaces.join {
+        let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::CLOEXEC;
+        let file = rustix::fs::open(path.as_str(), flags, rustix::fs::Mode::empty()).during("clone", path)?;
+        process::join(file.as_fd(), *flag).during("clone", path)?;
+    }
+    Ok(())
+}
+
+struct Escorted {
+    terminal: Option<OwnedFd>,
+    listener: Option<OwnedFd>,
+    companions: Vec<Companion>,
+}
+
+/// Accompanies the child from its first step to exec, or to its gate.
+fn escort(
+    plan: &Plan,
+    options: &LaunchOptions,
+    child: &Child,
+    channel: &Channel,
+    watch: Option<BorrowedFd<'_>>,
+    report: &mut dyn FnMut(i32),
+) -> Step<Escorted> {
+    let mut companions = Vec::new();
+    if plan.new_user_namespace() {
+        userns::write_maps(child.pid, &plan.id_map)?;
+    }
+    if let Rootfs::Overlay(overlay) = &plan.annotations.rootfs {
+        if overlay.program.is_some() {
+            companions.push(Companion::start_fuse(overlay, &plan.rootfs, child)?);
+        }
+    }
+    channel.send(Message::Mapped, None)?;
+    // The network is set up while the child mounts: neither needs the other.
+    let network = match plan.annotations.companion.as_slice() {
+        [] => None,
+        argv => Some(Companion::start(argv, child.pid)?),
+    };
+    let mut terminal = None;
+    loop {
+        match channel.receive(watch)? {
+            (Message::Mounted, _) => {
+                let hooks = plan.spec.hooks.clone().unwrap_or_default();
+                let state = state::standard(plan, "creating", Some(child.pid));
+                let text = serde_json::to_string(&state).unwrap_or_default();
+                hooks::run(&hooks.prestart, &text, "prestart")?;
+                hooks::run(&hooks.create_runtime, &text, "createRuntime")?;
+                channel.send(Message::HooksDone, None)?;
+            }
+            (Message::Terminal, Some(master)) => match &options.console_socket {
+                Some(path) => terminal::hand_over(&master, path)?,
+                None => terminal = Some(master),
+            },
+            (Message::Ready, _) => break,
+            (message, _) => return Err(Failure::because("init", format!("ended early ({message:?})"))),
+        }
+    }
+    if let Some(network) = network {
+        network.wait_ready(watch)?;
+        companions.push(network);
+    }
+    record(plan, options, child)?;
+    report(child.pid);
+    channel.send(Message::Go, None)?;
+    if options.gate.is_some() {
+        return Ok(Escorted { terminal, listener: None, companions });
+    }
+    let mut listener = None;
+    loop {
+        match channel.receive(watch)? {
+            (Message::Listener, Some(fd)) if plan.annotations.single_id => listener = Some(fd),
+            (Message::Listener, Some(fd)) => crate::agent::send(plan, child.pid, &fd)?,
+            (Message::End, _) => return Ok(Escorted { terminal, listener, companions }),
+            (message, _) => return Err(Failure::because("init", format!("{message:?} before exec"))),
+        }
+    }
+}
+
+fn record(plan: &Plan, options: &LaunchOptions, child: &Child) -> Step<()> {
+    Saved::new(plan, child.pid)?.write(&options.root)?;
+    if let Some(path) = &options.pid_file {
+        write_atomically(path, child.pid.to_string().as_bytes()).during("state", path.display())?;
+    }
+    Ok(())
+}
+
+/// Temp file, then rename: readers see all or nothing.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let temporary = path.with_extension(format!("tmp-{}", std::process::id()));
+    std::fs::write(&temporary, bytes)?;
+    std::fs::rename(&temporary, path)
+}
+
+fn names(flags: i32) -> String {
+    let kinds = rootless_core::lower::namespaces::KINDS.iter();
+    let names: Vec<&str> = kinds.filter(|(_, flag, _)| flags & flag != 0).map(|(name, _, _)| *name).collect();
+    names.join(",")
+}
+
+/// True if the container's first process is pid 1, for which the kernel drops signals without a handler.
+pub fn is_pid_one(plan: &Plan) -> bool {
+    plan.namespaces.new & CLONE_NEWPID != 0
+}

@@ -1,0 +1,151 @@
+//! The process that stays: forwards signals, relays the terminal, answers the filter, reaps, and says how it ended.
+
+use crate::failure::{During, Step};
+use crate::launch::Launched;
+use crate::notify;
+use crate::relay::Relay;
+use crate::sys::process::{self, Child, Ended};
+use crate::sys::signal::{self, Caught};
+use crate::terminal::{copy_size, Raw};
+use rustix::event::{poll, PollFd, PollFlags};
+use rustix::fd::{AsFd, OwnedFd};
+use rustix::io::Errno;
+use std::time::{Duration, Instant};
+
+/// Watches a launched container until it ends.
+pub struct Monitor<'a> {
+    pub container: &'a Launched,
+    pub signals: OwnedFd,
+    /// Its end of file kills the container.
+    pub parent: Option<OwnedFd>,
+    pub is_pid_one: bool,
+}
+
+/// A copy of a signal from the CLI within this time of one that came directly is the same key press.
+const ECHO: Duration = Duration::from_secs(1);
+
+impl Monitor<'_> {
+    pub fn run(self) -> Step<Ended> {
+        let raw = self.container.terminal.as_ref().and_then(|_| Raw::enter(rustix::stdio::stdin()));
+        let mut relay = self.container.terminal.as_ref().map(|master| {
+            copy_size(master);
+            Relay::new(master)
+        });
+        let mut direct: Option<(i32, Instant)> = None;
+        let mut killed_by: Option<i32> = None;
+        let mut listener = self.container.listener.as_ref();
+        let mut parent = self.parent.as_ref();
+        let ended = loop {
+            let mut fds = vec![
+                PollFd::new(&self.container.child.pidfd, PollFlags::IN),
+                PollFd::new(&self.signals, PollFlags::IN),
+            ];
+            let parent_at = push(&mut fds, parent);
+            let listener_at = push(&mut fds, listener);
+            let relay_at = fds.len();
+            if let Some(relay) = &relay {
+                relay.interests(&mut fds);
+            }
+            match poll(&mut fds, None) {
+                Err(Errno::INTR) => continue,
+                other => other.during("wait", "poll")?,
+            };
+            let fired: Vec<PollFlags> = fds.iter().map(PollFd::revents).collect();
+            drop(fds);
+            let is = |at: Option<usize>| at.is_some_and(|at| !fired[at].is_empty());
+            if let Some(relay) = &mut relay {
+                relay.pump(&fired[relay_at..]);
+            }
+            if is(listener_at) && !listener.is_some_and(|fd| notify::answer(fd)) {
+                listener = None;
+            }
+            if !fired[1].is_empty() {
+                while let Some(caught) = signal::next(self.signals.as_fd()).during("wait", "signalfd")? {
+                    self.forward(&caught, &mut direct, &mut killed_by);
+                }
+            }
+            if is(parent_at) {
+                let _ = process::send_signal(&self.container.child.pidfd, libc::SIGKILL);
+                parent = None;
+            }
+            if !fired[0].is_empty() {
+                break process::wait_for(self.container.child.pid).during("wait", self.container.child.pid)?;
+            }
+        };
+        if let Some(relay) = &mut relay {
+            relay.drain();
+        }
+        drop(raw);
+        Ok(match (ended, killed_by) {
+            (Ended::Signal(libc::SIGKILL), Some(signal)) => Ended::Signal(signal),
+            _ => ended,
+        })
+    }
+
+    fn forward(&self, caught: &Caught, direct: &mut Option<(i32, Instant)>, killed_by: &mut Option<i32>) {
+        match caught.signal {
+            libc::SIGCHLD | libc::SIGPIPE => return,
+            libc::SIGWINCH => {
+                if let Some(master) = &self.container.terminal {
+                    copy_size(master);
+                }
+                return;
+            }
+            _ => {}
+        }
+        // A signal for the whole process group (Ctrl-C) arrives here and at the CLI, which passes it on to us.
+        if caught.sender != 0 && caught.sender == rustix::process::getppid().map_or(0, |pid| pid.as_raw_nonzero().get())
+        {
+            if direct.take().is_some_and(|(signal, at)| signal == caught.signal && at.elapsed() < ECHO) {
+                return;
+            }
+        } else {
+            *direct = Some((caught.signal, Instant::now()));
+        }
+        if self.is_pid_one && would_be_ignored(self.container.child.pid, caught.signal) {
+            *killed_by = Some(caught.signal);
+            let _ = process::send_signal(&self.container.child.pidfd, libc::SIGKILL);
+        } else {
+            let _ = process::send_signal(&self.container.child.pidfd, caught.signal);
+        }
+    }
+}
+
+/// Adds a descriptor that may not be there; answers where it is.
+fn push<'a>(fds: &mut Vec<PollFd<'a>>, fd: Option<&'a OwnedFd>) -> Option<usize> {
+    fds.push(PollFd::new(fd?, PollFlags::IN));
+    Some(fds.len() - 1)
+}
+
+/// The kernel drops a signal for pid 1 that has no handler, so a plain program as pid 1 could not be interrupted at all.
+/// What would end it anywhere else ends it here.
+fn would_be_ignored(pid: i32, signal: i32) -> bool {
+    let ends = [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGUSR1, libc::SIGUSR2, libc::SIGALRM];
+    if !ends.contains(&signal) {
+        return false;
+    }
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let has = |field: &str| {
+        let mask = status.lines().find_map(|line| line.strip_prefix(field)).map(str::trim).unwrap_or("0");
+        u64::from_str_radix(mask, 16).unwrap_or(0) & (1 << (signal - 1)) != 0
+    };
+    !status.is_empty() && !has("SigCgt:") && !has("SigIgn:") && !has("SigBlk:")
+}
+
+/// pid 1 of `--init`: forwards, reaps everything, and ends as its one child did.
+pub fn reap_forever(signals: OwnedFd, child: Child) -> ! {
+    loop {
+        let mut fds = [PollFd::new(&signals, PollFlags::IN)];
+        let _ = poll(&mut fds, None);
+        while let Ok(Some(caught)) = signal::next(signals.as_fd()) {
+            if caught.signal != libc::SIGCHLD {
+                let _ = process::send_signal(&child.pidfd, caught.signal);
+            }
+        }
+        while let Ok(Some((pid, ended))) = process::wait(-1, false) {
+            if pid == child.pid {
+                process::exit_now(i32::from(ended.status()));
+            }
+        }
+    }
+}

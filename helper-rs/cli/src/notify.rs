@@ -1,0 +1,135 @@
+//! Root emulation for a container with one id: chown-like calls are answered by recording the owner, as containers-storage does,
+//! in `user.containers.override_stat` = `UID:GID:0MODE`. The call itself could only fail: there is no second id.
+
+use crate::override_stat;
+use crate::sys::seccomp::{self, Notification};
+use rootless_core::seccomp::syscalls::{number, Number};
+use rootless_core::seccomp::Arch;
+use rustix::fd::{AsFd, OwnedFd};
+use rustix::fs::{openat2, Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+
+const PATH_MAX: usize = 4096;
+const AT_FDCWD: i32 = -100;
+const UNCHANGED: u32 = u32::MAX;
+
+/// Answers one call; false when no process is left that could ask.
+pub fn answer(listener: &OwnedFd) -> bool {
+    let asked = match seccomp::receive(listener.as_fd()) {
+        Ok(asked) => asked,
+        Err(Errno::INTR | Errno::AGAIN) => return true,
+        // The asking process was killed meanwhile; the next poll tells whether others are left.
+        Err(Errno::NOENT) => return !is_dead(listener),
+        Err(_) => return false,
+    };
+    let errno = match act(listener, &asked) {
+        Ok(()) => 0,
+        Err(error) => error.raw_os_error(),
+    };
+    let _ = seccomp::respond(listener.as_fd(), asked.id, errno);
+    true
+}
+
+fn is_dead(listener: &OwnedFd) -> bool {
+    use rustix::event::{poll, PollFd, PollFlags, Timespec};
+    let mut fds = [PollFd::new(listener, PollFlags::IN)];
+    let _ = poll(&mut fds, Some(&Timespec::default()));
+    fds[0].revents().contains(PollFlags::HUP)
+}
+
+fn act(listener: &OwnedFd, asked: &Notification) -> Result<(), Errno> {
+    let a = asked.args;
+    let (file, uid, gid) = match name(asked) {
+        Some("chown" | "chown32") => (by_path(asked, AT_FDCWD, a[0], true)?, a[1], a[2]),
+        Some("lchown" | "lchown32") => (by_path(asked, AT_FDCWD, a[0], false)?, a[1], a[2]),
+        Some("fchown" | "fchown32") => (by_fd(asked, a[0] as i32)?, a[1], a[2]),
+        Some("fchownat") => {
+            const NOFOLLOW: u64 = 0x100;
+            const EMPTY_PATH: u64 = 0x1000;
+            let file = if a[4] & EMPTY_PATH != 0 && read_path(asked, a[1])?.is_empty() && a[0] as i32 != AT_FDCWD {
+                by_fd(asked, a[0] as i32)?
+            } else {
+                by_path(asked, a[0] as i32, a[1], a[4] & NOFOLLOW == 0)?
+            };
+            (file, a[2], a[3])
+        }
+        _ => return Err(Errno::NOSYS),
+    };
+    // What was read of the process is its own only while it still waits in this call (seccomp_unotify(2)).
+    if !seccomp::still_valid(listener.as_fd(), asked.id) {
+        return Err(Errno::NOENT);
+    }
+    record(&file, narrow(uid), narrow(gid))
+}
+
+/// Which of the calls that are answered here it is.
+fn name(asked: &Notification) -> Option<&'static str> {
+    const CALLS: &[&str] = &["chown", "lchown", "fchown", "fchownat", "chown32", "lchown32", "fchown32"];
+    let nr = u32::try_from(asked.nr).ok()?;
+    let archs =
+        [Arch::X86_64, Arch::X32, Arch::X86, Arch::Aarch64].into_iter().filter(|arch| arch.token() == asked.arch);
+    archs
+        .flat_map(|arch| CALLS.iter().map(move |call| (arch, *call)))
+        .find(|(arch, call)| number(call, *arch) == Number::Is(nr))
+        .map(|(_, call)| call)
+}
+
+/// Ids have 32 bits whatever the register holds above.
+fn narrow(id: u64) -> u32 {
+    id as u32
+}
+
+fn record(file: &OwnedFd, uid: u32, gid: u32) -> Result<(), Errno> {
+    let (old_uid, old_gid) = override_stat::read(file).unwrap_or((0, 0));
+    let new = |id: u32, old: u32| if id == UNCHANGED { old } else { id };
+    let mode = rustix::fs::fstat(file)?.st_mode & 0o7777;
+    match override_stat::write(file, new(uid, old_uid), new(gid, old_gid), mode) {
+        // Links and devices carry no user attributes, and some filesystems none at all: the call succeeds, the owner is lost.
+        Err(Errno::PERM | Errno::OPNOTSUPP | Errno::NOSPC) => Ok(()),
+        other => other,
+    }
+}
+
+fn by_fd(asked: &Notification, fd: i32) -> Result<OwnedFd, Errno> {
+    let path = format!("/proc/{}/fd/{fd}", asked.pid);
+    rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).map_err(|_| Errno::BADF)
+}
+
+/// Resolved inside the asking process's own root, so that no path of the container's names a file outside.
+fn by_path(asked: &Notification, dirfd: i32, address: u64, follow: bool) -> Result<OwnedFd, Errno> {
+    let path = read_path(asked, address)?;
+    let path = if path.starts_with('/') {
+        path
+    } else {
+        let base = if dirfd == AT_FDCWD { "cwd".to_string() } else { format!("fd/{dirfd}") };
+        let base = std::fs::read_link(format!("/proc/{}/{base}", asked.pid)).map_err(|_| Errno::BADF)?;
+        format!("{}/{path}", base.to_str().ok_or(Errno::INVAL)?)
+    };
+    let flags = OFlags::PATH | OFlags::CLOEXEC | OFlags::DIRECTORY;
+    let root = rustix::fs::open(format!("/proc/{}/root", asked.pid), flags, Mode::empty())?;
+    let flags = OFlags::PATH | OFlags::CLOEXEC | if follow { OFlags::empty() } else { OFlags::NOFOLLOW };
+    let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+    openat2(root, path.trim_start_matches('/'), flags, Mode::empty(), resolve)
+}
+
+fn read_path(asked: &Notification, address: u64) -> Result<String, Errno> {
+    let memory = File::open(format!("/proc/{}/mem", asked.pid)).map_err(|_| Errno::PERM)?;
+    let mut out = Vec::new();
+    // Up to the next page each time: the string may end just before memory that is not there.
+    while out.len() < PATH_MAX {
+        let at = address + out.len() as u64;
+        let mut page = vec![0; 4096 - (at % 4096) as usize];
+        let got = memory.read_at(&mut page, at).map_err(|_| Errno::FAULT)?;
+        if let Some(end) = page[..got].iter().position(|byte| *byte == 0) {
+            out.extend_from_slice(&page[..end]);
+            return String::from_utf8(out).map_err(|_| Errno::ILSEQ);
+        }
+        if got == 0 {
+            return Err(Errno::FAULT);
+        }
+        out.extend_from_slice(&page[..got]);
+    }
+    Err(Errno::NAMETOOLONG)
+}

@@ -1,0 +1,48 @@
+//! `user.containers.override_stat`: where containers-storage and fuse-overlayfs keep the owner that an inode cannot have.
+//! `UID:GID:MODE[:TYPE]`, the mode octal.
+
+use rustix::fd::{AsRawFd, OwnedFd};
+use rustix::fs::{getxattr, setxattr, XattrFlags};
+use rustix::io::Errno;
+
+const NAME: &str = "user.containers.override_stat";
+
+/// Extended attributes are not reached through O_PATH, but by the descriptor's name.
+fn by_name(file: &OwnedFd) -> String {
+    format!("/proc/self/fd/{}", file.as_raw_fd())
+}
+
+/// The recorded owner.
+pub fn read(file: &OwnedFd) -> Option<(u32, u32)> {
+    let mut buffer = [0; 128];
+    let got = getxattr(by_name(file), NAME, &mut buffer).ok()?;
+    parse(std::str::from_utf8(&buffer[..got]).ok()?).map(|(uid, gid, _)| (uid, gid))
+}
+
+fn parse(text: &str) -> Option<(u32, u32, &str)> {
+    let mut fields = text.splitn(3, ':');
+    Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?, fields.next()?))
+}
+
+/// Records an owner; a recorded type is kept.
+pub fn write(file: &OwnedFd, uid: u32, gid: u32, mode: u32) -> Result<(), Errno> {
+    let mut buffer = [0; 128];
+    let before = getxattr(by_name(file), NAME, &mut buffer).unwrap_or(0);
+    let before = std::str::from_utf8(&buffer[..before]).unwrap_or("");
+    let kind = parse(before).and_then(|(_, _, rest)| rest.split_once(':')).map(|(_, kind)| format!(":{kind}"));
+    let value = format!("{uid}:{gid}:{mode:04o}{}", kind.unwrap_or_default());
+    setxattr(by_name(file), NAME, value.as_bytes(), XattrFlags::empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_value_is_read_with_and_without_a_type() {
+        assert_eq!(parse("1:2:0755"), Some((1, 2, "0755")));
+        assert_eq!(parse("1:2:0755:char-1-3"), Some((1, 2, "0755:char-1-3")));
+        assert_eq!(parse("1:x:0755"), None);
+        assert_eq!(parse(""), None);
+    }
+}

@@ -1,0 +1,184 @@
+//! A bundle read, checked and lowered: all that a launch needs, before any process exists.
+
+use crate::failure::{During, Failure, Step};
+use crate::sys::seccomp::Filter;
+use crate::userns::IdMap;
+use rootless_core::lower::annotations::{self, Annotations};
+use rootless_core::lower::mounts::{self, MountOp};
+use rootless_core::lower::namespaces::{self, Namespaces, CLONE_NEWCGROUP, CLONE_NEWNS, CLONE_NEWUSER};
+use rootless_core::oci::runtime::{Capabilities, Linux, Process, Root, Spec};
+use rootless_core::seccomp::{self, Arch};
+use rootless_core::{caps, validate};
+use std::path::{Path, PathBuf};
+
+/// Capability sets as bit masks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CapMasks {
+    pub bounding: u64,
+    pub effective: u64,
+    pub permitted: u64,
+    pub inheritable: u64,
+    pub ambient: u64,
+}
+
+/// A compiled filter and how to load it.
+pub struct SeccompFilter {
+    pub program: Vec<Filter>,
+    pub flags: u32,
+    /// Some rule asks for `SCMP_ACT_NOTIFY`.
+    pub notifies: bool,
+    pub listener_path: Option<String>,
+    pub listener_metadata: String,
+}
+
+/// What a launch does.
+pub struct Plan {
+    pub id: String,
+    pub bundle: PathBuf,
+    pub spec: Spec,
+    pub process: Process,
+    pub linux: Linux,
+    pub root: Root,
+    pub rootfs: PathBuf,
+    pub annotations: Annotations,
+    pub namespaces: Namespaces,
+    pub mounts: Vec<MountOp>,
+    pub id_map: IdMap,
+    pub caps: CapMasks,
+    pub filter: Option<SeccompFilter>,
+}
+
+const LARGEST_CONFIG: u64 = 16 << 20;
+
+impl Plan {
+    /// Reads `config.json` of a bundle.
+    pub fn read(id: &str, bundle: &Path) -> Step<Plan> {
+        check_id(id)?;
+        let bundle = bundle.canonicalize().during("bundle", bundle.display())?;
+        let file = bundle.join("config.json");
+        let size = file.metadata().during("bundle", file.display())?.len();
+        if size > LARGEST_CONFIG {
+            return Err(Failure::because("bundle", format!("config.json has {size} bytes")).on(file.display()));
+        }
+        let text = std::fs::read_to_string(&file).during("bundle", file.display())?;
+        Plan::lower(id, bundle, &text)
+    }
+
+    fn lower(id: &str, bundle: PathBuf, text: &str) -> Step<Plan> {
+        refuse_problems(text)?;
+        let spec: Spec = serde_json::from_str(text).map_err(|error| Failure::because("config", error.to_string()))?;
+        let linux = spec.linux.clone().unwrap_or_default();
+        let root = spec.root.clone().ok_or_else(|| Failure::because("config", "no root").on("$.root"))?;
+        let annotations = annotations::parse(&spec.annotations)
+            .map_err(|(name, reason)| Failure::because("config", reason).on(format!("$.annotations.{name}")))?;
+        let namespaces = namespaces::lower(&linux.namespaces)
+            .map_err(|kind| Failure::because("config", "unknown namespace").on(kind))?;
+        if namespaces.new & CLONE_NEWNS == 0 && !namespaces.join.iter().any(|(flag, _)| *flag == CLONE_NEWNS) {
+            return Err(
+                Failure::because("config", "a container without a mount namespace is refused").on("$.linux.namespaces")
+            );
+        }
+        let mounts = spec
+            .mounts
+            .iter()
+            .enumerate()
+            .map(|(index, mount)| {
+                mounts::lower(index, mount, namespaces.new & CLONE_NEWCGROUP != 0).map_err(|option| {
+                    Failure::because("mount", format!("unknown option {option:?}")).at(index).on(&mount.destination)
+                })
+            })
+            .collect::<Step<Vec<_>>>()?;
+        let process = spec.process.clone().unwrap_or_default();
+        let id_map = IdMap {
+            uid: linux.uid_mappings.clone(),
+            gid: linux.gid_mappings.clone(),
+            newuidmap: annotations.newuidmap.clone(),
+            newgidmap: annotations.newgidmap.clone(),
+        };
+        Ok(Plan {
+            id: id.to_string(),
+            rootfs: bundle.join(&root.path),
+            caps: masks(process.capabilities.as_ref())?,
+            filter: compile(&linux)?,
+            id_map,
+            bundle,
+            process,
+            linux,
+            root,
+            annotations,
+            namespaces,
+            mounts,
+            spec,
+        })
+    }
+
+    /// Another process for the same container (`exec`).
+    pub fn replace_process(&mut self, process: Process) -> Step<()> {
+        self.caps = masks(process.capabilities.as_ref())?;
+        self.process = process;
+        Ok(())
+    }
+
+    pub fn new_user_namespace(&self) -> bool {
+        self.namespaces.new & CLONE_NEWUSER != 0
+    }
+
+    /// True if the container's processes live in another user namespace than the runtime's, new or joined.
+    pub fn in_user_namespace(&self) -> bool {
+        self.new_user_namespace() || self.namespaces.join.iter().any(|(flag, _)| *flag == CLONE_NEWUSER)
+    }
+}
+
+/// Container ids become file names.
+pub fn check_id(id: &str) -> Step<()> {
+    let good = |c: char| c.is_ascii_alphanumeric() || "_+-.".contains(c);
+    if id.is_empty() || id.len() > 1024 || !id.chars().all(good) || id == "." || id == ".." {
+        return Err(Failure::because("args", "a container id has letters, digits and _ + - . only").on(id));
+    }
+    Ok(())
+}
+
+fn refuse_problems(text: &str) -> Step<()> {
+    let problems = validate::validate("config", text).unwrap_or_default();
+    match problems.iter().find(|problem| problem.is_error()) {
+        Some(problem) => Err(Failure::because("validate", &*problem.message).on(&problem.path)),
+        None => Ok(()),
+    }
+}
+
+fn masks(sets: Option<&Capabilities>) -> Step<CapMasks> {
+    let Some(sets) = sets else { return Ok(CapMasks::default()) };
+    let mask = |names: &[String]| -> Step<u64> {
+        names.iter().try_fold(0, |mask, name| {
+            let number =
+                caps::number(name).ok_or_else(|| Failure::because("capabilities", "unknown capability").on(name))?;
+            Ok(mask | 1 << number)
+        })
+    };
+    let (permitted, inheritable) = (mask(&sets.permitted)?, mask(&sets.inheritable)?);
+    Ok(CapMasks {
+        bounding: mask(&sets.bounding)?,
+        effective: mask(&sets.effective)?,
+        permitted,
+        inheritable,
+        // The kernel has no ambient capability that is not both; documents that engines write name more.
+        ambient: mask(&sets.ambient)? & permitted & inheritable,
+    })
+}
+
+fn compile(linux: &Linux) -> Step<Option<SeccompFilter>> {
+    let Some(profile) = &linux.seccomp else { return Ok(None) };
+    let failed = |reason: String| Failure::because("seccomp", reason);
+    let native = Arch::native().ok_or_else(|| failed("no filter for this architecture".into()))?;
+    let program = seccomp::compile(profile, native).map_err(|error| failed(error.to_string()))?;
+    let flags = seccomp::flags::bits(&profile.flags).map_err(|name| failed(format!("unknown flag {name}")))?;
+    // One thread: nothing to synchronise, and the kernel refuses it together with a listener.
+    const TSYNC: u64 = 1;
+    Ok(Some(SeccompFilter {
+        program: program.instructions.iter().map(|i| Filter { code: i.code, jt: i.jt, jf: i.jf, k: i.k }).collect(),
+        flags: (flags & !TSYNC) as u32,
+        notifies: program.notifies,
+        listener_path: profile.listener_path.clone(),
+        listener_metadata: profile.listener_metadata.clone().unwrap_or_default(),
+    }))
+}

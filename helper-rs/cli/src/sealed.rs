@@ -1,0 +1,43 @@
+//! The helper runs from a sealed copy of itself wherever the container's root could write to the original.
+//!
+//! A program in the container that is `/proc/self/exe`, or a script with that interpreter, is this file on the host; opened
+//! through /proc/PID/exe it could be overwritten (CVE-2019-5736). Installed by the host's root the file belongs to an id that is
+//! not mapped, and no copy is needed.
+
+use crate::failure::{During, Failure, Step};
+use crate::sys::exec;
+use crate::userns::IdMap;
+use rustix::fd::AsFd;
+use rustix::fs::{fcntl_add_seals, fcntl_get_seals, memfd_create, MemfdFlags, Mode, OFlags, SealFlags};
+use std::ffi::CString;
+use std::os::unix::ffi::OsStringExt;
+
+/// Restarts the helper from a sealed memory file if its own file could be changed by ids of `map`.
+pub fn ensure(map: &IdMap, in_user_namespace: bool) -> Step<()> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    let me = rustix::fs::open("/proc/self/exe", flags, Mode::empty()).during("init", "/proc/self/exe")?;
+    let owner = rustix::fs::fstat(&me).during("init", "/proc/self/exe")?.st_uid;
+    let exposed = if in_user_namespace { map.has_host_uid(owner) } else { true };
+    if !exposed || fcntl_get_seals(&me).is_ok_and(|seals| seals.contains(SealFlags::WRITE)) {
+        return Ok(());
+    }
+    let copy =
+        memfd_create("rootless-helper", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING).during("init", "memfd")?;
+    loop {
+        if rustix::fs::sendfile(&copy, &me, None, 1 << 24).during("init", "copy of the helper")? == 0 {
+            break;
+        }
+    }
+    let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
+    fcntl_add_seals(&copy, seals).during("init", "seals")?;
+    let c = |text: std::ffi::OsString| CString::new(text.into_vec()).unwrap_or_default();
+    let args: Vec<CString> = std::env::args_os().map(c).collect();
+    let env: Vec<CString> = std::env::vars_os()
+        .map(|(mut key, value)| {
+            key.push("=");
+            key.push(value);
+            c(key)
+        })
+        .collect();
+    Err(Failure::new("init").errno(exec::exec_fd(copy.as_fd(), &args, &env)).on("sealed copy"))
+}

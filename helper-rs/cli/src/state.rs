@@ -1,0 +1,202 @@
+//! `ROOT/ID/state.json`: what is known of a container between two calls of the helper.
+
+use crate::failure::{During, Failure, Step};
+use crate::launch::write_atomically;
+use crate::plan::Plan;
+use rootless_core::oci::state::State;
+use rustix::fd::OwnedFd;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What the helper remembers; `state` prints the standard's part of it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Saved {
+    pub oci_version: String,
+    pub id: String,
+    pub bundle: PathBuf,
+    pub pid: i32,
+    /// Field 22 of /proc/PID/stat: with the pid it names one process of this boot.
+    pub start_time: u64,
+    /// RFC 3339.
+    pub created: String,
+    pub annotations: BTreeMap<String, String>,
+    pub rootfs: PathBuf,
+    #[serde(default)]
+    pub cgroup: Option<PathBuf>,
+}
+
+impl Saved {
+    pub fn new(plan: &Plan, pid: i32) -> Step<Saved> {
+        let cgroup = plan.linux.cgroups_path.as_ref().filter(|path| !path.is_empty());
+        Ok(Saved {
+            oci_version: plan.spec.oci_version.clone(),
+            id: plan.id.clone(),
+            bundle: plan.bundle.clone(),
+            pid,
+            start_time: start_time(pid).ok_or_else(|| Failure::because("state", "the process is gone").on(pid))?,
+            created: now(),
+            annotations: plan.spec.annotations.clone(),
+            rootfs: plan.rootfs.clone(),
+            cgroup: cgroup
+                .map(|path| Path::new("/sys/fs/cgroup").join(path.trim_start_matches('/')))
+                .filter(|p| p.is_dir()),
+        })
+    }
+
+    pub fn write(&self, root: &Path) -> Step<()> {
+        let file = folder(root, &self.id).join("state.json");
+        let text = serde_json::to_vec(self).map_err(|error| Failure::because("state", error.to_string()))?;
+        write_atomically(&file, &text).during("state", file.display())
+    }
+
+    pub fn read(root: &Path, id: &str) -> Step<Saved> {
+        crate::plan::check_id(id)?;
+        let file = folder(root, id).join("state.json");
+        let text = match fs::read(&file) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(Failure::because("state", "container does not exist").on(id))
+            }
+            other => other.during("state", file.display())?,
+        };
+        serde_json::from_slice(&text).map_err(|error| Failure::because("state", error.to_string()).on(file.display()))
+    }
+
+    /// created, running, paused or stopped.
+    pub fn status(&self, root: &Path) -> &'static str {
+        if !self.is_alive() {
+            return "stopped";
+        }
+        if gate(root, &self.id).exists() {
+            return "created";
+        }
+        let frozen = self.cgroup.as_ref().and_then(|path| fs::read_to_string(path.join("cgroup.freeze")).ok());
+        if frozen.is_some_and(|text| text.trim() == "1") {
+            return "paused";
+        }
+        "running"
+    }
+
+    pub fn is_alive(&self) -> bool {
+        start_time(self.pid) == Some(self.start_time)
+    }
+
+    /// The process, proven to be the one that was started: the pidfd is opened first, then the start time is compared.
+    pub fn open(&self) -> Step<OwnedFd> {
+        let gone = || Failure::because("state", "container is not running").on(&self.id);
+        let pidfd = crate::sys::process::open_pidfd(self.pid).map_err(|_| gone())?;
+        if self.is_alive() {
+            Ok(pidfd)
+        } else {
+            Err(gone())
+        }
+    }
+
+    /// The standard's document (runtime.md "State").
+    pub fn standard(&self, root: &Path) -> State {
+        let status = self.status(root);
+        State {
+            oci_version: self.oci_version.clone(),
+            id: self.id.clone(),
+            status: status.to_string(),
+            pid: Some(if status == "stopped" { 0 } else { self.pid }),
+            bundle: self.bundle.display().to_string(),
+            annotations: self.annotations.clone(),
+        }
+    }
+}
+
+/// The document for hooks of a container that has no saved state yet.
+pub fn standard(plan: &Plan, status: &str, pid: Option<i32>) -> State {
+    State {
+        oci_version: plan.spec.oci_version.clone(),
+        id: plan.id.clone(),
+        status: status.to_string(),
+        pid,
+        bundle: plan.bundle.display().to_string(),
+        annotations: plan.spec.annotations.clone(),
+    }
+}
+
+/// Claims an id: a second container of the same name is refused.
+pub fn claim(root: &Path, id: &str) -> Step<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(root).during("state", root.display())?;
+    let folder = folder(root, id);
+    match fs::DirBuilder::new().mode(0o711).create(&folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            Err(Failure::because("state", "container exists already").on(id))
+        }
+        other => other.during("state", folder.display()),
+    }
+}
+
+pub fn folder(root: &Path, id: &str) -> PathBuf {
+    root.join(id)
+}
+
+/// The socket on which a created container waits.
+pub fn gate(root: &Path, id: &str) -> PathBuf {
+    folder(root, id).join("start")
+}
+
+/// Forgets a container.
+pub fn forget(root: &Path, id: &str) -> Step<()> {
+    let folder = folder(root, id);
+    match fs::remove_dir_all(&folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).during("state", folder.display()),
+        _ => Ok(()),
+    }
+}
+
+/// Field 22 of /proc/PID/stat (clock ticks after boot); `None` if there is no such process, or only its corpse.
+pub fn start_time(pid: i32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name in parentheses may contain anything, parentheses too.
+    let mut fields = stat[stat.rfind(')')? + 1..].split_ascii_whitespace();
+    if matches!(fields.next()?, "Z" | "X") {
+        return None;
+    }
+    fields.nth(18)?.parse().ok()
+}
+
+/// The time now, RFC 3339 in UTC with nanoseconds.
+pub fn now() -> String {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let (days, rest) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
+    // Days to a date: eras of 400 years that begin on 1 March.
+    let shifted = days as i64 + 719_468;
+    let (era, day_of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    let (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:09}Z", since.subsec_nanos())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_known_by_its_start_time() {
+        let me = std::process::id() as i32;
+        assert!(start_time(me).is_some_and(|time| time > 0));
+        assert_eq!(start_time(i32::MAX - 1), None);
+    }
+
+    #[test]
+    fn an_id_is_claimed_once() {
+        let root = std::env::temp_dir().join(format!("claim-{}", std::process::id()));
+        claim(&root, "a").unwrap();
+        assert!(claim(&root, "a").is_err());
+        forget(&root, "a").unwrap();
+        claim(&root, "a").unwrap();
+        fs::remove_dir_all(root).unwrap();
+    }
+}

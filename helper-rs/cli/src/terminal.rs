@@ -1,0 +1,86 @@
+//! Terminals: the container's own pseudo terminal, and the caller's in raw mode around it.
+
+use crate::devices;
+use crate::failure::{During, Step};
+use crate::sys::{process, socket};
+use rootless_core::oci::runtime::ConsoleSize;
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::{Mode, OFlags};
+use rustix::pty::{ioctl_tiocgptpeer, ptsname, OpenptFlags};
+use rustix::termios::{isatty, tcgetattr, tcgetwinsize, tcsetattr, tcsetwinsize, OptionalActions, Termios, Winsize};
+
+/// In the container: opens a pair in its own devpts, makes it the controlling terminal and the three standard streams,
+/// and answers the master.
+pub fn take(uid: u32, size: Option<ConsoleSize>, foreign_dev: bool) -> Step<OwnedFd> {
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let master = rustix::fs::open("/dev/ptmx", flags, Mode::empty()).during("console", "/dev/ptmx")?;
+    rustix::pty::unlockpt(&master).during("console", "unlock")?;
+    // By the master, not by name: a name can be replaced.
+    let slave = ioctl_tiocgptpeer(&master, OpenptFlags::RDWR | OpenptFlags::NOCTTY).during("console", "peer")?;
+    if let Some(size) = size.filter(|size| size.height > 0) {
+        let size = Winsize { ws_row: size.height, ws_col: size.width, ws_xpixel: 0, ws_ypixel: 0 };
+        tcsetwinsize(&master, size).during("console", "size")?;
+    }
+    devices::own_terminal(&slave, uid)?;
+    if !foreign_dev {
+        let name = ptsname(&master, Vec::new()).during("console", "name")?;
+        devices::bind_console(&name.to_string_lossy())?;
+    }
+    rustix::process::ioctl_tiocsctty(&slave).during("console", "controlling terminal")?;
+    for number in 0..3 {
+        process::dup_to(slave.as_fd(), number).during("console", "streams")?;
+    }
+    Ok(master)
+}
+
+/// For pid 1 under `--init`: it keeps neither terminal nor pipes open, so that their readers see the program's end.
+pub fn give_up() {
+    if let Ok(null) = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()) {
+        for number in 0..3 {
+            let _ = process::dup_to(null.as_fd(), number);
+        }
+    }
+}
+
+/// Hands the master to an engine (`--console-socket`): one message, the terminal's name and the descriptor.
+pub fn hand_over(master: &OwnedFd, path: &std::path::Path) -> Step<()> {
+    use rustix::net::{connect, socket_with, AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+    let at = path.display();
+    let address = SocketAddrUnix::new(path).during("console", &at)?;
+    let engine =
+        socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).during("console", &at)?;
+    connect(&engine, &address).during("console", &at)?;
+    socket::send(&engine, b"/dev/ptmx", Some(master.as_fd())).during("console", &at)
+}
+
+/// The caller's terminal in raw mode; restored when dropped.
+pub struct Raw {
+    terminal: OwnedFd,
+    before: Termios,
+}
+
+impl Raw {
+    /// `None` if the descriptor is no terminal.
+    pub fn enter(fd: BorrowedFd<'_>) -> Option<Raw> {
+        let before = tcgetattr(fd).ok()?;
+        let terminal = rustix::io::fcntl_dupfd_cloexec(fd, 3).ok()?;
+        let mut raw = before.clone();
+        raw.make_raw();
+        tcsetattr(&terminal, OptionalActions::Now, &raw).ok()?;
+        Some(Raw { terminal, before })
+    }
+}
+
+impl Drop for Raw {
+    fn drop(&mut self) {
+        let _ = tcsetattr(&self.terminal, OptionalActions::Drain, &self.before);
+    }
+}
+
+/// Gives the container's terminal the size of the caller's, wherever one of its streams is a terminal.
+pub fn copy_size(master: &OwnedFd) {
+    let streams = [rustix::stdio::stdout(), rustix::stdio::stdin(), rustix::stdio::stderr()];
+    if let Some(size) = streams.iter().find(|fd| isatty(fd)).and_then(|fd| tcgetwinsize(fd).ok()) {
+        let _ = tcsetwinsize(master, size);
+    }
+}

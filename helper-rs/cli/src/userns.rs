@@ -1,0 +1,202 @@
+//! User namespaces: writing id maps, and entering a mapped namespace with the process itself.
+
+use crate::failure::{During, Failure, Step};
+use crate::sys::process::{self, Forked};
+use rootless_core::oci::runtime::IdMapping;
+use rustix::fd::{AsFd, OwnedFd};
+use serde::Deserialize;
+use std::fs;
+use std::process::{Child, Command, Stdio};
+
+/// A mapping, and the set-uid programs that write it (`--idmap`, docs/contract.md).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IdMap {
+    pub uid: Vec<IdMapping>,
+    pub gid: Vec<IdMapping>,
+    #[serde(default)]
+    pub newuidmap: Option<String>,
+    #[serde(default)]
+    pub newgidmap: Option<String>,
+}
+
+impl IdMap {
+    pub fn parse(json: &str) -> Step<IdMap> {
+        serde_json::from_str(json).map_err(|error| Failure::because("args", format!("--idmap: {error}")))
+    }
+
+    /// True if the host's id is inside the mapping.
+    pub fn has_host_uid(&self, id: u32) -> bool {
+        self.uid.iter().any(|map| id.checked_sub(map.host_id).is_some_and(|offset| offset < map.size))
+    }
+}
+
+/// True if the container's id is inside the mapping.
+pub fn maps(list: &[IdMapping], id: u32) -> bool {
+    list.iter().any(|map| id.checked_sub(map.container_id).is_some_and(|offset| offset < map.size))
+}
+
+/// Writes both maps of a process in a new user namespace (user_namespaces(7)); both set-uid programs run at the same time.
+pub fn write_maps(pid: i32, map: &IdMap) -> Step<()> {
+    let uid = start(pid, "uid", &map.uid, map.newuidmap.as_deref())?;
+    let gid = start(pid, "gid", &map.gid, map.newgidmap.as_deref())?;
+    finish("newuidmap", uid)?;
+    finish("newgidmap", gid)
+}
+
+/// Starts the set-uid program, or writes the map directly and answers `None`.
+fn start(pid: i32, kind: &str, list: &[IdMapping], program: Option<&str>) -> Step<Option<Child>> {
+    if let Some(program) = program {
+        let numbers = list.iter().flat_map(|map| [map.container_id, map.host_id, map.size]);
+        return Command::new(program)
+            .arg(pid.to_string())
+            .args(numbers.map(|n| n.to_string()))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map(Some)
+            .during("map-ids", program);
+    }
+    let path = format!("/proc/{pid}/{kind}_map");
+    let text: String = list.iter().map(|map| format!("{} {} {}\n", map.container_id, map.host_id, map.size)).collect();
+    // Without CAP_SETGID over the outer namespace the kernel takes a gid map only after setgroups is given up for good.
+    if kind == "gid" && !can_set_groups()? {
+        fs::write(format!("/proc/{pid}/setgroups"), "deny").during("map-ids", "setgroups")?;
+    }
+    fs::write(&path, text).during("map-ids", path)?;
+    Ok(None)
+}
+
+fn can_set_groups() -> Step<bool> {
+    const CAP_SETGID: u64 = 1 << 6;
+    Ok(process::effective_capabilities().during("map-ids", "capget")? & CAP_SETGID != 0)
+}
+
+fn finish(name: &str, child: Option<Child>) -> Step<()> {
+    let Some(child) = child else { return Ok(()) };
+    let output = child.wait_with_output().during("map-ids", name)?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(Failure::because("map-ids", said.trim()).on(name))
+}
+
+/// Moves this single-threaded process into a new user namespace (and others in `flags`) with the mapping, as its root.
+///
+/// The maps have to be written from outside: a child made before the step stays there and writes them.
+pub fn enter(map: &IdMap, flags: i32) -> Step<()> {
+    let (ready_read, ready_write) = pipe()?;
+    let (done_read, done_write) = pipe()?;
+    let me = i32::try_from(std::process::id()).unwrap_or(0);
+    match process::fork().during("clone", "id map writer")? {
+        Forked::Child => {
+            drop((ready_write, done_read));
+            let result = match read_byte(&ready_read) {
+                Some(_) => write_maps(me, map),
+                None => Err(Failure::new("map-ids")),
+            };
+            let code = match result {
+                Ok(()) => 0,
+                Err(failure) => {
+                    let _ = rustix::io::write(&done_write, failure.pack().as_bytes());
+                    1
+                }
+            };
+            process::exit_now(code)
+        }
+        Forked::Parent(child) => {
+            drop((ready_read, done_write));
+            let unshared = process::unshare(libc::CLONE_NEWUSER | flags).during("clone", "user namespace");
+            if unshared.is_ok() {
+                let _ = rustix::io::write(&ready_write, b"u");
+            }
+            drop(ready_write);
+            let ended = process::wait_for(child.pid).during("map-ids", "writer")?;
+            unshared?;
+            if ended != process::Ended::Code(0) {
+                let mut buffer = [0; 4096];
+                let got = rustix::io::read(&done_read, &mut buffer).unwrap_or(0);
+                return Err(Failure::unpack(&buffer[..got]));
+            }
+            become_root()
+        }
+    }
+}
+
+/// Takes the ids 0 of the current user namespace; groups are left as they are where the kernel forbids to change them.
+pub fn become_root() -> Step<()> {
+    use rustix::process::{Gid, Uid};
+    let _ = rustix::thread::set_thread_groups(&[]);
+    rustix::thread::set_thread_res_gid(Gid::ROOT, Gid::ROOT, Gid::ROOT).during("user", "gid 0")?;
+    rustix::thread::set_thread_res_uid(Uid::ROOT, Uid::ROOT, Uid::ROOT).during("user", "uid 0")
+}
+
+/// The user namespace of a process, kept open so that it outlives the process.
+pub fn open_namespace(pid: i32, name: &str) -> Step<OwnedFd> {
+    use rustix::fs::{open, Mode, OFlags};
+    let path = format!("/proc/{pid}/ns/{name}");
+    open(&path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).during("clone", path)
+}
+
+/// Runs a function in a forked child inside a user namespace as its root; answers its failure.
+pub fn run_inside(userns: &OwnedFd, work: impl FnOnce() -> Step<()>) -> Step<()> {
+    let (read, write) = pipe()?;
+    match process::fork().during("clone", "worker")? {
+        Forked::Child => {
+            drop(read);
+            let result = process::join(userns.as_fd(), libc::CLONE_NEWUSER)
+                .during("clone", "user namespace")
+                .and_then(|()| become_root())
+                .and_then(|()| work());
+            if let Err(failure) = result {
+                let _ = rustix::io::write(&write, failure.pack().as_bytes());
+                process::exit_now(1);
+            }
+            process::exit_now(0)
+        }
+        Forked::Parent(child) => {
+            drop(write);
+            let mut buffer = [0; 4096];
+            let got = rustix::io::read(&read, &mut buffer).unwrap_or(0);
+            match process::wait_for(child.pid).during("wait", "worker")? {
+                process::Ended::Code(0) => Ok(()),
+                _ => Err(Failure::unpack(&buffer[..got])),
+            }
+        }
+    }
+}
+
+fn pipe() -> Step<(OwnedFd, OwnedFd)> {
+    rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).during("clone", "pipe")
+}
+
+fn read_byte(fd: &OwnedFd) -> Option<u8> {
+    let mut byte = [0];
+    match rustix::io::read(fd, &mut byte) {
+        Ok(1) => Some(byte[0]),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_inside_half_open_ranges() {
+        let map = IdMap::parse(
+            r#"{"uid":[{"containerID":0,"hostID":1000,"size":1},{"containerID":1,"hostID":100000,"size":65535}],"gid":[]}"#,
+        )
+        .unwrap();
+        assert!(map.has_host_uid(1000) && map.has_host_uid(100_000) && map.has_host_uid(165_534));
+        assert!(!map.has_host_uid(0) && !map.has_host_uid(165_535) && !map.has_host_uid(1001));
+        assert!(maps(&map.uid, 65_535) && !maps(&map.uid, 65_536));
+    }
+
+    #[test]
+    fn an_unknown_field_of_a_mapping_is_refused() {
+        assert!(IdMap::parse(r#"{"uid":[],"gid":[],"newidmap":"/x"}"#).is_err());
+    }
+}

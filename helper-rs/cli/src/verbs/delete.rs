@@ -1,0 +1,63 @@
+//! `delete`: forgets a stopped container; `--force` kills it first.
+
+use crate::args::{self, Argument, Global, Options};
+use crate::failure::{During, Failure, Step};
+use crate::plan::Plan;
+use crate::state::{self, Saved};
+use crate::sys::process;
+use crate::{cgroup, hooks};
+use rustix::event::{poll, PollFd, PollFlags, Timespec};
+
+pub fn delete(global: Global) -> Step<u8> {
+    let (mut id, mut force) = (None, false);
+    let mut given = Options::new(&global.rest);
+    while let Some(argument) = given.next()? {
+        match argument {
+            Argument::Operand(operand) => args::only_id(&mut id, operand)?,
+            Argument::Option(name) if name == "force" || name == "f" => force = true,
+            Argument::Option(name) => return Err(args::unknown(&name)),
+        }
+    }
+    let id = args::required(id, "container id")?;
+    let saved = match Saved::read(&global.root, &id) {
+        Ok(saved) => saved,
+        // A half-written or missing state: with force whatever is left of it goes.
+        Err(_) if force => return state::forget(&global.root, &id).map(|()| 0),
+        Err(failure) => return Err(failure),
+    };
+    let status = saved.status(&global.root);
+    if status != "stopped" {
+        if !force && status != "created" {
+            return Err(Failure::because("state", format!("cannot delete a container that is {status}")).on(&id));
+        }
+        kill(&saved)?;
+    }
+    if let Some(path) = &saved.cgroup {
+        cgroup::remove(path);
+    }
+    run_poststop(&global, &saved);
+    state::forget(&global.root, &id)?;
+    Ok(0)
+}
+
+fn kill(saved: &Saved) -> Step<()> {
+    let Ok(pidfd) = saved.open() else { return Ok(()) };
+    process::send_signal(&pidfd, libc::SIGKILL).during("wait", &saved.id)?;
+    // The pidfd of any process becomes readable at its end, whoever its parent is.
+    let patience = Timespec { tv_sec: 10, tv_nsec: 0 };
+    match poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&patience)) {
+        Ok(0) => Err(Failure::because("wait", "it does not end after SIGKILL").on(&saved.id)),
+        _ => Ok(()),
+    }
+}
+
+/// The standard: a hook that fails is reported, and the container is deleted all the same.
+fn run_poststop(global: &Global, saved: &Saved) {
+    let Ok(plan) = Plan::read(&saved.id, &saved.bundle) else { return };
+    let hooks = plan.spec.hooks.clone().unwrap_or_default();
+    let stopped = state::standard(&plan, "stopped", None);
+    let text = serde_json::to_string(&stopped).unwrap_or_default();
+    if let Err(failure) = hooks::run(&hooks.poststop, &text, "poststop") {
+        global.reporter.failure(&failure);
+    }
+}

@@ -1,0 +1,50 @@
+//! One file a verb: options, then calls. The standard's verbs are in runtime.md "Operations", ours in docs/contract.md.
+
+mod create;
+mod delete;
+mod exec;
+mod features;
+mod kill;
+mod list;
+mod mapped;
+mod probe;
+mod resources;
+mod run;
+mod spec;
+mod start;
+mod state;
+
+use crate::args::Global;
+use crate::failure::{Failure, Step};
+
+/// Runs the verb; answers the exit code.
+pub fn run(global: Global) -> Step<u8> {
+    match global.verb.as_str() {
+        "run" => run::run(global),
+        "create" => create::create(global),
+        "start" => start::start(global),
+        "state" => state::state(global),
+        "kill" => kill::kill(global),
+        "delete" => delete::delete(global),
+        "exec" => exec::exec(global),
+        "list" => list::list(global),
+        "ps" => list::ps(global),
+        "pause" => resources::pause(global, true),
+        "resume" => resources::pause(global, false),
+        "update" => resources::update(global),
+        "events" => resources::events(global),
+        "features" => features::features(),
+        "spec" => spec::spec(global),
+        "validate" => Ok(crate::validate::run(&global.rest)),
+        "layer" => Ok(crate::layers::layer_verb(&global.rest)),
+        "unpack" => mapped::unpack(global),
+        "flatten" => mapped::flatten(global),
+        "remove" => mapped::remove(global),
+        "unshare" => mapped::unshare(global),
+        "probe" => probe::probe(global),
+        "checkpoint" | "restore" => Err(Failure::because("args", "checkpoint and restore are not supported")),
+        "version" => features::version(),
+        "help" => features::help(),
+        other => Err(Failure::because("args", "unknown verb").on(other)),
+    }
+}

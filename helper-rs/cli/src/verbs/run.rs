@@ -1,0 +1,136 @@
+//! `run`: create, start, wait, delete; the helper stays as the container's monitor.
+
+use crate::args::{self, Argument, Global, Options};
+use crate::cgroup;
+use crate::failure::{During, Step};
+use crate::launch::{self, LaunchOptions, Partial};
+use crate::layers::remove::remove_tree;
+use crate::monitor::Monitor;
+use crate::plan::Plan;
+use crate::sys::process::Ended;
+use crate::sys::signal;
+use crate::{hooks, sealed, state, userns};
+use rootless_core::lower::annotations::Rootfs;
+use rustix::fd::OwnedFd;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+pub fn run(global: Global) -> Step<u8> {
+    let mut bundle = PathBuf::from(".");
+    let (mut id, mut parent, mut remove) = (None, None, false);
+    let mut options = LaunchOptions { die_with_parent: true, root: global.root.clone(), ..LaunchOptions::default() };
+    let mut given = Options::new(&global.rest);
+    while let Some(argument) = given.next()? {
+        match argument {
+            Argument::Operand(operand) => args::only_id(&mut id, operand)?,
+            Argument::Option(name) => match name.as_str() {
+                "bundle" | "b" => bundle = given.value()?.into(),
+                "rm" => remove = true,
+                "parent-fd" => parent = Some(given.number()?),
+                "pid-file" => options.pid_file = Some(given.value()?.into()),
+                "console-socket" => options.console_socket = Some(given.value()?.into()),
+                "preserve-fds" => options.preserve_fds = given.number()?,
+                "no-pivot" | "no-new-keyring" | "keep" => {}
+                other => return Err(args::unknown(other)),
+            },
+        }
+    }
+    let id = args::required(id, "container id")?;
+    let plan = Plan::read(&id, &bundle)?;
+    sealed::ensure(&plan.id_map, plan.in_user_namespace())?;
+    // From here on a signal waits for the monitor, and the end of the caller is noticed.
+    let signals = signal::catch().during("init", "signalfd")?;
+    let parent: Option<OwnedFd> = parent.map(args::fd).transpose()?;
+    if let Some(fd) = &parent {
+        options.parent = Some(rustix::io::fcntl_dupfd_cloexec(fd, 3).during("args", "parent-fd")?);
+    }
+    state::claim(&global.root, &id)?;
+    let mut partial = Partial::default();
+    let result = live(&global, &plan, options, signals, parent, &mut partial);
+    clean(&global, &plan, remove, &partial)?;
+    let (ended, oom) = result?;
+    let mut event = json!({ "event": "exit", "code": ended.status() });
+    if let Ended::Signal(number) = ended {
+        event["signal"] = json!(number);
+    }
+    if oom {
+        event["oom"] = json!(true);
+    }
+    global.reporter.event(&event);
+    Ok(ended.status())
+}
+
+fn live(
+    global: &Global,
+    plan: &Plan,
+    options: LaunchOptions,
+    signals: OwnedFd,
+    parent: Option<OwnedFd>,
+    partial: &mut Partial,
+) -> Step<(Ended, bool)> {
+    let mut created = |pid: i32| global.reporter.event(&json!({ "event": "created", "pid": pid }));
+    let mut launched = launch::launch(plan, options, partial, &mut created)?;
+    global.reporter.event(&json!({ "event": "running", "pid": launched.child.pid }));
+    let hooks = plan.spec.hooks.clone().unwrap_or_default();
+    if !hooks.poststart.is_empty() {
+        let running = state::standard(plan, "running", Some(launched.child.pid));
+        hooks::run(&hooks.poststart, &serde_json::to_string(&running).unwrap_or_default(), "poststart")?;
+    }
+    let monitor = Monitor { container: &launched, signals, parent, is_pid_one: launch::is_pid_one(plan) };
+    let ended = monitor.run();
+    partial.userns = launched.userns.take();
+    let oom = launched.cgroup.as_deref().is_some_and(cgroup::was_oom_killed);
+    Ok((ended?, oom))
+}
+
+/// Leaves nothing: cgroup, state, what mapped ids own, the bundle. A failure here is reported, but never hides the exit code.
+fn clean(global: &Global, plan: &Plan, remove: bool, partial: &Partial) -> Step<()> {
+    if let Some(path) = &partial.cgroup {
+        cgroup::remove(path);
+    }
+    let hooks = plan.spec.hooks.clone().unwrap_or_default();
+    if !hooks.poststop.is_empty() {
+        let stopped = state::standard(plan, "stopped", None);
+        if let Err(failure) =
+            hooks::run(&hooks.poststop, &serde_json::to_string(&stopped).unwrap_or_default(), "poststop")
+        {
+            global.reporter.failure(&failure);
+        }
+    }
+    state::forget(&global.root, &plan.id)?;
+    if remove {
+        if let Err(failure) = remove_bundle(plan, partial.userns.as_ref()) {
+            global.reporter.failure(&failure);
+        }
+    }
+    Ok(())
+}
+
+/// The bundle folder: what the container wrote as its own ids first, the rest as ourselves.
+fn remove_bundle(plan: &Plan, userns: Option<&OwnedFd>) -> Step<()> {
+    let in_mapping = |work: &dyn Fn() -> Step<()>| match userns {
+        Some(namespace) => userns::run_inside(namespace, work),
+        None if plan.new_user_namespace() => match plan.bundle.exists() {
+            // The launch failed before there was a namespace: nothing in it belongs to other ids yet.
+            true => work(),
+            false => Ok(()),
+        },
+        None => work(),
+    };
+    if let Rootfs::Overlay(_) | Rootfs::Copy(_) = plan.annotations.rootfs {
+        let bundle = plan.bundle.clone();
+        in_mapping(&move || remove_contents(&bundle))?;
+    }
+    remove_tree(&plan.bundle)
+}
+
+/// In the mapping: the folders that hold the container's files.
+fn remove_contents(bundle: &Path) -> Step<()> {
+    let entries = std::fs::read_dir(bundle).during("remove", bundle.display())?;
+    for entry in entries.flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            remove_tree(&entry.path())?;
+        }
+    }
+    Ok(())
+}

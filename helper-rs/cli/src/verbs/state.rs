@@ -1,0 +1,27 @@
+//! `state`: the standard's document of one container.
+
+use crate::args::{self, Argument, Global, Options};
+use crate::failure::Step;
+use crate::state::Saved;
+
+pub fn state(global: Global) -> Step<u8> {
+    let mut id = None;
+    let mut given = Options::new(&global.rest);
+    while let Some(argument) = given.next()? {
+        match argument {
+            Argument::Operand(operand) => args::only_id(&mut id, operand)?,
+            Argument::Option(name) => return Err(args::unknown(&name)),
+        }
+    }
+    let saved = Saved::read(&global.root, &args::required(id, "container id")?)?;
+    print_json(&saved.standard(&global.root))?;
+    Ok(0)
+}
+
+pub fn print_json(value: &impl serde::Serialize) -> Step<()> {
+    use std::io::Write;
+    let text = serde_json::to_string_pretty(value).unwrap_or_default();
+    // A reader that closed its end has what it wanted.
+    let _ = writeln!(std::io::stdout(), "{text}");
+    Ok(())
+}

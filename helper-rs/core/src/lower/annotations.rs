@@ -1,0 +1,120 @@
+//! The `io.rootless.*` annotations: what the standard cannot say (docs/contract.md, "Annotations").
+
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// An overlay to mount on `root.path`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Overlay {
+    /// Relative paths start here.
+    pub base: String,
+    /// Top first.
+    pub lower: Vec<String>,
+    #[serde(default)]
+    pub upper: Option<String>,
+    #[serde(default)]
+    pub work: Option<String>,
+    /// Do not sync on unmount: the changes are thrown away.
+    #[serde(default)]
+    pub volatile: bool,
+    /// Upper and work on a private tmpfs.
+    #[serde(default)]
+    pub tmpfs: bool,
+    /// fuse-overlayfs.
+    #[serde(default)]
+    pub program: Option<String>,
+}
+
+/// Layers to merge into an empty `root.path`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Copy {
+    pub base: String,
+    /// Top first.
+    pub lower: Vec<String>,
+}
+
+/// How the root filesystem comes to be.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Rootfs {
+    /// `root.path` as it is.
+    #[default]
+    Plain,
+    /// `root.path` bound on itself, read-only.
+    ReadOnlyBind,
+    Overlay(Overlay),
+    Copy(Copy),
+}
+
+/// All annotations of ours, parsed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Annotations {
+    pub rootfs: Rootfs,
+    pub newuidmap: Option<String>,
+    pub newgidmap: Option<String>,
+    /// `USER[:GROUP]`.
+    pub user: Option<String>,
+    pub single_id: bool,
+    /// argv of the companion process.
+    pub companion: Vec<String>,
+    pub init: bool,
+}
+
+/// Parses them; the `Err` is (annotation, reason). An unknown `io.rootless.` name is an error, never ignored.
+pub fn parse(all: &BTreeMap<String, String>) -> Result<Annotations, (String, String)> {
+    let mut out = Annotations::default();
+    for (name, value) in all {
+        let Some(ours) = name.strip_prefix("io.rootless.") else { continue };
+        let wrong = |reason: &dyn ToString| (name.clone(), reason.to_string());
+        match ours {
+            "overlay" => out.rootfs = Rootfs::Overlay(serde_json::from_str(value).map_err(|e| wrong(&e))?),
+            "copy" => out.rootfs = Rootfs::Copy(serde_json::from_str(value).map_err(|e| wrong(&e))?),
+            "bind-root" => {
+                if truth(value).map_err(|e| wrong(&e))? {
+                    out.rootfs = Rootfs::ReadOnlyBind;
+                }
+            }
+            "newuidmap" => out.newuidmap = Some(value.clone()),
+            "newgidmap" => out.newgidmap = Some(value.clone()),
+            "user" => out.user = Some(value.clone()),
+            "single-id" => out.single_id = truth(value).map_err(|e| wrong(&e))?,
+            "companion" => out.companion = serde_json::from_str(value).map_err(|e| wrong(&e))?,
+            "init" => out.init = truth(value).map_err(|e| wrong(&e))?,
+            _ => return Err(wrong(&"unknown annotation")),
+        }
+    }
+    Ok(out)
+}
+
+fn truth(value: &str) -> Result<bool, &'static str> {
+    match value {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err("neither \"true\" nor \"false\""),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(name: &str, value: &str) -> Result<Annotations, (String, String)> {
+        parse(&BTreeMap::from([(name.to_string(), value.to_string())]))
+    }
+
+    #[test]
+    fn an_overlay_is_read_whole_and_unknown_fields_are_refused() {
+        let got = one("io.rootless.overlay", r#"{"base":"/b","lower":["l2","l1"],"upper":"u","work":"w"}"#).unwrap();
+        let Rootfs::Overlay(overlay) = got.rootfs else { panic!("no overlay") };
+        assert_eq!(overlay.lower, ["l2", "l1"]);
+        assert!(one("io.rootless.overlay", r#"{"base":"/b","lower":[],"uper":"u"}"#).is_err());
+    }
+
+    #[test]
+    fn foreign_annotations_pass_and_unknown_ones_of_ours_do_not() {
+        assert_eq!(one("org.example", "x").unwrap(), Annotations::default());
+        assert_eq!(one("io.rootless.overly", "x").unwrap_err().0, "io.rootless.overly");
+        assert!(one("io.rootless.init", "yes").is_err());
+    }
+}

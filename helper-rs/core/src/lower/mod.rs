@@ -1,0 +1,5 @@
+//! Policy lowered to typed operations before any fork: the child only executes a list.
+
+pub mod annotations;
+pub mod mounts;
+pub mod namespaces;
