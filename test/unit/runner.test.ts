@@ -46,7 +46,7 @@ for (const [name, code, expected] of [
   ['a file without a summary fails', '', { passed: 0, failed: 1, skipped: 0 }],
   ['a crash fails', 'throw new Error("x");', { passed: 0, failed: 1, skipped: 0 }],
   ['an exit before the end fails', 'process.exit(0);', { passed: 0, failed: 1, skipped: 0 }],
-  ['a bad exit code after a good summary fails', `${summary(1, 1)} process.exitCode = 3;`, { passed: 1, failed: 1, skipped: 0 }],
+  ['a bad exit code after a good summary fails', `${summary(1, 1)} process.exitCode = 3;`, { passed: 0, failed: 1, skipped: 0 }],
   ['no test at all fails', summary(0, 0), { passed: 0, failed: 1, skipped: 0 }],
 ] as const) {
   test(name, async () => {
