@@ -11,6 +11,7 @@ import { command } from './command.ts';
 import { imageProgress } from './image-progress.ts';
 import { interruptible } from './interrupt.ts';
 import { print } from './output.ts';
+import { searchPath } from './search-path.ts';
 import { line } from './ui.ts';
 
 export default command({
@@ -44,7 +45,7 @@ export default command({
           paths: findPaths(env),
           platform: flags.platform,
           tlsVerify: given.has('tls-verify') ? flags['tls-verify'] : undefined,
-          mapping: chooseMapping({ kind: 'host' }, readHost((env['PATH'] ?? '').split(':'))),
+          mapping: chooseMapping({ kind: 'host' }, readHost(searchPath(env))),
           progress: tell,
           signal,
         }),

@@ -1,6 +1,6 @@
 /** `rootless run`: a new container in the foreground. */
 
-import { writeFileSync, existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import { RootlessError } from '../errors.ts';
 import { findPaths } from '../paths.ts';
@@ -12,6 +12,7 @@ import { notice } from './notice.ts';
 import { print } from './output.ts';
 import { runFlags } from './run-flags.ts';
 import { type RunInput, toOptions } from './run-options.ts';
+import { searchPath } from './search-path.ts';
 
 export default command({
   name: 'run',
@@ -37,7 +38,7 @@ async function start(input: RunInput): Promise<number> {
     return await interruptible((signal, release) =>
       run(options, {
         paths: findPaths(env),
-        searchPath: (env['PATH'] ?? '').split(':').filter((folder) => folder.startsWith('/')),
+        searchPath: searchPath(env),
         pull: flags.pull ?? 'missing',
         platform: flags.platform,
         tlsVerify: given.has('tls-verify') ? flags['tls-verify'] : undefined,

@@ -1,0 +1,51 @@
+/** `rootless unshare`: a shell, or a command, with the ids that containers have; files of theirs can be read and removed there. */
+
+import { constants } from 'node:os';
+import { startHelper } from '../helper.ts';
+import { findPaths } from '../paths.ts';
+import { explain } from '../runtime/explain.ts';
+import { chooseMapping } from '../userns/choose.ts';
+import { readHost } from '../userns/host.ts';
+import { command } from './command.ts';
+import { notice } from './notice.ts';
+import { searchPath } from './search-path.ts';
+import { parseUserns } from './values/userns.ts';
+
+/** The terminal sends these to the command as well; the rest is for us alone and is passed on. */
+const fromKeyboard = ['SIGINT', 'SIGQUIT'] as const;
+const passedOn = ['SIGTERM', 'SIGHUP'] as const;
+
+export default command({
+  name: 'unshare',
+  flags: {
+    userns: {
+      type: 'string',
+      valueHint: 'host|keep-id|nomap|auto',
+      parse: parseUserns,
+      choices: ['host', 'keep-id', 'nomap', 'auto'],
+      description: 'how ids are mapped',
+    },
+  },
+  words: { usage: '[COMMAND] [ARG...]', min: 0, max: Number.POSITIVE_INFINITY },
+  stop: true,
+  examples: ['rootless unshare', 'rootless unshare rm -rf ./made-by-a-container', 'rootless unshare cat /proc/self/uid_map'],
+  run: async ({ flags, args, env }) => {
+    const paths = findPaths(env);
+    const { idMap, notice: hint } = chooseMapping(flags.userns ?? { kind: 'host' }, readHost(searchPath(env)));
+    if (hint !== undefined) notice(hint);
+    const argv = args.length > 0 ? args : [env['SHELL'] || '/bin/sh'];
+    const { child, done } = startHelper(paths, ['unshare', '--idmap', JSON.stringify(idMap), '--', ...argv], ['inherit', 'inherit', 'inherit']);
+    const ignore = () => undefined;
+    const pass = (name: NodeJS.Signals) => child.kill(constants.signals[name]);
+    for (const name of fromKeyboard) process.on(name, ignore);
+    for (const name of passedOn) process.on(name, pass);
+    try {
+      const { failure, code } = await done;
+      if (failure !== undefined) throw explain(failure);
+      return code;
+    } finally {
+      for (const name of fromKeyboard) process.removeListener(name, ignore);
+      for (const name of passedOn) process.removeListener(name, pass);
+    }
+  },
+});
