@@ -48,15 +48,18 @@ export type HelperProcess = {
   readonly done: Promise<HelperResult>;
 };
 
-/** stdio of the three standard streams; `pipe` collects stdout and stderr into the result unless read by the caller. */
-export type HelperStdio = readonly ['ignore' | 'inherit' | 'pipe', 'inherit' | 'pipe', 'inherit' | 'pipe'];
+/**
+ * stdio of the three standard streams; `pipe` collects stdout and stderr into the result unless read by the caller.
+ * `parent` opens fd 4 (for `--parent-fd 4`): its other end closes when this process ends, however it ends.
+ */
+export type HelperStdio = readonly ['ignore' | 'inherit' | 'pipe', 'inherit' | 'pipe', 'inherit' | 'pipe', 'parent'?];
 
 /**
  * Starts `rootless-helper ARGS` with an event pipe on fd 3 (JSON lines; docs/contract.md, "Events").
  * @throws RootlessError HELPER_MISSING when the built helper is not there.
  */
 export function startHelper(paths: Paths, args: readonly string[], stdio: HelperStdio, signal?: AbortSignal): HelperProcess {
-  const all: StdioOptions = [...stdio, 'pipe'];
+  const all: StdioOptions = [stdio[0], stdio[1], stdio[2], 'pipe', ...(stdio[3] ? (['pipe'] as const) : [])];
   const child = spawn(paths.helper, ['--events-fd', '3', ...args], { stdio: all, ...(signal ? { signal } : {}) });
   const events = collect(child.stdio[3] as NodeJS.ReadableStream);
   const stdout = stdio[1] === 'pipe' ? collect(child.stdout) : Promise.resolve('');

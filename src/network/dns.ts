@@ -1,0 +1,56 @@
+/** Name resolution inside a container: resolv.conf(5) and hosts(5). Pure. */
+
+import { RootlessError } from '../errors.ts';
+
+/** Addresses that a private network gives to the container. */
+export type DnsPlan = {
+  /** Answers DNS on behalf of the host's resolvers. */
+  readonly forwarder: string;
+  /** Where the host itself is reached; undefined if this network offers no way. */
+  readonly host: string | undefined;
+};
+
+export type HostEntry = { readonly name: string; readonly address: string };
+
+/**
+ * The host's resolv.conf as a container can use it: resolvers on loopback, link-local ones with a zone, and an empty list are replaced
+ * by the forwarder; search and options stay.
+ */
+export function containerResolvConf(host: string, dns: DnsPlan | undefined): string {
+  const lines = host.split('\n').map((line) => line.trim());
+  const servers = lines.flatMap((line) => /^nameserver\s+(\S+)/.exec(line)?.[1] ?? []);
+  const usable = servers.filter((server) => !isLoopback(server) && !server.includes('%') && server !== '0.0.0.0' && server !== '::');
+  const chosen = dns ? [dns.forwarder, ...usable.filter((server) => server !== dns.forwarder)].slice(0, 3) : usable;
+  const kept = lines.filter((line) => /^(search|domain|options|sortlist)\s/.test(line));
+  return `${[...chosen.map((server) => `nameserver ${server}`), ...kept].join('\n')}\n`;
+}
+
+/**
+ * docker's hosts file; `host-gateway` as an address means the host. `dns` undefined: the container shares the host's network, or has none.
+ * @throws RootlessError HOST_UNREACHABLE
+ */
+export function hostsFile(hostname: string, added: readonly HostEntry[], dns: DnsPlan | undefined): string {
+  const host = dns === undefined ? '127.0.0.1' : dns.host;
+  const short = hostname.split('.', 1)[0] ?? hostname;
+  const lines = [
+    '127.0.0.1\tlocalhost',
+    '::1\tlocalhost ip6-localhost ip6-loopback',
+    `127.0.1.1\t${short === hostname ? hostname : `${hostname} ${short}`}`,
+    ...(dns?.host ? [`${dns.host}\thost.docker.internal host.containers.internal`] : []),
+    ...added.map(({ name, address }) => `${address === 'host-gateway' ? (host ?? unreachable(name)) : address}\t${name}`),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function unreachable(name: string): never {
+  throw new RootlessError({
+    code: 'HOST_UNREACHABLE',
+    message: `cannot resolve "${name}" to the host`,
+    why: 'the installed pasta has no --map-guest-addr (since 2024-10), or slirp4netns is used',
+    fix: 'install a newer passt, or use --network host',
+  });
+}
+
+function isLoopback(address: string): boolean {
+  return address.startsWith('127.') || address === '::1';
+}

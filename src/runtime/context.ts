@@ -1,0 +1,25 @@
+/** What surrounds a run and is not part of the container: folders, image policy, where progress and notices go. */
+
+import type { Platform } from '../image/platform.ts';
+import type { Progress } from '../image/progress.ts';
+import type { PullPolicy } from '../image/resolve.ts';
+import type { Paths } from '../paths.ts';
+
+export type RunContext = {
+  readonly paths: Paths;
+  /** Folders of PATH: where newuidmap, pasta and fuse-overlayfs are looked for after the usual places. */
+  readonly searchPath: readonly string[];
+  readonly pull: PullPolicy;
+  readonly platform?: Platform | undefined;
+  /** undefined: HTTPS, and docker's exception for loopback. */
+  readonly tlsVerify?: boolean | undefined;
+  readonly progress?: Progress | undefined;
+  /** One line that the user should see; isolation or function differs from the full mode. */
+  readonly notice?: ((line: string) => void) | undefined;
+  /** Called with the id as soon as the container exists, before its program runs. */
+  readonly created?: ((id: string) => void) | undefined;
+  /** With it nothing is started: it gets the config.json that would have been used. */
+  readonly dryRun?: ((config: string) => void) | undefined;
+  /** Ends preparation. Once the program runs, signals are forwarded to it instead. */
+  readonly signal?: AbortSignal | undefined;
+};

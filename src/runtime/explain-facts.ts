@@ -1,0 +1,37 @@
+/** Looks up what explain.ts needs to know about this host. Only read after a failure. */
+
+import { existsSync, readFileSync, statfsSync } from 'node:fs';
+import type { Paths } from '../paths.ts';
+import { type Host, readUsernsSwitches } from '../userns/host.ts';
+import { diagnoseMapper } from '../userns/newuidmap.ts';
+import type { ExplainFacts } from './explain.ts';
+import type { OciConfig } from './oci.ts';
+import type { ContainerOptions } from './options.ts';
+
+export function gatherFacts(options: ContainerOptions, config: OciConfig, host: Host, paths: Paths): ExplainFacts {
+  return {
+    image: options.image,
+    command: config.process.args[0] ?? '',
+    user: host.name,
+    helper: paths.helper,
+    data: paths.data,
+    freeBytes: freeBytes(paths.data),
+    mounts: config.mounts,
+    mountSourceExists: existsSync,
+    switches: readUsernsSwitches(),
+    underSeccomp: /^Seccomp:\s*2/m.test(readFileSync('/proc/self/status', 'latin1')),
+    mapperFaults: [host.mappers.uid, host.mappers.gid].flatMap((mapper) => {
+      const fault = mapper && diagnoseMapper(mapper);
+      return mapper && fault ? [{ path: mapper.path, fault }] : [];
+    }),
+  };
+}
+
+function freeBytes(folder: string): number | undefined {
+  try {
+    const { bavail, bsize } = statfsSync(folder);
+    return bavail * bsize;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,175 @@
+/** Turns a failed step of the helper into words: what happened, why, what to do. Pure; a fix is given only if its cause is among the facts. */
+
+import { type ErrorFacts, RootlessError } from '../errors.ts';
+import type { HelperFailure } from '../helper.ts';
+import type { UsernsSwitches } from '../userns/host.ts';
+import { powerlessMapper } from '../userns/obstacles.ts';
+import { explainUserns } from './explain-userns.ts';
+import type { OciMount } from './oci.ts';
+
+export type ExplainFacts = {
+  readonly image: string;
+  /** First word of the container's command. */
+  readonly command: string;
+  readonly user: string;
+  /** Path of rootless-helper. */
+  readonly helper: string;
+  readonly data: string;
+  readonly freeBytes: number | undefined;
+  readonly mounts: readonly OciMount[];
+  readonly mountSourceExists: (path: string) => boolean;
+  readonly switches: UsernsSwitches;
+  /** This process already runs under a seccomp filter, as in most containers. */
+  readonly underSeccomp: boolean;
+  readonly mapperFaults: readonly { readonly path: string; readonly fault: 'nosuid' | 'no-privilege' }[];
+};
+
+export function explain(failure: HelperFailure, facts: ExplainFacts): RootlessError {
+  return new RootlessError({ ...explainFull(failure, facts), cause: failure });
+}
+
+function explainFull(failure: HelperFailure, facts: ExplainFacts): ErrorFacts {
+  if (failure.errno === 'ENOSPC' && failure.step !== 'clone') return diskFull(facts);
+  switch (failure.step) {
+    case 'clone':
+      return explainUserns(failure, facts);
+    case 'map-ids':
+      return explainMaps(failure, facts);
+    case 'exec':
+      return explainExec(failure, facts);
+    case 'cwd':
+      return {
+        code: 'WORKDIR_UNUSABLE',
+        message: `cannot enter the working folder "${failure.target}": ${reason(failure)}`,
+        exit: failure.errno === 'ENOENT' ? 127 : 126,
+      };
+    case 'user':
+      return explainUser(failure, facts);
+    case 'mount':
+      return explainMount(failure, facts);
+    case 'overlay':
+      return {
+        code: 'OVERLAY_REFUSED',
+        message: `cannot stack the layers of "${facts.image}": ${reason(failure)}`,
+        why: `the overlay filesystem was refused for folders in "${facts.data}"`,
+        fix: `rm ${facts.data}/storage.json makes rootless try again what works here`,
+      };
+    case 'companion':
+      return explainNetwork(failure);
+    case 'cgroup':
+      return { code: 'CGROUP_FAILED', message: `cannot limit the container: ${describe(failure)}` };
+    case 'sysctl':
+      return { code: 'SYSCTL_REFUSED', message: `cannot set sysctl "${failure.target}": ${reason(failure)}` };
+    case 'seccomp':
+      return { code: 'SECCOMP_REFUSED', message: `cannot load the seccomp filter: ${describe(failure)}` };
+    case 'config':
+    case 'validate':
+      return { code: 'SPEC_INVALID', message: `cannot run this container: ${describe(failure)}` };
+    default:
+      return { code: `HELPER_${failure.step.toUpperCase().replaceAll('-', '_')}`, message: `cannot start the container: ${failure.step} ${describe(failure)}` };
+  }
+}
+
+function explainMaps(failure: HelperFailure, facts: ExplainFacts): ErrorFacts {
+  const faulty = facts.mapperFaults[0];
+  if (faulty) return { ...powerlessMapper(faulty.path, faulty.fault), code: 'NEWUIDMAP_NOT_SETUID' };
+  if (failure.message?.includes('not allowed')) {
+    return {
+      code: 'SUBID_MISSING',
+      message: `cannot map user ids: ${failure.message}`,
+      why: `the ranges of "${facts.user}" in /etc/subuid and /etc/subgid are not what newuidmap allows`,
+    };
+  }
+  return explainUserns(failure, facts);
+}
+
+function explainExec(failure: HelperFailure, { image, command }: ExplainFacts): ErrorFacts {
+  const target = failure.target ?? command;
+  if (failure.errno === 'ENOENT' && failure.message) {
+    return {
+      code: 'INTERPRETER_MISSING',
+      message: `cannot run "${target}": its interpreter is missing in "${image}"`,
+      why: 'the file is there, but the program named after its #!, or the dynamic loader that it was linked for, is not',
+      exit: 127,
+    };
+  }
+  if (failure.errno === 'ENOENT' || failure.errno === 'ENOTDIR') {
+    const where = target.includes('/') ? `there is no such file in "${image}"` : `it is in no folder of PATH in "${image}"`;
+    return { code: 'COMMAND_NOT_FOUND', message: `command not found: "${target}"`, why: where, exit: 127 };
+  }
+  if (failure.errno === 'ENOEXEC') {
+    return {
+      code: 'EXEC_FORMAT',
+      message: `cannot run "${target}": not a program for this machine`,
+      why: `it is made for another architecture than ${process.arch}, or is a script without a #! line`,
+      exit: 126,
+    };
+  }
+  if (failure.errno === 'EACCES') {
+    return { code: 'NOT_EXECUTABLE', message: `cannot run "${target}": permission denied`, why: 'it is a folder, is not marked as executable, or is on a noexec mount', exit: 126 };
+  }
+  return { code: 'EXEC_FAILED', message: `cannot run "${target}": ${reason(failure)}`, exit: 126 };
+}
+
+function explainUser(failure: HelperFailure, { image }: ExplainFacts): ErrorFacts {
+  if (failure.errno === 'EINVAL') {
+    return {
+      code: 'USER_NOT_MAPPED',
+      message: `cannot become user or group ${failure.target}: ${failure.target ? 'it' : 'the id'} is not mapped`,
+      why: 'it lies beyond the subordinate ids of this user',
+      fix: 'rootless unshare cat /proc/self/uid_map shows what is mapped',
+    };
+  }
+  return { code: 'USER_NOT_FOUND', message: `no user or group "${failure.target}" in "${image}"${failure.message ? `: ${failure.message}` : ''}` };
+}
+
+function explainMount(failure: HelperFailure, { mounts, mountSourceExists }: ExplainFacts): ErrorFacts {
+  const mount = mounts.find((one) => one.destination === failure.target) ?? (failure.index === undefined ? undefined : mounts[failure.index]);
+  const source = mount?.type === 'bind' ? mount.source : undefined;
+  if (source !== undefined && !mountSourceExists(source)) {
+    return { code: 'MOUNT_SOURCE_MISSING', message: `cannot mount "${source}": no such file or folder`, fix: `mkdir -p ${source}` };
+  }
+  const what = source === undefined ? `"${failure.target}"` : `"${source}" on "${mount?.destination}"`;
+  const nested = mount?.type === 'proc' && failure.errno === 'EPERM';
+  return {
+    code: nested ? 'PROC_MASKED' : 'MOUNT_FAILED',
+    message: `cannot mount ${what}: ${reason(failure)}`,
+    why: nested ? 'the container that rootless runs in hides parts of /proc, so the kernel allows no new one inside it' : undefined,
+    fix: nested ? 'docker run --security-opt systempaths=unconfined, or in Kubernetes procMount: Unmasked with hostUsers: false' : undefined,
+  };
+}
+
+function explainNetwork(failure: HelperFailure): ErrorFacts {
+  return {
+    code: 'NETWORK_FAILED',
+    message: `cannot make a private network: ${failure.message ?? reason(failure)}`,
+    why: `"${failure.target}" ended before the network was up`,
+  };
+}
+
+function diskFull({ data, freeBytes }: ExplainFacts): ErrorFacts {
+  const space = freeBytes === undefined ? '' : `, ${Math.floor(freeBytes / 2 ** 20)} MiB are free`;
+  return { code: 'DISK_FULL', message: 'cannot start the container: no space left', why: `it needs room in "${data}"${space}` };
+}
+
+/** Errno as people say it; the symbol where there is no common word. */
+export function reason({ errno, message }: HelperFailure): string {
+  const words: Readonly<Record<string, string>> = {
+    EPERM: 'operation not permitted',
+    EACCES: 'permission denied',
+    ENOENT: 'no such file or folder',
+    ENOTDIR: 'not a folder',
+    EISDIR: 'it is a folder',
+    EINVAL: 'invalid argument',
+    ELOOP: 'too many symbolic links',
+    ENOMEM: 'out of memory',
+    EROFS: 'read-only filesystem',
+    ENODEV: 'no such device or filesystem',
+    EBUSY: 'in use',
+  };
+  return [errno && (words[errno] ?? errno), message].filter(Boolean).join(': ') || 'unknown reason';
+}
+
+function describe(failure: HelperFailure): string {
+  return failure.target ? `"${failure.target}": ${reason(failure)}` : reason(failure);
+}

@@ -1,0 +1,53 @@
+/** Starts the helper on a bundle, passes signals on, and turns its answer into an exit code or an error. */
+
+import { readFileSync } from 'node:fs';
+import { type HelperResult, startHelper } from '../helper.ts';
+import type { Paths } from '../paths.ts';
+import type { Host } from '../userns/host.ts';
+import type { RunContext } from './context.ts';
+import type { OciConfig } from './oci.ts';
+import type { ContainerOptions } from './options.ts';
+
+const forwarded = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGCONT'] as const;
+const fromKeyboard: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT'];
+
+export type Ended = { readonly code: number; readonly oom: boolean };
+
+export async function launch(
+  id: string,
+  folder: string,
+  options: ContainerOptions,
+  config: OciConfig,
+  host: Host,
+  { paths }: RunContext,
+): Promise<Ended> {
+  const args = ['--root', paths.runtime, 'run', ...(options.remove ? ['--rm'] : []), '--parent-fd', '4', '--bundle', folder, id];
+  const stdin = options.interactive ? 'inherit' : 'ignore';
+  const { child, done } = startHelper(paths, args, [stdin, 'inherit', 'inherit', 'parent'], undefined);
+  const pass = (name: NodeJS.Signals) => {
+    if (!fromKeyboard.includes(name) || !inForeground()) child.kill(name);
+  };
+  for (const name of forwarded) process.on(name, pass);
+  try {
+    return await judge(await done, options, config, host, paths);
+  } finally {
+    for (const name of forwarded) process.removeListener(name, pass);
+  }
+}
+
+async function judge(result: HelperResult, options: ContainerOptions, config: OciConfig, host: Host, paths: Paths): Promise<Ended> {
+  if (result.failure === undefined) {
+    return { code: result.code, oom: result.events.some((event) => event.event === 'exit' && event.oom === true) };
+  }
+  const { explain } = await import('./explain.ts');
+  const { gatherFacts } = await import('./explain-facts.ts');
+  throw explain(result.failure, gatherFacts(options, config, host, paths));
+}
+
+/** The terminal sends Ctrl-C to its whole foreground group: the helper has it already, and must not get it twice. */
+function inForeground(): boolean {
+  const stat = readFileSync('/proc/self/stat', 'latin1');
+  // Fields 5 and 8 of proc_pid_stat(5): our group, and the terminal's foreground group.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return fields[2] === fields[5];
+}

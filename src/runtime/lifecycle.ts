@@ -1,0 +1,165 @@
+/** One container in the foreground, from what was asked to its exit code. */
+
+import { lstatSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseImageSource } from '../image/reference.ts';
+import { type Image, resolveImage } from '../image/resolve.ts';
+import type { Paths } from '../paths.ts';
+import { chooseMapping, mapWantedUser } from '../userns/choose.ts';
+import { type Host, readHost } from '../userns/host.ts';
+import { ourselves } from './alive.ts';
+import { formatConfig, writeBundle } from './bundle.ts';
+import type { RunContext } from './context.ts';
+import { writeFiles } from './files.ts';
+import { newId } from './ids.ts';
+import { launch } from './launch.ts';
+import type { ContainerOptions, Mapping } from './options.ts';
+import type { ImageDefaults } from './process.ts';
+import { planHostRoot, planRoot } from './root.ts';
+import { chooseSeccomp } from './seccomp.ts';
+import { buildSpec, hostnameOf, type RootPlan } from './spec.ts';
+import { claimName, clearMark, makeFolder, releaseName, writeContainer, writeExit } from './state.ts';
+import { chooseStorage } from './storage.ts';
+import { newUndo, type Undo } from './undo.ts';
+
+/**
+ * Runs a container to its end; @returns its program's exit code, 128 + signal if one killed it.
+ * @throws RootlessError whatever failed before the program ran; nothing is left behind then
+ */
+export async function run(options: ContainerOptions, context: RunContext): Promise<number> {
+  const undo = newUndo();
+  try {
+    const prepared = await prepare(options, context, undo);
+    if (context.dryRun) {
+      context.dryRun(`${formatConfig(prepared.config, 2)}\n`);
+      return 0;
+    }
+    context.signal?.throwIfAborted();
+    context.created?.(prepared.id);
+    const exit = await launch(prepared.id, prepared.folder, options, prepared.config, prepared.host, context);
+    if (!options.remove) {
+      writeExit(context.paths, prepared.id, { code: exit.code, finished: new Date().toISOString(), ...(exit.oom ? { oom: true } : {}) });
+      clearMark(context.paths, prepared.id);
+      undo.keep();
+    }
+    return exit.code;
+  } finally {
+    await undo.run();
+  }
+}
+
+type Prepared = { readonly id: string; readonly folder: string; readonly host: Host; readonly config: ReturnType<typeof buildSpec> };
+
+/** Everything up to the launch. What it makes is on `undo`. */
+async function prepare(options: ContainerOptions, context: RunContext, undo: Undo): Promise<Prepared> {
+  const { paths, signal } = context;
+  const host = readHost(context.searchPath);
+  const base = await chooseIds(options, host, paths);
+  const image = await resolveImage(parseImageSource(options.image), { ...context, mapping: base });
+  const defaults = withUser(imageDefaults(image), options, host);
+  const mapping = mapWantedUser(base, host, options.user || defaults.user);
+  if (mapping.notice) context.notice?.(mapping.notice);
+  const network = options.network === 'private' ? await planNetwork(options, context) : undefined;
+  const cgroup = hasLimits(options) ? await planCgroup(options, host) : undefined;
+  const seccomp = await chooseSeccomp(options, mapping.mode);
+  const storage = image.kind === 'host' ? undefined : await chooseStorage(paths, mapping.idMap, context.searchPath, signal);
+
+  const id = newId();
+  const maker = ourselves();
+  undo.add(() => clearMark(paths, id));
+  const folder = makeFolder(paths, id, maker);
+  undo.add(() => removeFolder(paths, folder, mapping));
+  const name = claimName(paths, id, options.name);
+  undo.add(() => releaseName(paths, name));
+
+  const root = planImageRoot(folder, image, storage, options.remove);
+  const hostname = hostnameOf(options, id);
+  const config = buildSpec(options, {
+    id,
+    image: defaults,
+    mapping,
+    root,
+    files: writeFiles(folder, hostname, options, network?.dns),
+    volumes: await planVolumes(paths, folder, options, defaults),
+    seccomp,
+    companion: network?.companion,
+    cgroup: cgroup && { path: cgroup.path(id), resources: cgroup.resources },
+  });
+  writeBundle(folder, config);
+  writeContainer(paths, {
+    id,
+    name,
+    image: options.image,
+    imageId: image.kind === 'layers' ? image.id : undefined,
+    command: config.process.args,
+    created: new Date().toISOString(),
+    maker,
+    idMap: mapping.idMap,
+    mode: mapping.mode,
+    slot: options.userns.kind === 'auto',
+    remove: options.remove,
+    network: options.network,
+    ports: options.ports,
+    labels: { ...defaults.labels, ...options.labels },
+  });
+  return { id, folder, host, config };
+}
+
+async function chooseIds(options: ContainerOptions, host: Host, paths: Paths): Promise<Mapping> {
+  if (options.userns.kind !== 'auto') return chooseMapping(options.userns, host);
+  const { slotsInUse } = await import('./slots.ts');
+  return chooseMapping(options.userns, host, slotsInUse(paths));
+}
+
+const noDefaults: ImageDefaults = { entrypoint: [], cmd: [], env: [], user: '', workingDir: '', volumes: [], stopSignal: undefined, labels: {} };
+
+function imageDefaults(image: Image): ImageDefaults {
+  if (image.kind === 'layers') return image.config;
+  return { ...noDefaults, cmd: ['/bin/sh'] };
+}
+
+/** With keep-id the caller is who the program runs as, unless --user says otherwise: podman's rule. */
+function withUser(defaults: ImageDefaults, { userns }: ContainerOptions, host: Host): ImageDefaults {
+  if (userns.kind !== 'keep-id') return defaults;
+  return { ...defaults, user: `${userns.uid ?? host.uid}:${userns.gid ?? host.gid}` };
+}
+
+function planImageRoot(folder: string, image: Image, storage: Awaited<ReturnType<typeof chooseStorage>> | undefined, throwaway: boolean): RootPlan {
+  if (image.kind === 'host' || storage === undefined) return planHostRoot(folder);
+  const layers = image.kind === 'rootfs' ? { base: '/', lower: [image.dir] } : (image.layers ?? { base: '/', lower: [] });
+  return planRoot(folder, layers, storage, throwaway);
+}
+
+function hasLimits({ limits }: ContainerOptions): boolean {
+  return Object.values(limits).some((limit) => limit !== undefined);
+}
+
+async function planCgroup(options: ContainerOptions, host: Host) {
+  const { delegateCgroup } = await import('../cgroup/delegate.ts');
+  const { toResources } = await import('../cgroup/limits.ts');
+  const resources = toResources(options.limits);
+  return { resources, path: await delegateCgroup(options.limits, host.uid) };
+}
+
+async function planNetwork(options: ContainerOptions, context: RunContext) {
+  const { planNetwork: plan } = await import('../network/index.ts');
+  return plan(options.ports, context.searchPath);
+}
+
+async function planVolumes(paths: Paths, folder: string, options: ContainerOptions, image: ImageDefaults): Promise<Record<string, string>> {
+  const named = options.mounts.some((mount) => mount.kind === 'volume' || (mount.kind === 'bind' && mount.createSource));
+  if (!named && (image.volumes.length === 0 || !options.readOnly)) return {};
+  const { makeVolumes } = await import('./volumes.ts');
+  return makeVolumes(paths, folder, options, image.volumes);
+}
+
+/** Before the program ran, everything in the folder is ours; after it, only mapped ids may remove what it made. */
+async function removeFolder(paths: Paths, folder: string, mapping: Mapping): Promise<void> {
+  if (lstatSync(folder, { throwIfNoEntry: false }) === undefined) return;
+  try {
+    rmSync(folder, { recursive: true });
+  } catch {
+    const { runHelper } = await import('../helper.ts');
+    await runHelper(paths, ['remove', '--idmap', JSON.stringify(mapping.idMap), folder]);
+  }
+}

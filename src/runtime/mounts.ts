@@ -1,0 +1,97 @@
+/** The container's mounts, in the order in which they are made: kernel filesystems, what was asked for, files of ours. Pure. */
+
+import { posix } from 'node:path';
+import { RootlessError } from '../errors.ts';
+import type { OciMount } from './oci.ts';
+import type { ContainerOptions, MountRequest } from './options.ts';
+
+/** A file or folder of ours that appears in the container. */
+export type OwnMount = { readonly source: string; readonly target: string; readonly readOnly?: boolean };
+
+export type MountPlan = {
+  readonly options: Pick<ContainerOptions, 'network' | 'privileged' | 'shmSize' | 'devices' | 'mounts'>;
+  /** Group id 5 (tty) exists in the map: devpts can give terminals to it. */
+  readonly ttyGroup: boolean;
+  /** The container has its own cgroup. */
+  readonly cgroup: boolean;
+  /** Folders that stand for volumes, by target. */
+  readonly volumes: Readonly<Record<string, string>>;
+  /** resolv.conf, hosts, hostname. Left out where the user mounts something on the same path. */
+  readonly files: readonly OwnMount[];
+};
+
+export function buildMounts(plan: MountPlan): OciMount[] {
+  const asked = plan.options.mounts.map((mount) => askedMount(mount, plan.volumes));
+  const volumes = Object.entries(plan.volumes)
+    .filter(([target]) => !plan.options.mounts.some((mount) => mount.target === target))
+    .map(([target, source]) => bind(source, target, ['rw']));
+  const own = plan.files.map((file) => bind(file.source, file.target, [file.readOnly ? 'ro' : 'rw']));
+  const extra = [...volumes, ...own, ...asked];
+  checkTwice(asked);
+  const taken = new Set(asked.map((mount) => mount.destination));
+  const kept = extra.filter((mount) => asked.includes(mount) || !taken.has(mount.destination));
+  const kernel = kernelMounts(plan).filter((mount) => !taken.has(mount.destination));
+  // A mount on /a must come before one on /a/b, or it would hide it. The sort is stable: equals keep their order.
+  const sorted = [...kept].sort((a, b) => depth(a.destination) - depth(b.destination));
+  return [...kernel, ...sorted, ...plan.options.devices.map((device) => bind(device.source, device.target, ['rw', 'nosuid', 'noexec']))];
+}
+
+function kernelMounts({ options, ttyGroup, cgroup }: MountPlan): OciMount[] {
+  const mode = options.privileged ? 'rw' : 'ro';
+  const pts = ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', ...(ttyGroup ? ['gid=5'] : [])];
+  return [
+    mount('/proc', 'proc', 'proc', ['nosuid', 'noexec', 'nodev']),
+    mount('/dev', 'tmpfs', 'tmpfs', ['nosuid', 'strictatime', 'mode=755', 'size=65536k']),
+    mount('/dev/pts', 'devpts', 'devpts', pts),
+    // sysfs belongs to the network namespace's owner: with the host's network only the host's own /sys can be shown.
+    options.network === 'host'
+      ? mount('/sys', 'none', '/sys', ['rbind', 'nosuid', 'noexec', 'nodev', mode])
+      : mount('/sys', 'sysfs', 'sysfs', ['nosuid', 'noexec', 'nodev', mode]),
+    ...(cgroup ? [mount('/sys/fs/cgroup', 'cgroup', 'cgroup', ['nosuid', 'noexec', 'nodev', 'relatime', mode])] : []),
+    mount('/dev/mqueue', 'mqueue', 'mqueue', ['nosuid', 'noexec', 'nodev']),
+    mount('/dev/shm', 'tmpfs', 'shm', ['nosuid', 'noexec', 'nodev', 'mode=1777', `size=${options.shmSize}`]),
+  ];
+}
+
+function askedMount(request: MountRequest, volumes: Readonly<Record<string, string>>): OciMount {
+  switch (request.kind) {
+    case 'tmpfs':
+      return mount(clean(request.target), 'tmpfs', 'tmpfs', tmpfsOptions(request.options));
+    case 'volume':
+      return bind(volumes[request.target] ?? '', clean(request.target), [request.readOnly ? 'ro' : 'rw']);
+    case 'bind': {
+      const propagation = request.options.some((option) => /^r?(private|shared|slave|unbindable)$/.test(option)) ? [] : ['rprivate'];
+      return bind(request.source, clean(request.target), [request.readOnly ? 'ro' : 'rw', ...propagation, ...request.options]);
+    }
+  }
+}
+
+/** docker's: noexec, nosuid and nodev unless the opposite is said. */
+function tmpfsOptions(asked: readonly string[]): string[] {
+  const opposites: Record<string, string> = { noexec: 'exec', nosuid: 'suid', nodev: 'dev' };
+  const defaults = Object.keys(opposites).filter((name) => !asked.includes(name) && !asked.includes(opposites[name] ?? ''));
+  return [...defaults, ...asked];
+}
+
+function checkTwice(mounts: readonly OciMount[]): void {
+  const twice = mounts.find((one, index) => mounts.findIndex((other) => other.destination === one.destination) < index);
+  if (!twice) return;
+  throw new RootlessError({ code: 'MOUNT_TWICE', message: `"${twice.destination}" is mounted twice`, why: 'each path in the container can be the target of one mount' });
+}
+
+function bind(source: string, destination: string, options: readonly string[]): OciMount {
+  const recursive = options.includes('bind') || options.includes('bind-nonrecursive');
+  return mount(destination, 'bind', source, [recursive ? 'bind' : 'rbind', ...options.filter((name) => !/^r?bind(-nonrecursive)?$/.test(name))]);
+}
+
+function mount(destination: string, type: string, source: string, options: readonly string[]): OciMount {
+  return { destination, type, source, options };
+}
+
+function clean(path: string): string {
+  return posix.normalize(path).replace(/(.)\/$/, '$1');
+}
+
+function depth(path: string): number {
+  return path === '/' ? 0 : path.split('/').length;
+}

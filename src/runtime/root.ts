@@ -1,0 +1,30 @@
+/** The root filesystem's plan: which folders are stacked, and where writes go. */
+
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { RootPlan } from './spec.ts';
+import type { Storage } from './storage.ts';
+
+/** Top first; relative names start at `base`. */
+export type Layers = { readonly base: string; readonly lower: readonly string[] };
+
+/** Makes the folders that the plan names inside the container's own folder. `throwaway`: nothing needs to reach the disk in order. */
+export function planRoot(folder: string, layers: Layers, storage: Storage, throwaway: boolean): RootPlan {
+  const path = join(folder, 'rootfs');
+  mkdirSync(path, { mode: 0o755 });
+  if (storage.kind === 'copy') return { path, annotation: { name: 'io.rootless.copy', value: JSON.stringify(layers) } };
+  const upper = join(folder, 'upper');
+  const work = join(folder, 'work');
+  mkdirSync(upper, { mode: 0o755 });
+  mkdirSync(work, { mode: 0o755 });
+  const program = storage.kind === 'fuse' ? { program: storage.program } : {};
+  const value = JSON.stringify({ ...layers, upper, work, ...(throwaway ? { volatile: true } : {}), ...program });
+  return { path, annotation: { name: 'io.rootless.overlay', value } };
+}
+
+/** `host:`: this machine's own root below a private tmpfs; the kernel refuses an upper folder that lies below its own lower one. */
+export function planHostRoot(folder: string): RootPlan {
+  const path = join(folder, 'rootfs');
+  mkdirSync(path, { mode: 0o755 });
+  return { path, annotation: { name: 'io.rootless.overlay', value: JSON.stringify({ base: '/', lower: ['/'], tmpfs: true }) } };
+}

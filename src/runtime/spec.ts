@@ -1,0 +1,112 @@
+/** ContainerOptions + image + mapping + facts → OCI config.json. Pure: everything it needs is handed in. */
+
+import { RootlessError } from '../errors.ts';
+import { buildMounts, type OwnMount } from './mounts.ts';
+import type { OciConfig, OciResources, OciSeccomp } from './oci.ts';
+import type { ContainerOptions, Mapping } from './options.ts';
+import { buildProcess, type ImageDefaults } from './process.ts';
+
+/** How the root filesystem comes to be: `io.rootless.overlay`, `io.rootless.copy` or `io.rootless.bind-root`, and its value. */
+export type RootPlan = { readonly path: string; readonly annotation: { readonly name: string; readonly value: string } };
+
+export type SpecFacts = {
+  readonly id: string;
+  readonly image: ImageDefaults;
+  readonly mapping: Mapping;
+  readonly root: RootPlan;
+  readonly files: readonly OwnMount[];
+  /** Host folders of volumes, by target. */
+  readonly volumes: Readonly<Record<string, string>>;
+  readonly seccomp: OciSeccomp | undefined;
+  /** argv of the process that serves a private network. */
+  readonly companion: readonly string[] | undefined;
+  readonly cgroup: { readonly path: string; readonly resources: OciResources } | undefined;
+};
+
+export function buildSpec(options: ContainerOptions, facts: SpecFacts): OciConfig {
+  const hostname = options.hostname ?? facts.id.slice(0, 12);
+  const { mapping } = facts;
+  const wide = options.privileged;
+  return {
+    ociVersion: '1.2.0',
+    process: buildProcess(options, facts.image, hostname),
+    root: { path: facts.root.path, readonly: options.readOnly },
+    hostname,
+    mounts: buildMounts({
+      options,
+      ttyGroup: mapping.idMap.gid.some((extent) => extent.containerID <= 5 && extent.containerID + extent.size > 5),
+      cgroup: facts.cgroup !== undefined,
+      volumes: facts.volumes,
+      files: facts.files,
+    }),
+    annotations: annotations(options, facts),
+    linux: {
+      uidMappings: mapping.idMap.uid,
+      gidMappings: mapping.idMap.gid,
+      namespaces: namespaces(options),
+      sysctl: { ...networkSysctls(options, mapping), ...checkSysctls(options) },
+      ...(facts.cgroup ? { cgroupsPath: facts.cgroup.path, resources: facts.cgroup.resources } : {}),
+      ...(facts.seccomp ? { seccomp: facts.seccomp } : {}),
+      rootfsPropagation: 'rprivate',
+      maskedPaths: wide ? [] : maskedPaths,
+      readonlyPaths: wide ? [] : readonlyPaths,
+    },
+  };
+}
+
+/** The default hostname and the file names that go with it are the same everywhere. */
+export function hostnameOf(options: ContainerOptions, id: string): string {
+  return options.hostname ?? id.slice(0, 12);
+}
+
+function annotations(options: ContainerOptions, { root, mapping, companion, image }: SpecFacts): Record<string, string> {
+  const { newuidmap, newgidmap } = mapping.idMap;
+  return {
+    [root.annotation.name]: root.annotation.value,
+    'io.rootless.user': options.user || image.user || '0',
+    ...(newuidmap ? { 'io.rootless.newuidmap': newuidmap } : {}),
+    ...(newgidmap ? { 'io.rootless.newgidmap': newgidmap } : {}),
+    ...(mapping.mode === 'single' ? { 'io.rootless.single-id': 'true' } : {}),
+    ...(companion ? { 'io.rootless.companion': JSON.stringify(companion) } : {}),
+    ...(options.init ? { 'io.rootless.init': 'true' } : {}),
+  };
+}
+
+function namespaces(options: ContainerOptions): { type: string }[] {
+  const types = ['user', 'mount', 'pid', 'ipc', 'uts', 'cgroup', ...(options.network === 'host' ? [] : ['network'])];
+  return types.map((type) => ({ type }));
+}
+
+/** In a network of its own, ping and low ports need no privilege; the group range must end at a mapped id or the kernel refuses it. */
+function networkSysctls(options: ContainerOptions, mapping: Mapping): Record<string, string> {
+  if (options.network === 'host') return {};
+  const first = mapping.idMap.gid[0];
+  const last = first?.containerID === 0 ? first.size - 1 : 0;
+  return {
+    'net.ipv4.ip_unprivileged_port_start': '0',
+    ...(first?.containerID === 0 ? { 'net.ipv4.ping_group_range': `0 ${last}` } : {}),
+  };
+}
+
+const ipcSysctls = /^(kernel\.(msgmax|msgmnb|msgmni|sem|shmall|shmmax|shmmni|shm_rmid_forced)|fs\.mqueue\..+)$/;
+
+/** Only what belongs to one of the container's own namespaces can be set. @throws RootlessError SYSCTL_NOT_NAMESPACED */
+function checkSysctls({ sysctls, network }: ContainerOptions): Readonly<Record<string, string>> {
+  for (const name of Object.keys(sysctls)) {
+    const net = name.startsWith('net.');
+    if (ipcSysctls.test(name) || name === 'kernel.domainname' || (net && network !== 'host')) continue;
+    throw new RootlessError({
+      code: 'SYSCTL_NOT_NAMESPACED',
+      message: `cannot set sysctl "${name}" for a container`,
+      why: net ? 'with --network host it belongs to the host' : 'it belongs to the whole machine, not to a namespace of the container',
+    });
+  }
+  return sysctls;
+}
+
+/** docker's lists (moby, oci/defaults). */
+const maskedPaths = [
+  '/proc/asound', '/proc/acpi', '/proc/interrupts', '/proc/kcore', '/proc/keys', '/proc/latency_stats', '/proc/timer_list',
+  '/proc/timer_stats', '/proc/sched_debug', '/proc/scsi', '/sys/firmware', '/sys/devices/virtual/powercap',
+];
+const readonlyPaths = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];

@@ -1,0 +1,60 @@
+/** How a root filesystem can be stacked on layers here: the kernel's overlay, fuse-overlayfs, or a copy. Tried once a boot. */
+
+import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type IdMap, runHelper } from '../helper.ts';
+import type { Paths } from '../paths.ts';
+import { readBootId } from './alive.ts';
+
+export type Storage =
+  | { readonly kind: 'overlay' }
+  | { readonly kind: 'fuse'; readonly program: string }
+  | { readonly kind: 'copy' };
+
+type Remembered = { readonly bootId: string; readonly device: number; readonly storage: Storage };
+
+/** The answer holds for one boot and one filesystem: the kernel, its options or the disk under $DATA may change with either. */
+export async function chooseStorage(paths: Paths, idMap: IdMap, searchPath: readonly string[], signal?: AbortSignal): Promise<Storage> {
+  const folder = join(paths.data, 'containers');
+  const key = { bootId: readBootId(), device: deviceOf(folder) };
+  const file = join(paths.data, 'storage.json');
+  const known = recall(file);
+  if (known?.bootId === key.bootId && known.device === key.device) return known.storage;
+  const storage = await probe(paths, idMap, folder, findProgram('fuse-overlayfs', searchPath), signal);
+  writeFileSync(`${file}.${process.pid}.tmp`, JSON.stringify({ ...key, storage }));
+  renameSync(`${file}.${process.pid}.tmp`, file);
+  return storage;
+}
+
+export function findProgram(name: string, searchPath: readonly string[]): string | undefined {
+  for (const folder of ['/usr/bin', '/bin', '/usr/local/bin', '/usr/sbin', ...searchPath]) {
+    const path = join(folder, name);
+    const stat = statSync(path, { throwIfNoEntry: false });
+    if (stat?.isFile() && (stat.mode & 0o111) !== 0) return path;
+  }
+  return undefined;
+}
+
+async function probe(paths: Paths, idMap: IdMap, folder: string, fuse: string | undefined, signal?: AbortSignal): Promise<Storage> {
+  const overlay = `overlay=${folder}`;
+  const mounted = fuse === undefined ? undefined : `fuse=${fuse}:${folder}`;
+  const result = await runHelper(paths, ['probe', '--idmap', JSON.stringify(idMap), overlay, ...(mounted ? [mounted] : [])], signal);
+  const answers = JSON.parse(result.stdout || '{}') as Record<string, { ok: boolean } | undefined>;
+  if (answers[overlay]?.ok) return { kind: 'overlay' };
+  return fuse !== undefined && mounted !== undefined && answers[mounted]?.ok ? { kind: 'fuse', program: fuse } : { kind: 'copy' };
+}
+
+function deviceOf(folder: string): number {
+  const stat = statSync(folder, { throwIfNoEntry: false });
+  if (stat) return stat.dev;
+  mkdirSync(folder, { recursive: true, mode: 0o711 });
+  return statSync(folder).dev;
+}
+
+function recall(file: string): Remembered | undefined {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as Remembered;
+  } catch {
+    return undefined;
+  }
+}
