@@ -106,8 +106,7 @@ function openSaved(files: ImageFiles, tag: string | undefined, { platform }: Loc
       ? saved
       : saved.filter(({ tags }) => tags.some((name) => name === tag || name === `${tag}:latest` || name.endsWith(`/${tag}`)));
   const [image] = chosen;
-  if (image === undefined)
-    throw tag === undefined ? invalid(files.shown, 'it holds no image') : tagNotFound(files.shown, tag, names);
+  if (image === undefined) throw tag === undefined ? invalid(files.shown, 'it holds no image') : tagNotFound(files.shown, tag, names);
   if (tag === undefined && chosen.length > 1) throw ambiguous(files.shown, names);
   const bytes = files.read(image.config, configLimit);
   const id = digestOf(bytes);

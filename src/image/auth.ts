@@ -19,8 +19,7 @@ export function parseChallenges(header: string): Challenge[] {
     if (value === undefined) found.push({ scheme: name.toLowerCase(), parameters: {} });
     else {
       const last = found.at(-1);
-      if (last !== undefined)
-        Object.defineProperty(last.parameters, name.toLowerCase(), { value, enumerable: true, configurable: true });
+      if (last !== undefined) Object.defineProperty(last.parameters, name.toLowerCase(), { value, enumerable: true, configurable: true });
     }
   }
   return found;

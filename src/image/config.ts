@@ -78,8 +78,7 @@ export function parseConfig(bytes: Uint8Array, image: string): ImageConfig {
 function readDiffIds(rootfs: Fields): Digest[] {
   if (requiredText(rootfs, 'type') !== 'layers') wrong('/rootfs/type', 'is not "layers"');
   return list(rootfs, 'diff_ids').map(
-    ({ value, at }) =>
-      (typeof value === 'string' ? parseDigest(value) : undefined) ?? wrong(at, 'is not a sha256 or sha512 digest'),
+    ({ value, at }) => (typeof value === 'string' ? parseDigest(value) : undefined) ?? wrong(at, 'is not a sha256 or sha512 digest'),
   );
 }
 

@@ -30,11 +30,7 @@ export async function findCredentials(
   return undefined;
 }
 
-async function lookUp(
-  file: AuthFile | undefined,
-  reference: RegistryReference,
-  signal?: AbortSignal,
-): Promise<Credentials | undefined> {
+async function lookUp(file: AuthFile | undefined, reference: RegistryReference, signal?: AbortSignal): Promise<Credentials | undefined> {
   if (file === undefined) return undefined;
   const keys = keysFor(reference);
   const helper = keys.map((key) => file.helpers[key]).find((name) => name !== undefined) ?? file.store;
@@ -49,9 +45,7 @@ export function keysFor({ registry, repository }: RegistryReference): string[] {
   const parts = repository.split('/');
   const paths = parts.map((_, index) => [registry, ...parts.slice(0, parts.length - index)].join('/'));
   const aliases =
-    registry === 'docker.io'
-      ? ['index.docker.io/v1', 'index.docker.io', 'registry-1.docker.io']
-      : [`${registry}/v1`, `${registry}/v2`];
+    registry === 'docker.io' ? ['index.docker.io/v1', 'index.docker.io', 'registry-1.docker.io'] : [`${registry}/v1`, `${registry}/v2`];
   return [...paths, registry, ...aliases];
 }
 

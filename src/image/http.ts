@@ -6,6 +6,7 @@ import { Agent as HttpsAgent, type RequestOptions, request as httpsRequest } fro
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { rootCertificates, connect as tlsConnect } from 'node:tls';
+import { urlToHttpOptions } from 'node:url';
 import type { RegistryEnvironment } from '../paths.ts';
 import { proxyFor } from './proxy.ts';
 
@@ -59,20 +60,20 @@ export function openHttp(settings: HttpSettings): HttpClient {
 
 function send(url: URL, proxy: URL | undefined, agent: HttpAgent, idle: number, outgoing: Outgoing): Promise<IncomingMessage> {
   const { method = 'GET', body, signal } = outgoing;
-  const headers: Record<string, string> = { 'user-agent': 'rootless', ...outgoing.headers, host: url.host };
-  if (body !== undefined) headers['content-length'] = String(Buffer.byteLength(body));
-  const options: RequestOptions = { method, headers, agent, ...(signal ? { signal } : {}) };
-  // A plain request through a proxy names the whole URL in its first line (RFC 9112, 3.2.2).
   const plainProxy = url.protocol === 'http:' ? proxy : undefined;
-  if (plainProxy !== undefined) {
-    Object.assign(options, { host: plainProxy.hostname, port: plainProxy.port || 80, path: url.href });
-    Object.assign(headers, proxyAuthorization(plainProxy));
-  }
+  const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
+  const pass = plainProxy === undefined ? {} : proxyAuthorization(plainProxy);
+  const options: RequestOptions = {
+    ...urlToHttpOptions(url),
+    // A plain request through a proxy names the whole URL in its first line (RFC 9112, 3.2.2).
+    ...(plainProxy && { ...urlToHttpOptions(plainProxy), auth: null, path: url.href }),
+    method,
+    agent,
+    headers: { 'user-agent': 'rootless', ...outgoing.headers, ...length, ...pass, host: url.host },
+    ...(signal && { signal }),
+  };
   return new Promise((resolve, reject) => {
-    const request = (url.protocol === 'https:' ? httpsRequest : httpRequest)(
-      plainProxy === undefined ? url : options,
-      ...((plainProxy === undefined ? [options] : []) as []),
-    );
+    const request = (url.protocol === 'https:' ? httpsRequest : httpRequest)(options);
     let response: IncomingMessage | undefined;
     request.setTimeout(idle, () => {
       // Silence is the server's only while we are reading: a full buffer means that the disk or the helper is slow.
@@ -95,7 +96,7 @@ function makeAgent(url: URL, proxy: URL | undefined, settings: HttpSettings): Ht
   if (proxy === undefined) return agent;
   const createConnection = (options: RequestOptions, done: (error: Error | null, socket?: Duplex) => void) => {
     tunnel(url, proxy, settings.idle).then(
-      (socket) => done(null, tlsConnect({ ...(options as object), socket, servername: url.hostname })),
+      (socket) => done(null, tlsConnect({ ...(options as object), socket })),
       (error: Error) => done(error),
     );
   };

@@ -11,13 +11,18 @@ class FieldError extends Error {}
  * @throws RootlessError `code`, naming `document` and the JSON path
  */
 export function parseJson<T>(text: string | Uint8Array, code: string, document: string, read: (root: Fields) => T): T {
+  const invalid = (why: string) => new RootlessError({ code, message: `invalid ${document}`, why });
+  let value: unknown;
   try {
-    const value: unknown = JSON.parse(typeof text === 'string' ? text : new TextDecoder('utf-8', { fatal: true }).decode(text));
+    value = JSON.parse(typeof text === 'string' ? text : Buffer.from(text.buffer, text.byteOffset, text.byteLength).toString('utf8'));
+  } catch {
+    // No cause: V8 quotes the text in its message, and the text may be a file of passwords.
+    throw invalid('it is not JSON');
+  }
+  try {
     return read(object(value, ''));
   } catch (cause) {
-    if (cause instanceof RootlessError) throw cause;
-    const why = cause instanceof FieldError ? cause.message : 'it is not JSON';
-    throw new RootlessError({ code, message: `invalid ${document}`, why, cause });
+    throw cause instanceof FieldError ? invalid(cause.message) : cause;
   }
 }
 

@@ -70,8 +70,7 @@ export function parseReference(text: string, shown = text): RegistryReference {
   const at = text.indexOf('@');
   const named = at < 0 ? text : text.slice(0, at);
   const digest = at < 0 ? undefined : parseDigest(text.slice(at + 1));
-  if (at >= 0 && digest === undefined)
-    throw invalid(shown, 'what follows "@" must be sha256: and 64 hex digits, or sha512: and 128');
+  if (at >= 0 && digest === undefined) throw invalid(shown, 'what follows "@" must be sha256: and 64 hex digits, or sha512: and 128');
   const colon = named.lastIndexOf(':');
   const tagged = colon > named.lastIndexOf('/');
   const tag = tagged ? named.slice(colon + 1) : digest === undefined ? 'latest' : undefined;
@@ -101,6 +100,7 @@ function splitName(name: string, shown: string): { registry: string; repository:
   }
   if (name === '') throw invalid(shown, 'the name is empty');
   if (repository !== repository.toLowerCase()) throw invalid(shown, 'a repository name must be lower case');
+  if (/^https?:$/.test(name.slice(0, slash))) throw invalid(shown, 'a reference has no "http://" or "https://" before it');
   if (!repository.split('/').every((part) => component.test(part))) {
     throw invalid(shown, 'a repository name is lower-case letters and digits, parted by ".", "_", "__", "-" or "/"');
   }

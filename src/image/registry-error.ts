@@ -51,9 +51,7 @@ export function tagNotFound(reference: RegistryReference, tags: readonly string[
     code: reference.digest === undefined ? 'TAG_NOT_FOUND' : 'IMAGE_NOT_FOUND',
     message: `image "${reference.registry}/${reference.repository}" has no ${what}`,
     why:
-      tags.length === 0
-        ? undefined
-        : `it has ${tags.length > shown.length ? `${tags.length} tags, among them ` : ''}${shown.join(', ')}`,
+      tags.length === 0 ? undefined : `it has ${tags.length > shown.length ? `${tags.length} tags, among them ` : ''}${shown.join(', ')}`,
   });
 }
 

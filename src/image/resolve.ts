@@ -1,6 +1,6 @@
 /** From what the user named to what can be run. A warm start comes through here: few small synchronous reads, no network code. */
 
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { RootlessError } from '../errors.ts';
 import type { Paths } from '../paths.ts';
@@ -51,7 +51,7 @@ export async function resolveImage(source: ImageSource, options: ResolveOptions)
     case 'rootfs':
       return { kind: 'rootfs', dir: rootfsFolder(source.dir) };
     case 'embedded':
-      return resolveLocal({ kind: 'oci', dir: join(options.paths.dist, 'images', source.name), tag: undefined }, options, true);
+      return resolveEmbedded(source.name, options);
     case 'registry':
       return resolveReference(source, options);
     default:
@@ -75,9 +75,7 @@ type Known = { readonly image: StoredImage; readonly manifest: Manifest; readonl
 
 function findStored(paths: Paths, reference: RegistryReference, platform: Platform | undefined): StoredImage | undefined {
   const images = listImages(paths);
-  return (
-    findImage(images, reference, platform) ?? (reference.typed === undefined ? undefined : findById(images, reference.typed))
-  );
+  return findImage(images, reference, platform) ?? (reference.typed === undefined ? undefined : findById(images, reference.typed));
 }
 
 /** Undefined when a blob of the store was lost: then the image counts as not pulled. */
@@ -103,6 +101,16 @@ function withLayers({ image, manifest, config }: Known, options: ResolveOptions)
 function resolveLocal(source: LocalSource, options: ResolveOptions, trusted: boolean): Promise<LayeredImage> {
   const local = openLocal(source, { platform: options.platform, trusted });
   return layered(local.id, undefined, local.config, () => local.layers, options);
+}
+
+function resolveEmbedded(name: string, options: ResolveOptions): Promise<LayeredImage> {
+  const dir = join(options.paths.dist, 'images', name);
+  if (existsSync(dir)) return resolveLocal({ kind: 'oci', dir, tag: undefined }, options, true);
+  throw new RootlessError({
+    code: 'IMAGE_NOT_FOUND',
+    message: `there is no embedded image "${name}"`,
+    why: `there is no folder "${dir}"`,
+  });
 }
 
 async function layered(

@@ -106,8 +106,7 @@ export function collectBlobs(paths: Paths, signal?: AbortSignal): Promise<void> 
         const folder = join(imagesFolder(paths), 'blobs', algorithm);
         for (const hex of existsSync(folder) ? readdirSync(folder) : []) {
           const path = join(folder, hex);
-          const unused =
-            !hex.includes('.') && !needed.has(path) && (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? since) < since;
+          const unused = !hex.includes('.') && !needed.has(path) && (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? since) < since;
           if (unused) rmSync(path, { force: true });
         }
       }
@@ -133,10 +132,7 @@ function changeIndex(paths: Paths, change: (images: StoredImage[]) => StoredImag
       const manifests = change(listImages(paths)).map(toDescriptor);
       const layout = join(imagesFolder(paths), 'oci-layout');
       if (!existsSync(layout)) writeAtomically(layout, '{"imageLayoutVersion":"1.0.0"}');
-      writeAtomically(
-        indexFile(paths),
-        JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests }, undefined, 1),
-      );
+      writeAtomically(indexFile(paths), JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests }, undefined, 1));
     },
     signal,
   );

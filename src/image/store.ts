@@ -84,11 +84,7 @@ export function listImages(paths: Paths): StoredImage[] {
  * The stored image that a reference means. Without `platform` one for this machine is preferred and any other is taken;
  * with it, only one that fits. A digest beats a tag, as everywhere.
  */
-export function findImage(
-  images: readonly StoredImage[],
-  reference: RegistryReference,
-  platform?: Platform,
-): StoredImage | undefined {
+export function findImage(images: readonly StoredImage[], reference: RegistryReference, platform?: Platform): StoredImage | undefined {
   const repository = `${reference.registry}/${reference.repository}`;
   const { digest } = reference;
   const named = images.filter((image) => {
@@ -145,8 +141,7 @@ export function imageFacts(paths: Paths): ImageFacts[] {
 
 function ofPlatform(images: readonly StoredImage[], platform: Platform | undefined): StoredImage | undefined {
   const candidates = images.map((image) => ({ image, platform: image.manifest.platform }));
-  const fits = (wanted: Platform) =>
-    candidates.filter((one) => one.platform !== undefined && distance(wanted, one.platform) !== undefined);
+  const fits = (wanted: Platform) => candidates.filter((one) => one.platform !== undefined && distance(wanted, one.platform) !== undefined);
   const wanted = platform ?? hostPlatform();
   const fitting = fits(wanted);
   if (fitting.length > 0) return choosePlatform(fitting, wanted, '').image;

@@ -10,7 +10,8 @@ import { choosePlatform, distance, hostPlatform, normalize, type Platform, platf
 import { inParallel } from './pool.ts';
 import type { Progress } from './progress.ts';
 import type { RegistryReference } from './reference.ts';
-import { openRegistry, type Registry, type RegistrySettings } from './registry.ts';
+import { openRegistry, type Registry } from './registry.ts';
+import type { RegistrySettings } from './session.ts';
 import { blobFile, type StoredImage } from './store.ts';
 import { addBlob, addBytes, keepBlob, lease, nameImage, sweep } from './store-write.ts';
 import { prepareLayers, startUnpack, type Unpacking } from './unpack.ts';
@@ -141,10 +142,8 @@ async function fetchLayer(
   stop: AbortSignal,
 ): Promise<void> {
   const stored = keepBlob(paths, layer);
-  if (stored && target === undefined)
-    return progress?.({ kind: 'download', digest: layer.digest, done: layer.size, total: layer.size });
-  const unpacking =
-    target && startUnpack(paths, target.mapping, target.diffId, stored ? blobFile(paths, layer.digest) : undefined);
+  if (stored && target === undefined) return progress?.({ kind: 'download', digest: layer.digest, done: layer.size, total: layer.size });
+  const unpacking = target && startUnpack(paths, target.mapping, target.diffId, stored ? blobFile(paths, layer.digest) : undefined);
   try {
     if (!stored) await addBlob(paths, layer, counted(registry.blob(layer), layer, progress, stop), unpacking?.write);
     await finish(unpacking, layer, progress, stop);

@@ -3,6 +3,7 @@
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Writable } from 'node:stream';
 import { RootlessError } from '../errors.ts';
 import { type HelperResult, runHelper, startHelper } from '../helper.ts';
 import type { Paths } from '../paths.ts';
@@ -13,7 +14,10 @@ import { leftovers } from './owner.ts';
 
 /** A layer being unpacked from what is written to it. Exactly one of `finish` and `discard` ends it. */
 export type Unpacking = {
-  /** Resolves when more may be written. @throws RootlessError when the helper has failed */
+  /**
+   * Resolves when more may be written. A helper that has failed is reported by `finish`, not here: most often the content is
+   * damaged, and whoever reads it to its end finds out better. Only a full disk stops at once. @throws RootlessError DISK_FULL
+   */
   write(chunk: Uint8Array): Promise<void>;
   /** No more input: waits for the helper, then puts the layer in place. @throws RootlessError LAYER_UNPACK_FAILED, … */
   finish(signal?: AbortSignal): Promise<void>;
@@ -60,13 +64,13 @@ export function startUnpack(paths: Paths, mapping: LayerMapping, diffId: Digest,
   const input = child.stdin;
   // A helper that fails closes its end: EPIPE here is only the echo of the failure that `done` reports.
   input?.on('error', () => {});
-  const fail = async () => {
-    throw failure(await done, diffId);
-  };
   return {
     write: async (chunk) => {
-      if (input === null || input.destroyed) return fail();
-      if (!input.write(chunk)) await Promise.race([once(input, 'drain'), once(input, 'close')]);
+      if (input === null) return;
+      if (!input.destroyed && !input.write(chunk)) await drained(input);
+      if (!input.destroyed) return;
+      const failed = failure(await done, diffId);
+      if (failed.code === 'DISK_FULL') throw failed;
     },
     finish: async (signal) => {
       input?.end();
@@ -120,6 +124,16 @@ export async function removeLayer(paths: Paths, mapping: LayerMapping, name: str
   await removeTrees(paths, mapping, [doomed]);
 }
 
+function drained(input: Writable): Promise<void> {
+  return new Promise((resolve) => {
+    const settle = () => {
+      input.off('drain', settle).off('close', settle);
+      resolve();
+    };
+    input.on('drain', settle).on('close', settle);
+  });
+}
+
 async function untilAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return work;
   signal.throwIfAborted();
@@ -136,9 +150,11 @@ async function untilAborted<T>(work: Promise<T>, signal: AbortSignal | undefined
 
 function failure(result: HelperResult, diffId: Digest): RootlessError {
   const facts = result.failure;
-  const code = facts?.errno === 'ENOSPC' || facts?.errno === 'EDQUOT' ? 'DISK_FULL' : 'LAYER_UNPACK_FAILED';
-  const message = code === 'DISK_FULL' ? `no space left to unpack layer ${diffId}` : `cannot unpack layer ${diffId}`;
-  return new RootlessError({ code, message, why: reason(result), cause: facts });
+  if (facts?.errno === 'ENOSPC' || facts?.errno === 'EDQUOT') {
+    return new RootlessError({ code: 'DISK_FULL', message: `no space left to unpack layer ${diffId}`, why: reason(result), cause: facts });
+  }
+  const code = facts?.message?.startsWith('diffID') ? 'DIGEST_MISMATCH' : 'LAYER_UNPACK_FAILED';
+  return new RootlessError({ code, message: `cannot unpack layer ${diffId}`, why: reason(result), cause: facts });
 }
 
 function reason({ failure: facts, stderr, code }: HelperResult): string {
