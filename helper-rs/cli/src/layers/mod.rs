@@ -9,6 +9,8 @@ mod frames;
 mod list;
 #[cfg(target_os = "linux")]
 pub mod remove;
+#[cfg(all(test, target_os = "linux"))]
+mod tests;
 #[cfg(target_os = "linux")]
 pub mod unpack;
 #[cfg(target_os = "linux")]

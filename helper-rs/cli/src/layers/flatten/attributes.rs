@@ -1,6 +1,8 @@
 //! Reads and gives owner, mode, extended attributes and times.
 
-use rustix::fs::{chownat, fchmod, fchown, fgetxattr, flistxattr, fsetxattr, fstat, futimens, utimensat};
+use rustix::fs::{
+    chownat, fchmod, fchown, fgetxattr, flistxattr, flistxattr_query, fsetxattr, fstat, futimens, utimensat,
+};
 use rustix::fs::{AtFlags, Mode, Stat, Timespec, Timestamps, XattrFlags};
 use rustix::io::{Errno, Result};
 use rustix::process::{Gid, Uid};
@@ -37,7 +39,7 @@ impl Attributes {
 
 /// What overlayfs keeps for itself has done its work in the merge and must not be in the copy.
 fn xattrs(fd: &OwnedFd) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
-    let length = match flistxattr(fd, &mut [0u8; 0]) {
+    let length = match flistxattr_query(fd) {
         Ok(0) | Err(Errno::OPNOTSUPP) => return Ok(Vec::new()),
         result => result?,
     };
