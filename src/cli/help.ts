@@ -40,7 +40,7 @@ export function familyHelp(name: string): string {
 export function commandHelp(command: Command): string {
   const groups = new Map<string, Row[]>();
   for (const [name, flag] of Object.entries(command.flags as Flags)) {
-    if (!flag.hidden) push(groups, flag.group ?? 'Flags', { label: label(name, flag), text: describe(flag) });
+    if (!flag.hidden) push(groups, flag.group ?? 'Flags', { label: label(name, flag), text: flag.description });
   }
   const usage = ['Usage: rootless', command.name, '[FLAGS]', command.words.usage].filter((word) => word !== '').join(' ');
   return page([
@@ -55,11 +55,6 @@ export function commandHelp(command: Command): string {
 export function label(name: string, flag: Flag): string {
   const letter = flag.alias === undefined ? '    ' : `-${flag.alias}, `;
   return `${letter}--${name}${flag.type === 'boolean' ? '' : ` ${flag.valueHint}`}`;
-}
-
-function describe(flag: Flag): string {
-  const more = flag.type === 'string' && flag.repeat ? ' (repeatable)' : '';
-  return flag.description + (column + 2 + flag.description.length + more.length <= width ? more : '');
 }
 
 function block(title: string, rows: readonly Row[], at: number): string {

@@ -30,7 +30,7 @@ export default command({
       valueHint: 'KEY=VALUE',
       repeat: true,
       parse: filterParser(['ancestor', 'exited', 'id', 'label', 'name', 'status']),
-      description: 'only some: ancestor, exited, id, label, name, status',
+      description: 'ancestor, exited, id, label, name or status',
     },
     'no-trunc': { type: 'boolean', description: 'do not shorten ids and commands' },
     format: formatFlag,

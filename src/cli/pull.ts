@@ -20,10 +20,10 @@ export default command({
     quiet: { type: 'boolean', alias: 'q', description: 'show no progress' },
     platform: {
       type: 'string',
-      valueHint: 'OS/ARCH[/VARIANT]',
+      valueHint: 'PLATFORM',
       parse: parsePlatform,
       choices: ['linux/amd64', 'linux/arm64'],
-      description: 'which of its platforms to take',
+      description: 'OS/ARCH[/VARIANT] to take of it',
     },
     'tls-verify': { type: 'boolean', default: true, description: 'check certificates; =false allows http too' },
   },

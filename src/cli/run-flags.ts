@@ -109,10 +109,10 @@ export const runFlags = {
   mount: {
     type: 'string',
     group: files,
-    valueHint: 'KEY=VALUE,…',
+    valueHint: 'KEY=VALUE,...',
     repeat: true,
     parse: parseMount,
-    description: 'type=bind|volume|tmpfs,src=…,dst=…,readonly',
+    description: 'type=bind|volume|tmpfs,src=S,dst=D,readonly',
   },
   tmpfs: {
     type: 'string',
@@ -142,10 +142,10 @@ export const runFlags = {
   network: {
     type: 'string',
     group: network,
-    valueHint: 'private|host|none',
+    valueHint: 'MODE',
     parse: parseNetwork,
     choices: ['private', 'host', 'none'],
-    description: 'private is the default',
+    description: 'private (the default), host or none',
   },
   net: {
     type: 'string',
@@ -159,10 +159,10 @@ export const runFlags = {
     type: 'string',
     alias: 'p',
     group: network,
-    valueHint: '[[IP:]PORT:]PORT',
+    valueHint: '[HOST:]PORT',
     repeat: true,
     parse: parsePort,
-    description: 'publish a port; ranges, /udp',
+    description: 'publish a port: 8080:80, 127.0.0.1:53:53/udp',
   },
   hostname: {
     type: 'string',
@@ -178,16 +178,16 @@ export const runFlags = {
     valueHint: 'NAME:IP',
     repeat: true,
     parse: parseHostEntry,
-    description: 'add a line to /etc/hosts; IP may be host-gateway',
+    description: 'add to /etc/hosts; host-gateway is this machine',
   },
 
   userns: {
     type: 'string',
     group: isolation,
-    valueHint: 'host|keep-id|nomap|auto',
+    valueHint: 'MODE',
     parse: parseUserns,
     choices: ['host', 'keep-id', 'nomap', 'auto'],
-    description: 'how ids are mapped',
+    description: 'ids: host (the default), keep-id, nomap or auto',
   },
   'cap-add': {
     type: 'string',
@@ -212,7 +212,7 @@ export const runFlags = {
     repeat: true,
     parse: parseSecurity,
     choices: ['no-new-privileges', 'no-new-privileges=false', 'seccomp=unconfined'],
-    description: 'seccomp=FILE|unconfined, no-new-privileges[=false]',
+    description: 'seccomp=FILE, seccomp=unconfined, ...',
   },
   sysctl: {
     type: 'string',
@@ -222,7 +222,7 @@ export const runFlags = {
     parse: parseSysctl,
     description: 'set a kernel parameter of its namespaces',
   },
-  privileged: { type: 'boolean', group: isolation, description: 'all capabilities of the mapping, no filter, nothing masked' },
+  privileged: { type: 'boolean', group: isolation, description: 'all capabilities, no filter, nothing masked' },
 
   memory: { type: 'string', alias: 'm', group: limits, valueHint: 'SIZE', parse: parseBytes, description: 'memory: 512m, 2g' },
   'memory-swap': {
@@ -237,27 +237,27 @@ export const runFlags = {
   ulimit: {
     type: 'string',
     group: limits,
-    valueHint: 'NAME=SOFT[:HARD]',
+    valueHint: 'NAME=LIMIT',
     repeat: true,
     parse: parseUlimit,
-    description: 'resource limit, as nofile=1024:4096',
+    description: 'limit a resource: nofile=1024:4096',
   },
 
   pull: {
     type: 'string',
     group: image,
-    valueHint: 'always|missing|never',
+    valueHint: 'WHEN',
     parse: parsePull,
     choices: ['always', 'missing', 'never'],
-    description: 'when to fetch it',
+    description: 'always, missing (the default) or never',
   },
   platform: {
     type: 'string',
     group: image,
-    valueHint: 'OS/ARCH[/VARIANT]',
+    valueHint: 'PLATFORM',
     parse: parsePlatform,
     choices: ['linux/amd64', 'linux/arm64'],
-    description: 'which of its platforms to take',
+    description: 'OS/ARCH[/VARIANT] to take of it',
   },
   quiet: { type: 'boolean', alias: 'q', group: image, description: 'show no progress' },
   'tls-verify': {

@@ -4,6 +4,8 @@ import { constants } from 'node:os';
 import { startHelper } from '../helper.ts';
 import { findPaths } from '../paths.ts';
 import { explain } from '../runtime/explain.ts';
+import { gatherFacts } from '../runtime/explain-facts.ts';
+import { slotsInUse } from '../runtime/slots.ts';
 import { chooseMapping } from '../userns/choose.ts';
 import { readHost } from '../userns/host.ts';
 import { command } from './command.ts';
@@ -20,10 +22,10 @@ export default command({
   flags: {
     userns: {
       type: 'string',
-      valueHint: 'host|keep-id|nomap|auto',
+      valueHint: 'MODE',
       parse: parseUserns,
       choices: ['host', 'keep-id', 'nomap', 'auto'],
-      description: 'how ids are mapped',
+      description: 'ids: host (the default), keep-id, nomap or auto',
     },
   },
   words: { usage: '[COMMAND] [ARG...]', min: 0, max: Number.POSITIVE_INFINITY },
@@ -31,7 +33,8 @@ export default command({
   examples: ['rootless unshare', 'rootless unshare rm -rf ./made-by-a-container', 'rootless unshare cat /proc/self/uid_map'],
   run: async ({ flags, args, env }) => {
     const paths = findPaths(env);
-    const { idMap, notice: hint } = chooseMapping(flags.userns ?? { kind: 'host' }, readHost(searchPath(env)));
+    const host = readHost(searchPath(env));
+    const { idMap, notice: hint } = chooseMapping(flags.userns ?? { kind: 'host' }, host, slotsInUse(paths));
     if (hint !== undefined) notice(hint);
     const argv = args.length > 0 ? args : [env['SHELL'] || '/bin/sh'];
     const { child, done } = startHelper(paths, ['unshare', '--idmap', JSON.stringify(idMap), '--', ...argv], ['inherit', 'inherit', 'inherit']);
@@ -41,7 +44,7 @@ export default command({
     for (const name of passedOn) process.on(name, pass);
     try {
       const { failure, code } = await done;
-      if (failure !== undefined) throw explain(failure);
+      if (failure !== undefined) throw explain(failure, gatherFacts(paths, host));
       return code;
     } finally {
       for (const name of fromKeyboard) process.removeListener(name, ignore);
