@@ -15,7 +15,7 @@ fn octal(bytes: &[u8]) -> Option<i64> {
     let start = bytes.iter().position(|byte| !padding(byte)).unwrap_or(bytes.len());
     let digits = bytes.get(start..)?;
     let end = digits.iter().position(padding).unwrap_or(digits.len());
-    if !digits.get(end..)?.iter().all(|byte| padding(byte)) {
+    if !digits.get(end..)?.iter().all(padding) {
         return None;
     }
     digits.get(..end)?.iter().try_fold(0i64, |value, byte| match byte {

@@ -106,8 +106,11 @@ impl SparseKeys {
     }
 }
 
-/// Splits the first record off: key, value, what follows.
-fn record(bytes: &[u8]) -> Result<(&[u8], &[u8], &[u8]), Fault> {
+/// Key, value, and what follows the record.
+type Record<'a> = (&'a [u8], &'a [u8], &'a [u8]);
+
+/// Splits the first record off.
+fn record(bytes: &[u8]) -> Result<Record<'_>, Fault> {
     let space = bytes.iter().take(20).position(|byte| *byte == b' ').ok_or(Fault::Pax)?;
     let length = number::decimal(&bytes[..space]).and_then(|length| usize::try_from(length).ok()).ok_or(Fault::Pax)?;
     let (record, rest) = bytes.split_at_checked(length).ok_or(Fault::Pax)?;

@@ -1,7 +1,7 @@
 //! Times of folders, kept until everything is in place: creating a file changes its folder's time.
 
 use super::root::Root;
-use rustix::fs::{futimens, openat, Mode, OFlags, Timespec, Timestamps};
+use rustix::fs::{openat, utimensat, AtFlags, Mode, OFlags, Timespec, Timestamps};
 use rustix::io::{Errno, Result};
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, Write};
@@ -66,8 +66,10 @@ fn apply(root: &Root, mut records: impl Read) -> io::Result<()> {
 }
 
 fn set(root: &Root, path: &[u8], time: Timespec) -> Result<()> {
-    match root.open_at(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW) {
-        Ok(folder) => futimens(folder, &Timestamps { last_access: time, last_modification: time }),
+    match root.open_at(path, OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW) {
+        Ok(folder) => {
+            utimensat(folder, "", &Timestamps { last_access: time, last_modification: time }, AtFlags::EMPTY_PATH)
+        }
         // A later entry put something else there.
         Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(()),
         Err(error) => Err(error),

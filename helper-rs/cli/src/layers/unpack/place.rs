@@ -134,7 +134,7 @@ impl Placer {
     fn create(&mut self, parent: &Folder, name: &[u8], entry: &Entry) -> Placed<OwnedFd> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mode = Mode::from_raw_mode(entry.mode & 0o777);
-        Ok(self.replacing(parent, name, || openat(parent, name, flags, mode))?)
+        self.replacing(parent, name, || openat(parent, name, flags, mode))
     }
 
     fn finish_open(&mut self, fd: &OwnedFd, parent: &Folder, entry: &Entry) -> Placed<()> {
