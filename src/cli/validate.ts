@@ -1,0 +1,50 @@
+/** `rootless validate`: checks documents of the standards and layers, and names every problem by its place and rule. */
+
+import { findPaths } from '../paths.ts';
+import { command } from './command.ts';
+import { checkPath, type Finding } from './document-check.ts';
+import { kinds } from './document-kind.ts';
+import { formatFlag, render } from './format.ts';
+import { print } from './output.ts';
+import { plain } from './paint.ts';
+import { BadValue } from './values/bad.ts';
+
+const allKinds = [...kinds, 'bundle', 'layer'] as const;
+
+export default command({
+  name: 'validate',
+  flags: {
+    kind: { type: 'string', valueHint: 'KIND', parse: parseKind, choices: allKinds, description: `what it is, if that cannot be told: ${allKinds.join(', ')}` },
+    quiet: { type: 'boolean', alias: 'q', description: 'only the exit code' },
+    format: formatFlag,
+  },
+  words: { usage: 'PATH [PATH...]', min: 1, max: Number.POSITIVE_INFINITY, complete: 'file' },
+  examples: ['rootless validate ./bundle', 'rootless validate --format json config.json'],
+  run: async ({ flags, args, env }) => {
+    const paths = findPaths(env);
+    const findings: Finding[] = [];
+    for (const path of args) findings.push(...(await checkPath(paths, path, flags.kind)));
+    const problems = findings.flatMap(({ file, problems: found }) => found.map((problem) => ({ file, ...problem })));
+    const { format } = flags;
+    if (!flags.quiet) {
+      if (format === undefined) print(findings.map(describe).join(''));
+      else print(format.kind === 'json' ? `${JSON.stringify(problems, null, 2)}\n` : render(format, problems, 'list'));
+    }
+    return problems.some(({ severity }) => severity !== 'warning') ? 1 : 0;
+  },
+});
+
+function parseKind(text: string): (typeof allKinds)[number] {
+  const kind = allKinds.find((one) => one === text);
+  if (kind === undefined) throw new BadValue(`"${text}" is not a kind`, { fix: `kinds are ${allKinds.join(', ')}` });
+  return kind;
+}
+
+function describe({ file, kind, problems }: Finding): string {
+  const count = problems.length === 0 ? 'valid' : `${problems.length} problem${problems.length === 1 ? '' : 's'}`;
+  const lines = problems.map(({ path, message, rule, section, severity }) => {
+    const source = [rule, section].filter((word) => word !== undefined && word !== '').join(', ');
+    return `  ${plain(path || '/')}: ${severity === 'warning' ? 'warning: ' : ''}${plain(message)}${source === '' ? '' : `\n      ${plain(source)}`}\n`;
+  });
+  return `${plain(file)}: ${kind}, ${count}\n${lines.join('')}`;
+}
