@@ -1,5 +1,6 @@
 /** Pulling: manifest, configuration, then layers side by side, each stored and unpacked while it arrives. */
 
+import { readFileSync } from 'node:fs';
 import { RootlessError } from '../errors.ts';
 import type { Paths } from '../paths.ts';
 import { configLimit, type ImageConfig, parseConfig } from './config.ts';
@@ -49,7 +50,7 @@ export async function pull(reference: RegistryReference, options: PullOptions): 
   const registry = openRegistry(reference, { ...options, environment: paths.registry }, signal);
   try {
     const found = await findManifest(registry, reference, options.platform);
-    const { config, bytes } = await fetchConfig(registry, reference, found.manifest);
+    const { config, bytes } = await fetchConfig(registry, reference, found.manifest, paths);
     checkPlatform(reference, config, options.platform);
     await fetchLayers(registry, found.manifest, config, options);
     addBytes(paths, found.manifest.config, bytes);
@@ -88,6 +89,7 @@ async function fetchConfig(
   registry: Registry,
   reference: RegistryReference,
   { config, layers }: Manifest,
+  paths: Paths,
 ): Promise<{ config: ImageConfig; bytes: Uint8Array }> {
   if (config.size > configLimit) {
     throw new RootlessError({
@@ -96,9 +98,7 @@ async function fetchConfig(
       why: `it has ${config.size} bytes`,
     });
   }
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of registry.blob(config)) chunks.push(chunk);
-  const bytes = Buffer.concat(chunks);
+  const bytes = keepBlob(paths, config) ? readFileSync(blobFile(paths, config.digest)) : await collect(registry.blob(config));
   checkBytes(bytes, config);
   const parsed = parseConfig(bytes, reference.name);
   if (parsed.diffIds.length !== layers.length) {
@@ -109,6 +109,12 @@ async function fetchConfig(
     });
   }
   return { config: parsed, bytes };
+}
+
+async function collect(source: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of source) chunks.push(chunk);
+  return Buffer.concat(chunks);
 }
 
 /** An index is chosen from; a lone manifest is taken as it is, unless something else was asked for. */
@@ -145,7 +151,7 @@ async function fetchLayer(
   if (stored && target === undefined) return progress?.({ kind: 'download', digest: layer.digest, done: layer.size, total: layer.size });
   const unpacking = target && startUnpack(paths, target.mapping, target.diffId, stored ? blobFile(paths, layer.digest) : undefined);
   try {
-    if (!stored) await addBlob(paths, layer, counted(registry.blob(layer), layer, progress, stop), unpacking?.write);
+    if (!stored) await addBlob(paths, layer, counted(registry.blob(layer, stop), layer, progress, stop), unpacking?.write);
     await finish(unpacking, layer, progress, stop);
   } catch (cause) {
     await unpacking?.discard();
