@@ -9,7 +9,10 @@ export function fishScript(tree: Tree): string {
 
 function __rootless_is --description 'the command line is that of this command'
     set -l typed (commandline -opc | string match --invert -- '-*')
-    test "$typed[2..(math 1 + (count $argv))]" = "$argv"
+    for position in (seq (count $argv))
+        set -l word $typed[(math $position + 1)]
+        test "$word" = $argv[$position]; or return 1
+    end
 end
 
 function __rootless_none --description 'no command yet'

@@ -212,7 +212,7 @@ export const runFlags = {
     repeat: true,
     parse: parseSecurity,
     choices: ['no-new-privileges', 'no-new-privileges=false', 'seccomp=unconfined'],
-    description: 'seccomp=FILE, seccomp=unconfined, ...',
+    description: 'seccomp=FILE|unconfined, no-new-privileges',
   },
   sysctl: {
     type: 'string',

@@ -1,0 +1,92 @@
+/** The bash completion, sourced by a real bash and asked as readline asks it. */
+
+import { execFileSync, spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { bashScript } from '../../src/cli/completion-bash.ts';
+import { fishScript } from '../../src/cli/completion-fish.ts';
+import { readTree, type Tree } from '../../src/cli/completion-tree.ts';
+import { zshScript } from '../../src/cli/completion-zsh.ts';
+import { withTmp } from '../support/tmp.ts';
+
+const tree: Tree = await readTree();
+const script = bashScript(tree);
+
+/** What bash would offer for this line; `rootless __complete` answers with two names. */
+function complete(line: string): string[] {
+  const driver = `
+    rootless() { [[ $1 == __complete ]] && printf '%s\\n' "$2-one" localhost:5000/two:tag; }
+    ${script}
+    COMP_LINE=$1 COMP_POINT=\${#1} COMP_WORDS=(rootless) COMP_WORDBREAKS=$' \\t\\n"\\'><=;|&(:'
+    _rootless
+    printf '%s\\n' "\${COMPREPLY[@]}"`;
+  const text = execFileSync('bash', ['--norc', '-c', driver, 'bash', line], { encoding: 'utf8' });
+  return text.split('\n').filter((word) => word !== '');
+}
+
+for (const [line, offered] of [
+  ['rootless ru', ['run']],
+  ['rootless im', ['images', 'image']],
+  ['rootless run --net', ['--network']],
+  ['rootless run --network ', ['private', 'host', 'none']],
+  ['rootless run --network=h', ['host']],
+  ['rootless run --pull n', ['never']],
+  ['rootless run -e A=1 --userns k', ['keep-id']],
+  ['rootless run --name x images', ['images-one']],
+  ['rootless run --rm localhost:5000/t', ['5000/two:tag']],
+  ['rootless run --rm localhost:5000/two:t', ['tag']],
+  ['rootless --debug rm containers-', ['containers-one']],
+  ['rootless container rm containers-', ['containers-one']],
+  ['rootless image l', ['ls', 'list']],
+  ['rootless completion z', ['zsh']],
+  ['rootless ps --no', ['--no-trunc']],
+  ['rootless validate --kind image', ['image-config']],
+  ['rootless nosuch --', ['--help', '--version', '--debug']],
+] as const) {
+  test(`"${line}" is completed with ${offered.join(', ')}`, () => assert.equal(complete(line), [...offered]));
+}
+
+test('what follows the image is completed with files', () => {
+  assert.ok(complete('rootless run --rm image sh packag').includes('package.json'));
+  assert.ok(complete('rootless run --env-file packag').includes('package.json'));
+  assert.ok(complete('rootless validate packag').includes('package.json'));
+});
+
+test('every flag of every command is offered', () => {
+  for (const { path, flags } of tree.commands) {
+    const offered = complete(`rootless ${path} -`);
+    for (const { words } of flags) for (const word of words) assert.ok(offered.includes(word), `${path} ${word}`);
+  }
+});
+
+test('the script has no syntax error and prints nothing when sourced', () => {
+  const run = spawnSync('bash', ['--norc', '-u', '-c', script], { encoding: 'utf8' });
+  assert.is(run.stdout + run.stderr, '');
+  assert.is(run.status, 0);
+});
+
+for (const [shell, text, check] of [
+  ['zsh', zshScript(tree), '-n'],
+  ['fish', fishScript(tree), '--no-execute'],
+] as const) {
+  test(`the ${shell} script names every command and flag`, () => {
+    for (const { name, flags } of tree.commands) {
+      assert.ok(text.includes(name));
+      for (const flag of flags) assert.ok(text.includes(flag.name), `${name} --${flag.name}`);
+    }
+  });
+
+  test(`${shell}, where it is installed, finds no syntax error`, () =>
+    withTmp((folder) => {
+      const file = join(folder, 'script');
+      writeFileSync(file, text);
+      const run = spawnSync(shell, [check, file], { encoding: 'utf8' });
+      if ((run.error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT') return;
+      assert.is(run.stderr, '');
+      assert.is(run.status, 0);
+    }));
+}
+
+test.run();
