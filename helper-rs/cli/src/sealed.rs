@@ -7,13 +7,15 @@
 use crate::failure::{During, Failure, Step};
 use crate::sys::exec;
 use crate::userns::IdMap;
-use rustix::fd::AsFd;
+use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{fcntl_add_seals, fcntl_get_seals, memfd_create, MemfdFlags, Mode, OFlags, SealFlags};
+use rustix::io::{fcntl_setfd, FdFlags};
 use std::ffi::CString;
 use std::os::unix::ffi::OsStringExt;
 
 /// Restarts the helper from a sealed memory file if its own file could be changed by ids of `map`.
-pub fn ensure(map: &IdMap, in_user_namespace: bool) -> Step<()> {
+/// Of the descriptors that the command line names, `events` was adopted already: the copy must find it open again.
+pub fn ensure(map: &IdMap, in_user_namespace: bool, events: Option<&OwnedFd>) -> Step<()> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC;
     let me = rustix::fs::open("/proc/self/exe", flags, Mode::empty()).during("init", "/proc/self/exe")?;
     let owner = rustix::fs::fstat(&me).during("init", "/proc/self/exe")?.st_uid;
@@ -30,6 +32,9 @@ pub fn ensure(map: &IdMap, in_user_namespace: bool) -> Step<()> {
     }
     let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
     fcntl_add_seals(&copy, seals).during("init", "seals")?;
+    if let Some(events) = events {
+        fcntl_setfd(events, FdFlags::empty()).during("init", "events")?;
+    }
     let c = |text: std::ffi::OsString| CString::new(text.into_vec()).unwrap_or_default();
     let args: Vec<CString> = std::env::args_os().map(c).collect();
     let env: Vec<CString> = std::env::vars_os()

@@ -35,7 +35,7 @@ pub fn exec(global: Global) -> Step<u8> {
     let (id, wish) = parse(&global)?;
     let saved = Saved::read(&global.root, &id)?;
     let mut plan = Plan::read(&id, &saved.bundle)?;
-    sealed::ensure(&plan.id_map, plan.in_user_namespace())?;
+    sealed::ensure(&plan.id_map, plan.in_user_namespace(), global.reporter.events.as_ref())?;
     let init = saved.open()?;
     if saved.status(&global.root) == "paused" {
         return Err(Failure::because("state", "cannot exec in a container that is paused").on(&id));

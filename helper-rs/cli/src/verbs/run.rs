@@ -37,7 +37,7 @@ pub fn run(global: Global) -> Step<u8> {
     }
     let id = args::required(id, "container id")?;
     let plan = Plan::read(&id, &bundle)?;
-    sealed::ensure(&plan.id_map, plan.in_user_namespace())?;
+    sealed::ensure(&plan.id_map, plan.in_user_namespace(), global.reporter.events.as_ref())?;
     // From here on a signal waits for the monitor, and the end of the caller is noticed.
     let signals = signal::catch().during("init", "signalfd")?;
     let parent: Option<OwnedFd> = parent.map(args::fd).transpose()?;
