@@ -6,17 +6,17 @@ import { type Host, readUsernsSwitches } from '../userns/host.ts';
 import { diagnoseMapper } from '../userns/newuidmap.ts';
 import type { ExplainFacts } from './explain.ts';
 import type { OciConfig } from './oci.ts';
-import type { ContainerOptions } from './options.ts';
 
-export function gatherFacts(options: ContainerOptions, config: OciConfig, host: Host, paths: Paths): ExplainFacts {
+/** `launched`: the container that failed, if it was one. */
+export function gatherFacts(paths: Paths, host: Host, launched?: { readonly image: string; readonly config: OciConfig }): ExplainFacts {
   return {
-    image: options.image,
-    command: config.process.args[0] ?? '',
+    image: launched?.image ?? '',
+    command: launched?.config.process.args[0] ?? '',
     user: host.name,
     helper: paths.helper,
     data: paths.data,
     freeBytes: freeBytes(paths.data),
-    mounts: config.mounts,
+    mounts: launched?.config.mounts ?? [],
     mountSourceExists: existsSync,
     switches: readUsernsSwitches(),
     underSeccomp: /^Seccomp:\s*2/m.test(readFileSync('/proc/self/status', 'latin1')),

@@ -7,6 +7,7 @@ import type { Host } from '../userns/host.ts';
 import type { RunContext } from './context.ts';
 import type { OciConfig } from './oci.ts';
 import type { ContainerOptions } from './options.ts';
+import { abandoned } from './state.ts';
 
 const forwarded = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGCONT'] as const;
 const fromKeyboard: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT'];
@@ -28,9 +29,11 @@ export async function launch(
     if (!fromKeyboard.includes(name) || !inForeground()) child.kill(name);
   };
   for (const name of forwarded) process.on(name, pass);
+  const swept = sweepAbandoned(paths);
   try {
     return await judge(await done, options, config, host, paths);
   } finally {
+    await swept;
     for (const name of forwarded) process.removeListener(name, pass);
   }
 }
@@ -41,7 +44,15 @@ async function judge(result: HelperResult, options: ContainerOptions, config: Oc
   }
   const { explain } = await import('./explain.ts');
   const { gatherFacts } = await import('./explain-facts.ts');
-  throw explain(result.failure, gatherFacts(options, config, host, paths));
+  throw explain(result.failure, gatherFacts(paths, host, { image: options.image, config }));
+}
+
+/** Beside the start, so that it costs the container nothing; usually there is nothing to do. */
+async function sweepAbandoned(paths: Paths): Promise<void> {
+  const ids = abandoned(paths);
+  if (ids.length === 0) return;
+  const { sweep } = await import('./sweep.ts');
+  await sweep(paths, ids);
 }
 
 /** The terminal sends Ctrl-C to its whole foreground group: the helper has it already, and must not get it twice. */

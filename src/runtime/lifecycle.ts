@@ -1,7 +1,5 @@
 /** One container in the foreground, from what was asked to its exit code. */
 
-import { lstatSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
 import { parseImageSource } from '../image/reference.ts';
 import { type Image, resolveImage } from '../image/resolve.ts';
 import type { Paths } from '../paths.ts';
@@ -15,7 +13,8 @@ import { newId } from './ids.ts';
 import { launch } from './launch.ts';
 import type { ContainerOptions, Mapping } from './options.ts';
 import type { ImageDefaults } from './process.ts';
-import { planHostRoot, planRoot } from './root.ts';
+import { asideFolder, removeTree } from './folders.ts';
+import { type Layers, planRoot } from './root.ts';
 import { chooseSeccomp } from './seccomp.ts';
 import { buildSpec, hostnameOf, type RootPlan } from './spec.ts';
 import { claimName, clearMark, makeFolder, releaseName, writeContainer, writeExit } from './state.ts';
@@ -28,8 +27,9 @@ import { newUndo, type Undo } from './undo.ts';
  */
 export async function run(options: ContainerOptions, context: RunContext): Promise<number> {
   const undo = newUndo();
+  const always = newUndo();
   try {
-    const prepared = await prepare(options, context, undo);
+    const prepared = await prepare(options, context, undo, always);
     if (context.dryRun) {
       context.dryRun(`${formatConfig(prepared.config, 2)}\n`);
       return 0;
@@ -44,19 +44,20 @@ export async function run(options: ContainerOptions, context: RunContext): Promi
     }
     return exit.code;
   } finally {
+    await always.run();
     await undo.run();
   }
 }
 
 type Prepared = { readonly id: string; readonly folder: string; readonly host: Host; readonly config: ReturnType<typeof buildSpec> };
 
-/** Everything up to the launch. What it makes is on `undo`. */
-async function prepare(options: ContainerOptions, context: RunContext, undo: Undo): Promise<Prepared> {
+/** Everything up to the launch. What goes if it fails is on `undo`, what goes in any case on `always`. */
+async function prepare(options: ContainerOptions, context: RunContext, undo: Undo, always: Undo): Promise<Prepared> {
   const { paths, signal } = context;
   const host = readHost(context.searchPath);
   const base = await chooseIds(options, host, paths);
   const image = await resolveImage(parseImageSource(options.image), { ...context, mapping: base });
-  const defaults = withUser(imageDefaults(image), options, host);
+  const defaults = withUser(imageDefaults(image, paths), options, host);
   const mapping = mapWantedUser(base, host, options.user || defaults.user);
   if (mapping.notice) context.notice?.(mapping.notice);
   const network = options.network === 'private' ? await planNetwork(options, context) : undefined;
@@ -68,11 +69,12 @@ async function prepare(options: ContainerOptions, context: RunContext, undo: Und
   const maker = ourselves();
   undo.add(() => clearMark(paths, id));
   const folder = makeFolder(paths, id, maker);
-  undo.add(() => removeFolder(paths, folder, mapping));
+  undo.add(() => removeTree(paths, folder, mapping.idMap));
   const name = claimName(paths, id, options.name);
   undo.add(() => releaseName(paths, name));
 
-  const root = planImageRoot(folder, image, storage, options.remove);
+  const root = storage ? planRoot(folder, layersOf(image), storage, options.remove) : await planHost(paths, id, folder);
+  if (storage === undefined) always.add(() => removeTree(paths, asideFolder(paths, id), mapping.idMap));
   const hostname = hostnameOf(options, id);
   const config = buildSpec(options, {
     id,
@@ -113,9 +115,13 @@ async function chooseIds(options: ContainerOptions, host: Host, paths: Paths): P
 
 const noDefaults: ImageDefaults = { entrypoint: [], cmd: [], env: [], user: '', workingDir: '', volumes: [], stopSignal: undefined, labels: {} };
 
-function imageDefaults(image: Image): ImageDefaults {
+/** `host:` begins where the caller is, with the caller's home; folders that the container has for itself are not there. */
+function imageDefaults(image: Image, paths: Paths): ImageDefaults {
   if (image.kind === 'layers') return image.config;
-  return { ...noDefaults, cmd: ['/bin/sh'] };
+  const shell = { ...noDefaults, cmd: ['/bin/sh'] };
+  if (image.kind === 'rootfs') return shell;
+  const here = process.cwd();
+  return { ...shell, env: [`HOME=${paths.home}`], workingDir: /^\/(proc|sys|dev|run|tmp)(\/|$)/.test(here) ? '/' : here };
 }
 
 /** With keep-id the caller is who the program runs as, unless --user says otherwise: podman's rule. */
@@ -124,10 +130,14 @@ function withUser(defaults: ImageDefaults, { userns }: ContainerOptions, host: H
   return { ...defaults, user: `${userns.uid ?? host.uid}:${userns.gid ?? host.gid}` };
 }
 
-function planImageRoot(folder: string, image: Image, storage: Awaited<ReturnType<typeof chooseStorage>> | undefined, throwaway: boolean): RootPlan {
-  if (image.kind === 'host' || storage === undefined) return planHostRoot(folder);
-  const layers = image.kind === 'rootfs' ? { base: '/', lower: [image.dir] } : (image.layers ?? { base: '/', lower: [] });
-  return planRoot(folder, layers, storage, throwaway);
+function layersOf(image: Image): Layers {
+  if (image.kind === 'rootfs') return { base: '/', lower: [image.dir] };
+  return (image.kind === 'layers' ? image.layers : undefined) ?? { base: '/', lower: [] };
+}
+
+async function planHost(paths: Paths, id: string, folder: string): Promise<RootPlan> {
+  const { planHostRoot } = await import('./host-root.ts');
+  return planHostRoot(folder, asideFolder(paths, id));
 }
 
 function hasLimits({ limits }: ContainerOptions): boolean {
@@ -151,15 +161,4 @@ async function planVolumes(paths: Paths, folder: string, options: ContainerOptio
   if (!named && (image.volumes.length === 0 || !options.readOnly)) return {};
   const { makeVolumes } = await import('./volumes.ts');
   return makeVolumes(paths, folder, options, image.volumes);
-}
-
-/** Before the program ran, everything in the folder is ours; after it, only mapped ids may remove what it made. */
-async function removeFolder(paths: Paths, folder: string, mapping: Mapping): Promise<void> {
-  if (lstatSync(folder, { throwIfNoEntry: false }) === undefined) return;
-  try {
-    rmSync(folder, { recursive: true });
-  } catch {
-    const { runHelper } = await import('../helper.ts');
-    await runHelper(paths, ['remove', '--idmap', JSON.stringify(mapping.idMap), folder]);
-  }
 }

@@ -21,10 +21,3 @@ export function planRoot(folder: string, layers: Layers, storage: Storage, throw
   const value = JSON.stringify({ ...layers, upper, work, ...(throwaway ? { volatile: true } : {}), ...program });
   return { path, annotation: { name: 'io.rootless.overlay', value } };
 }
-
-/** `host:`: this machine's own root below a private tmpfs; the kernel refuses an upper folder that lies below its own lower one. */
-export function planHostRoot(folder: string): RootPlan {
-  const path = join(folder, 'rootfs');
-  mkdirSync(path, { mode: 0o755 });
-  return { path, annotation: { name: 'io.rootless.overlay', value: JSON.stringify({ base: '/', lower: ['/'], tmpfs: true }) } };
-}

@@ -2,12 +2,17 @@
 
 import { RootlessError } from '../errors.ts';
 import { buildMounts, type OwnMount } from './mounts.ts';
-import type { OciConfig, OciResources, OciSeccomp } from './oci.ts';
+import type { OciConfig, OciMount, OciResources, OciSeccomp } from './oci.ts';
 import type { ContainerOptions, Mapping } from './options.ts';
 import { buildProcess, type ImageDefaults } from './process.ts';
 
-/** How the root filesystem comes to be: `io.rootless.overlay`, `io.rootless.copy` or `io.rootless.bind-root`, and its value. */
-export type RootPlan = { readonly path: string; readonly annotation: { readonly name: string; readonly value: string } };
+/** How the root filesystem comes to be: `io.rootless.overlay` or `io.rootless.copy` and its value; or a folder as it is. */
+export type RootPlan = {
+  readonly path: string;
+  readonly annotation?: { readonly name: string; readonly value: string };
+  /** Parts of the root filesystem; made before all other mounts. */
+  readonly mounts?: readonly OciMount[];
+};
 
 export type SpecFacts = {
   readonly id: string;
@@ -32,13 +37,13 @@ export function buildSpec(options: ContainerOptions, facts: SpecFacts): OciConfi
     process: buildProcess(options, facts.image, hostname),
     root: { path: facts.root.path, readonly: options.readOnly },
     hostname,
-    mounts: buildMounts({
+    mounts: [...(facts.root.mounts ?? []), ...buildMounts({
       options,
       ttyGroup: mapping.idMap.gid.some((extent) => extent.containerID <= 5 && extent.containerID + extent.size > 5),
       cgroup: facts.cgroup !== undefined,
       volumes: facts.volumes,
       files: facts.files,
-    }),
+    })],
     annotations: annotations(options, facts),
     linux: {
       uidMappings: mapping.idMap.uid,
@@ -62,7 +67,7 @@ export function hostnameOf(options: ContainerOptions, id: string): string {
 function annotations(options: ContainerOptions, { root, mapping, companion, image }: SpecFacts): Record<string, string> {
   const { newuidmap, newgidmap } = mapping.idMap;
   return {
-    [root.annotation.name]: root.annotation.value,
+    ...(root.annotation ? { [root.annotation.name]: root.annotation.value } : {}),
     'io.rootless.user': options.user || image.user || '0',
     ...(newuidmap ? { 'io.rootless.newuidmap': newuidmap } : {}),
     ...(newgidmap ? { 'io.rootless.newgidmap': newgidmap } : {}),
