@@ -5,6 +5,7 @@ import { isatty } from 'node:tty';
 import { RootlessError } from '../errors.ts';
 import { findPaths } from '../paths.ts';
 import { run } from '../runtime/lifecycle.ts';
+import type { ContainerOptions } from '../runtime/options.ts';
 import { command } from './command.ts';
 import { imageProgress } from './image-progress.ts';
 import { interruptible } from './interrupt.ts';
@@ -29,7 +30,7 @@ export default command({
 
 async function start(input: RunInput): Promise<number> {
   const { flags, given, env } = input;
-  const options = toOptions(input);
+  const options = withStart(toOptions(input));
   checkTerminal(flags.interactive && flags.tty && !flags['dry-run']);
   const { cidfile } = flags;
   if (cidfile !== undefined && existsSync(cidfile)) throw cidfileExists(cidfile);
@@ -57,6 +58,12 @@ async function start(input: RunInput): Promise<number> {
   } finally {
     progress.close();
   }
+}
+
+/** The embedded program says how long its start took; no other image is told the time at which it was asked for. */
+function withStart(options: ContainerOptions): ContainerOptions {
+  if (!options.image.startsWith('embedded:')) return options;
+  return { ...options, env: [`ROOTLESS_STARTED_MS=${performance.timeOrigin}`, ...options.env] };
 }
 
 function checkTerminal(wanted: boolean): void {
