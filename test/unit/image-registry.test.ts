@@ -10,7 +10,7 @@ import * as assert from 'uvu/assert';
 import type { Platform } from '../../src/image/platform.ts';
 import { parseReference } from '../../src/image/reference.ts';
 import { resolveImage } from '../../src/image/resolve.ts';
-import { blobFile, imageFacts, listImages } from '../../src/image/store.ts';
+import { imageFacts, listImages } from '../../src/image/store.ts';
 import { pull } from '../../src/image/transfer.ts';
 import { findPaths, type Paths } from '../../src/paths.ts';
 import { type Fault, refuse, type Served, withRegistryDouble } from '../support/registry-double.ts';
@@ -123,10 +123,10 @@ test('a body that is cut is resumed where it ended', () =>
   }));
 
 test('a server that ignores ranges is read again from the start', () => {
-  let cuts = 1;
+  const cut = cutting(50_000, 1);
   const fault: Fault = (request, response, count) => {
     delete request.headers.range;
-    return cutting(50_000, cuts--)(request, response, count);
+    return cut(request, response, count);
   };
   return scene(fault, async ({ fetch }) => {
     await fetch('x:1');
@@ -478,7 +478,7 @@ test('an abort while a layer arrives leaves nothing', () => {
   const stop = new AbortController();
   return scene(
     (request, response) => {
-      if (!isBlob(request.url) || request.headers['x'] !== undefined) return false;
+      if (!isBlob(request.url)) return false;
       response.writeHead(200);
       response.write(Buffer.alloc(10), () => stop.abort());
       return true;
@@ -487,7 +487,6 @@ test('an abort while a layer arrives leaves nothing', () => {
       const error: unknown = await fetch('x:1', stop.signal).catch((cause: unknown) => cause);
       assert.is((error as Error).name, 'AbortError');
       assert.equal(listImages(paths), []);
-      assert.not.ok(existsSync(blobFile(paths, `sha256:${'0'.repeat(64)}`)));
     },
   );
 });
