@@ -1,1 +1,0 @@
-//! Checks OCI documents against their specifications.
