@@ -65,8 +65,8 @@ fn run(from: impl Read + Send + 'static, to: OwnedFd, options: &Options) -> Step
         placer.place(&entry, &mut reader)?;
     }
     let mut summary = placer.finish()?;
-    let digested = reader.into_inner().finish().map_err(|error| malformed(error.into()))?;
-    summary.diff_id = format!("sha256:{}", digested.sha256);
+    let digest = reader.into_inner().finish().map_err(|error| malformed(error.into()))?;
+    summary.diff_id = format!("sha256:{}", digest);
     match &options.diff_id {
         Some(expected) if *expected != summary.diff_id => {
             let message = format!("diffID does not match: expected {expected}, the layer has {}", summary.diff_id);
