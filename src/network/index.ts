@@ -10,7 +10,7 @@ import { firstFreePort, type PortRequest, reservePorts } from './ports.ts';
 import { slirpArgs, slirpForwarder } from './slirp4netns.ts';
 
 export type NetworkPlan = {
-  /** argv of the serving process; `{pid}` and `{ready}` are the helper's to fill in. */
+  /** argv of the serving process; `{pid}` is the helper's to fill in. */
   readonly companion: readonly string[];
   readonly dns: DnsPlan;
   /** As asked, with real numbers where any free port would do. */

@@ -8,14 +8,13 @@ export const pastaForwarder = '169.254.1.1';
 export const pastaHost = '169.254.1.2';
 
 /**
- * Runs in the foreground and writes its pid to `{ready}` when it serves. pasta's own defaults forward every port that is bound
+ * Goes to the background when it serves, which is how the helper knows. pasta's own defaults forward every port that is bound
  * on either side, and the gateway's address to the host's loopback: all three are switched off.
  */
 export function pastaArgs(program: string, ports: readonly PortRequest[], help: string): string[] {
   const reachHost = help.includes('--map-guest-addr');
   return [
     program,
-    '--foreground',
     '--quiet',
     '--config-net',
     '--no-map-gw',
@@ -30,8 +29,6 @@ export function pastaArgs(program: string, ports: readonly PortRequest[], help: 
     'none',
     '-U',
     'none',
-    '--pid',
-    '{ready}',
     '{pid}',
   ];
 }

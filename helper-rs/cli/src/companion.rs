@@ -1,25 +1,34 @@
 //! Processes beside the container: the one that serves its network, and fuse-overlayfs where the kernel's overlay cannot be used.
+//!
+//! ```text
+//!   helper ──lifeline──▶ guardian ──▶ companion ──▶ (its own children, in the background or not)
+//! ```
+//!
+//! A companion changes its ids, and the kernel then forgets PR_SET_PDEATHSIG, so it would outlive a killed helper. Its guardian
+//! changes nothing: it waits for the end of the helper, whatever way that comes (the lifeline's end of file), and takes
+//! the companion and all that it started with it.
 
 use crate::failure::{During, Failure, Step};
-use crate::sys::process::{self, Child, Forked};
+use crate::sys::process::{self, Child, Ended, Forked};
 use crate::sys::{exec, signal};
 use rootless_core::lower::annotations::Overlay;
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{fcntl_setfl, Mode, OFlags};
 use rustix::io::Errno;
 use std::ffi::CString;
 use std::path::Path;
 
 /// A process that ends with the container.
 pub struct Companion {
-    child: Child,
+    guardian: Child,
     name: String,
     ready: OwnedFd,
     complaints: OwnedFd,
+    lifeline: Option<OwnedFd>,
 }
 
-/// The descriptor that the companion writes to, or closes, when it serves.
+/// The descriptor that the companion may write to when it serves.
 const READY_FD: i32 = 3;
 
 impl Companion {
@@ -30,96 +39,61 @@ impl Companion {
     }
 
     /// Starts fuse-overlayfs inside the container's user and mount namespaces, but outside its pid namespace, where nothing
-    /// in the container can see or signal it.
+    /// in the container can see or signal it. It goes to the background when the mount stands.
     pub fn start_fuse(overlay: &Overlay, target: &Path, child: &Child) -> Step<Companion> {
         let program = overlay.program.clone().unwrap_or_default();
         let mut options = format!("lowerdir={}", overlay.lower.join(":"));
         if let (Some(upper), Some(work)) = (&overlay.upper, &overlay.work) {
             options.push_str(&format!(",upperdir={upper},workdir={work}"));
         }
-        let args = [program, "-f".into(), "-o".into(), options, target.display().to_string()];
+        let args = [program, "-o".into(), options, target.display().to_string()];
         let companion = Companion::spawn(&args, || {
             rustix::process::chdir(&overlay.base).during("overlay", &overlay.base)?;
             let here = rustix::fs::open(".", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).during("overlay", ".")?;
-            process::join(child.pidfd.as_fd(), libc::CLONE_NEWUSER | libc::CLONE_NEWNS)
-                .during("overlay", "namespaces")?;
+            process::join(child.pidfd.as_fd(), libc::CLONE_NEWUSER | libc::CLONE_NEWNS).during("overlay", "namespaces")?;
             rustix::process::fchdir(here).during("overlay", &overlay.base)?;
             crate::userns::become_root()
         })?;
-        companion.wait_for_mount(target)?;
+        companion.wait_ready(None).map_err(|failure| Failure { step: "overlay".into(), ..failure })?;
         Ok(companion)
     }
 
     fn spawn(argv: &[String], prepare: impl FnOnce() -> Step<()>) -> Step<Companion> {
-        let pipe = || rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).during("companion", "pipe");
-        let ((ready, ready_write), (complaints, complaints_write)) = (pipe()?, pipe()?);
         let name = argv.first().cloned().unwrap_or_default();
-        let c =
-            |text: &String| CString::new(text.as_str()).map_err(|_| Failure::because("companion", "NUL in argument"));
-        let args = argv.iter().map(c).collect::<Step<Vec<_>>>()?;
-        let env: Vec<CString> =
-            vec![CString::from(c"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")];
+        let pipe = || rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).during("companion", "pipe");
+        let ((ready, ready_write), (complaints, complaints_write), (line_read, line_write)) = (pipe()?, pipe()?, pipe()?);
+        // A companion that complains a lot must not wait for a reader that only comes when it fails.
+        fcntl_setfl(&complaints_write, OFlags::NONBLOCK).during("companion", "pipe")?;
         match process::fork().during("companion", &name)? {
             Forked::Child => {
-                let run = || -> Step<Failure> {
-                    prepare()?;
-                    let null =
-                        rustix::fs::open("/dev/null", OFlags::RDWR, Mode::empty()).during("companion", "/dev/null")?;
-                    rustix::stdio::dup2_stdin(&null).during("companion", "stdin")?;
-                    rustix::stdio::dup2_stdout(&null).during("companion", "stdout")?;
-                    rustix::stdio::dup2_stderr(&complaints_write).during("companion", "stderr")?;
-                    process::dup_to(ready_write.as_fd(), READY_FD).during("companion", "ready")?;
-                    signal::reset();
-                    process::die_with_parent().during("companion", &name)?;
-                    let path = args.first().ok_or_else(|| Failure::because("companion", "no program"))?;
-                    Ok(Failure::new("companion").errno(exec::exec(path, &args, &env)).on(&name))
-                };
-                let failure = run().unwrap_or_else(|failure| failure);
-                let _ = rustix::io::write(&complaints_write, failure.to_string().as_bytes());
-                process::exit_now(127)
+                drop((ready, complaints, line_write));
+                let streams = Streams { ready: ready_write, complaints: complaints_write };
+                let code = guard(argv, prepare, &streams, &line_read).unwrap_or_else(|failure| {
+                    let _ = rustix::io::write(&streams.complaints, failure.to_string().as_bytes());
+                    127
+                });
+                process::exit_now(code)
             }
-            Forked::Parent(child) => Ok(Companion { child, name, ready, complaints }),
+            Forked::Parent(guardian) => Ok(Companion { guardian, name, ready, complaints, lifeline: Some(line_write) }),
         }
     }
 
-    /// Waits until it serves: a byte, or the end of the file with the process alive.
+    /// Waits until it serves: it wrote to its ready descriptor, or its first process left the rest in the background.
     pub fn wait_ready(&self, watch: Option<BorrowedFd<'_>>) -> Step<()> {
         loop {
-            let mut fds = vec![PollFd::new(&self.ready, PollFlags::IN), PollFd::new(&self.child.pidfd, PollFlags::IN)];
+            let mut fds = vec![PollFd::new(&self.ready, PollFlags::IN)];
             fds.extend(watch.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
             match poll(&mut fds, None) {
                 Err(Errno::INTR) => continue,
                 other => other.during("companion", &self.name)?,
             };
-            let fired: Vec<bool> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
-            if fired.get(2) == Some(&true) {
+            if fds.get(1).is_some_and(|fd| !fd.revents().is_empty()) {
                 return Err(Failure::because("parent", "the caller is gone"));
             }
-            if fired[0] && rustix::io::read(&self.ready, &mut [0; 64]).during("companion", &self.name)? > 0 {
-                return Ok(());
-            }
-            if fired[1] {
-                return Err(self.died());
-            }
-            if fired[0] {
-                return Ok(());
-            }
-        }
-    }
-
-    fn wait_for_mount(&self, target: &Path) -> Step<()> {
-        let mounts = format!("/proc/{}/mountinfo", self.child.pid);
-        let wanted = format!(" {} ", target.display());
-        loop {
-            let text = std::fs::read_to_string(&mounts).unwrap_or_default();
-            if text.lines().any(|line| line.contains(" - fuse") && line.contains(&wanted)) {
-                return Ok(());
-            }
-            let pause = Timespec { tv_sec: 0, tv_nsec: 1_000_000 };
-            let mut fds = [PollFd::new(&self.child.pidfd, PollFlags::IN)];
-            if poll(&mut fds, Some(&pause)).unwrap_or(0) > 0 {
-                return Err(Failure { step: "overlay".into(), ..self.died() });
-            }
+            return match rustix::io::read(&self.ready, &mut [0; 64]).during("companion", &self.name)? {
+                0 => Err(self.died()),
+                _ => Ok(()),
+            };
         }
     }
 
@@ -127,15 +101,88 @@ impl Companion {
         let mut said = [0; 4096];
         let got = rustix::io::read(&self.complaints, &mut said).unwrap_or(0);
         let said = String::from_utf8_lossy(&said[..got]);
-        let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("ended before it served");
+        let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it ended before it served");
         Failure::because("companion", last.trim()).on(&self.name)
     }
 }
 
 impl Drop for Companion {
-    /// Ends it, and waits until it is gone.
+    /// Ends it, and waits until all of it is gone.
     fn drop(&mut self) {
-        let _ = process::send_signal(&self.child.pidfd, libc::SIGKILL);
-        let _ = process::wait_for(self.child.pid);
+        self.lifeline = None;
+        let _ = process::wait_for(self.guardian.pid);
+    }
+}
+
+struct Streams {
+    ready: OwnedFd,
+    complaints: OwnedFd,
+}
+
+/// The guardian's life: start, say when it serves, wait for the end of the helper or of the companion.
+fn guard(argv: &[String], prepare: impl FnOnce() -> Step<()>, streams: &Streams, line: &OwnedFd) -> Step<i32> {
+    signal::ignore_terminal();
+    // What the companion leaves in the background becomes our child, not that of the host's pid 1.
+    rustix::process::set_child_subreaper(rustix::process::Pid::from_raw(1)).during("companion", "subreaper")?;
+    let first = match process::fork().during("companion", "fork")? {
+        Forked::Child => {
+            let failure = become_companion(argv, prepare, streams).err();
+            let said = failure.map(|failure| failure.to_string()).unwrap_or_default();
+            let _ = rustix::io::write(&streams.complaints, said.as_bytes());
+            process::exit_now(127)
+        }
+        Forked::Parent(first) => first,
+    };
+    let mut fds = [PollFd::new(line, PollFlags::IN), PollFd::new(&first.pidfd, PollFlags::IN)];
+    while matches!(poll(&mut fds, None), Err(Errno::INTR)) {}
+    if fds[0].revents().is_empty() {
+        match process::wait_for(first.pid).during("companion", "wait")? {
+            Ended::Code(0) => {
+                let _ = rustix::io::write(&streams.ready, b"b");
+            }
+            ended => return Ok(i32::from(ended.status())),
+        }
+        while matches!(poll(&mut [PollFd::new(line, PollFlags::IN)], None), Err(Errno::INTR)) {}
+    }
+    end_children();
+    Ok(0)
+}
+
+fn become_companion(argv: &[String], prepare: impl FnOnce() -> Step<()>, streams: &Streams) -> Step<()> {
+    let name = argv.first().ok_or_else(|| Failure::because("companion", "no program"))?;
+    let c = |text: &String| CString::new(text.as_str()).map_err(|_| Failure::because("companion", "NUL in argument"));
+    let args = argv.iter().map(c).collect::<Step<Vec<_>>>()?;
+    let env = [CString::from(c"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")];
+    prepare()?;
+    let null = rustix::fs::open("/dev/null", OFlags::RDWR, Mode::empty()).during("companion", "/dev/null")?;
+    rustix::stdio::dup2_stdin(&null).during("companion", "stdin")?;
+    rustix::stdio::dup2_stdout(&null).during("companion", "stdout")?;
+    rustix::stdio::dup2_stderr(&streams.complaints).during("companion", "stderr")?;
+    process::dup_to(streams.ready.as_fd(), READY_FD).during("companion", "ready")?;
+    process::cloexec_from(READY_FD as u32 + 1).during("companion", "close_range")?;
+    signal::reset();
+    // For the short time until it changes its ids.
+    process::die_with_parent().during("companion", name)?;
+    let path = args.first().ok_or_else(|| Failure::because("companion", "no program"))?;
+    Err(Failure::new("companion").errno(exec::exec(path, &args, &env)).on(name))
+}
+
+/// Kills children, and theirs as they become ours, until none is left.
+fn end_children() {
+    let list = format!("/proc/self/task/{}/children", std::process::id());
+    for _ in 0..1000 {
+        for pid in std::fs::read_to_string(&list).unwrap_or_default().split_ascii_whitespace() {
+            if let Some(pidfd) = pid.parse().ok().and_then(|pid| process::open_pidfd(pid).ok()) {
+                let _ = process::send_signal(&pidfd, libc::SIGKILL);
+            }
+        }
+        match process::wait(-1, false) {
+            Err(_) => return,
+            Ok(Some(_)) => {}
+            Ok(None) => {
+                let pause = Timespec { tv_sec: 0, tv_nsec: 1_000_000 };
+                let _ = poll(&mut [], Some(&pause));
+            }
+        }
     }
 }

@@ -46,8 +46,11 @@ fn story(plan: &Plan, channel: &Channel, options: &InitOptions) -> Step<(Program
     if plan.in_user_namespace() {
         userns::become_root()?;
     }
-    // Dumpable until here: newuidmap accepts only a process whose /proc entry is its caller's.
-    sys_process::set_dumpable(false).during("init", "dumpable")?;
+    // Among the processes of a container that runs already, nobody may look into this one. In a namespace of its own there
+    // is nobody yet, and newuidmap and the network companion need its /proc entry, which is the caller's only if dumpable.
+    if !plan.namespaces.join.is_empty() {
+        sys_process::set_dumpable(false).during("init", "dumpable")?;
+    }
     if options.die_with_parent {
         sys_process::die_with_parent().during("init", "pdeathsig")?;
     }

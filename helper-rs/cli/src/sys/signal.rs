@@ -79,3 +79,13 @@ pub fn reset() {
         libc::sigprocmask(libc::SIG_SETMASK, none.as_ptr(), std::ptr::null_mut());
     }
 }
+
+/// Lets keys that interrupt the whole process group pass by: this process ends with another one, not with the terminal.
+pub fn ignore_terminal() {
+    // SAFETY: plain dispositions.
+    unsafe {
+        for signal in [libc::SIGINT, libc::SIGQUIT, libc::SIGHUP, libc::SIGTERM, libc::SIGTSTP] {
+            libc::signal(signal, libc::SIG_IGN);
+        }
+    }
+}
