@@ -10,7 +10,8 @@ import { choosePlatform, distance, hostPlatform, type Platform, platformNotFound
 import type { ImageSource } from './reference.ts';
 import { readTarIndex } from './tar-index.ts';
 
-export type LocalSource = Extract<ImageSource, { readonly kind: 'oci' | 'oci-archive' | 'docker-archive' }>;
+export type ArchiveSource = Extract<ImageSource, { readonly file: string }>;
+export type LocalSource = ArchiveSource | Extract<ImageSource, { readonly kind: 'oci' }>;
 
 /** A layer and where its bytes are; the digest of the blob is unknown in docker's archives. */
 export type LocalLayer = {

@@ -4,7 +4,7 @@ import { existsSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { RootlessError } from '../errors.ts';
 import type { Paths } from '../paths.ts';
-import { type LocalSource, openLocal } from './archive.ts';
+import { type ArchiveSource, type LocalSource, openLocal } from './archive.ts';
 import type { ImageConfig } from './config.ts';
 import type { Digest } from './digest.ts';
 import type { LayerOrigin } from './ensure.ts';
@@ -54,8 +54,10 @@ export async function resolveImage(source: ImageSource, options: ResolveOptions)
       return resolveEmbedded(source.name, options);
     case 'registry':
       return resolveReference(source, options);
-    default:
+    case 'oci':
       return resolveLocal(source, options, false);
+    default:
+      return resolveArchive(source, options);
   }
 }
 
@@ -101,6 +103,13 @@ function withLayers({ image, manifest, config }: Known, options: ResolveOptions)
 function resolveLocal(source: LocalSource, options: ResolveOptions, trusted: boolean): Promise<LayeredImage> {
   const local = openLocal(source, { platform: options.platform, trusted });
   return layered(local.id, undefined, local.config, () => local.layers, options);
+}
+
+async function resolveArchive(source: ArchiveSource, options: ResolveOptions): Promise<LayeredImage> {
+  const { gunzip, isGzip } = await import('./gunzip.ts');
+  if (!isGzip(source.file)) return resolveLocal(source, options, false);
+  using plain = await gunzip(options.paths, source.file, options.signal);
+  return await resolveLocal({ ...source, file: plain.file }, options, false);
 }
 
 function resolveEmbedded(name: string, options: ResolveOptions): Promise<LayeredImage> {

@@ -54,7 +54,7 @@ function scan(fd: number, total: number, shown: string): { entries: Map<string, 
   let global: Extended = {};
   let extended: Extended = {};
   for (let at = 0; at < total; ) {
-    if (readSync(fd, header, 0, block, at) < block) throw truncated(shown, at);
+    if (readSync(fd, header, 0, block, at) < block) throw compression(header) === undefined ? truncated(shown, at) : notTar(header, shown);
     if (header.every((byte) => byte === 0)) return { entries, complete: true };
     checkHeader(header, shown, at);
     const type = String.fromCharCode(header[156] ?? 0);
@@ -176,17 +176,19 @@ function resolve(name: string, target: string): string {
 }
 
 function notTar(header: Buffer, shown: string): RootlessError {
-  const magic = header.subarray(0, 4).toString('hex');
-  const compressed = magic.startsWith('1f8b') ? 'gzip' : magic === '28b52ffd' ? 'zstd' : magic === 'fd377a58' ? 'xz' : undefined;
-  if (compressed !== undefined) {
-    return new RootlessError({
-      code: 'ARCHIVE_COMPRESSED',
-      message: `"${shown}" is compressed as a whole`,
-      why: `its layers cannot be found inside ${compressed}`,
-      fix: `${compressed} -d < FILE > FILE.tar, then use FILE.tar`,
-    });
-  }
-  return new RootlessError({ code: 'ARCHIVE_INVALID', message: `"${shown}" is not a tar archive` });
+  const name = compression(header);
+  if (name === undefined) return new RootlessError({ code: 'ARCHIVE_INVALID', message: `"${shown}" is not a tar archive` });
+  return new RootlessError({
+    code: 'ARCHIVE_COMPRESSED',
+    message: `"${shown}" is compressed as a whole`,
+    why: `its layers cannot be found inside ${name}`,
+    fix: `${name} -d < FILE > FILE.tar, then use FILE.tar`,
+  });
+}
+
+function compression(header: Buffer): string | undefined {
+  const magic = header.toString('hex', 0, 4);
+  return magic === '28b52ffd' ? 'zstd' : magic === 'fd377a58' ? 'xz' : magic.startsWith('425a68') ? 'bzip2' : undefined;
 }
 
 function invalid(shown: string, at: number): never {
