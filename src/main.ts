@@ -2,4 +2,7 @@
 
 import { main } from './cli/index.ts';
 
-process.exitCode = await main(process.argv.slice(2), process.env);
+// No top-level await: the program is bundled as CommonJS, which starts faster (scripts/build.mjs).
+main(process.argv.slice(2), process.env).then((code) => {
+  process.exitCode = code;
+});

@@ -3,7 +3,6 @@
 import { lstatSync, mkdirSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { RootlessError } from './errors.ts';
 
 /** Absolute folders. `data` outlives a reboot, `runtime` must not. */
@@ -72,8 +71,8 @@ function registryEnvironment(env: NodeJS.ProcessEnv, home: string): RegistryEnvi
 
 /** Chunks lie flat in dist/, so this file's own folder is dist/ once bundled; from source it is src/. */
 function distFolder(): string {
-  const here = fileURLToPath(new URL('.', import.meta.url));
-  return here.endsWith('/src/') ? join(here, '../dist') : here;
+  const here = import.meta.dirname;
+  return here.endsWith('/src') ? join(here, '../dist') : here;
 }
 
 function runtimeFolder(env: NodeJS.ProcessEnv): string {
