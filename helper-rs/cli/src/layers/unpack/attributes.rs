@@ -1,25 +1,27 @@
 //! Owner, mode, extended attributes and time of what was just made.
 
+use super::place::Placer;
+use super::refusal::{Placed, Refusal};
 use super::root::Root;
 use rootless_core::tar::{Entry, Kind};
 use rustix::fs::{fchmod, fchown, fsetxattr, Mode, Timespec, Timestamps, XattrFlags};
 use rustix::io::{Errno, Result};
 use rustix::process::{Gid, Uid};
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// What containers/storage and fuse-overlayfs read the owner, mode and type from when the inode cannot have them.
-pub const OVERRIDE: &str = "user.containers.override_stat";
+const OVERRIDE: &str = "user.containers.override_stat";
 
 /// Who owns the entry, if that is not who creates it.
 pub fn owner(entry: &Entry, root: &Root, inherits: bool) -> Option<(Uid, Gid)> {
     match (entry.uid, entry.gid) == root.ids() && !inherits {
         true => None,
-        false => Some((Uid::from_raw(entry.uid), Gid::from_raw(entry.gid))),
+        false => Some(ids(entry)),
     }
 }
 
 /// `UID:GID:MODE:TYPE`, the mode octal with at least four digits.
-pub fn override_value(entry: &Entry) -> String {
+fn override_value(entry: &Entry) -> String {
     let kind = match entry.kind {
         Kind::Folder => "dir".to_string(),
         Kind::CharDevice => format!("char-{}-{}", entry.major, entry.minor),
@@ -29,19 +31,38 @@ pub fn override_value(entry: &Entry) -> String {
     format!("{}:{}:{:04o}:{kind}", entry.uid, entry.gid, entry.mode)
 }
 
+pub fn ids(entry: &Entry) -> (Uid, Gid) {
+    (Uid::from_raw(entry.uid), Gid::from_raw(entry.gid))
+}
+
 /// Changes owner and mode of an open file or folder. The owner first: changing it takes set-id bits away.
-pub fn own(fd: BorrowedFd<'_>, owner: Option<(Uid, Gid)>, mode: Option<u32>) -> Result<()> {
+pub fn own(fd: BorrowedFd<'_>, owner: Option<(Uid, Gid)>, mode: Option<u32>) -> Placed<()> {
     if let Some((uid, gid)) = owner {
-        fchown(fd, Some(uid), Some(gid))?;
+        fchown(fd, Some(uid), Some(gid)).map_err(Refusal::Owner)?;
     }
-    match mode {
-        Some(mode) => fchmod(fd, Mode::from_raw_mode(mode)),
-        None => Ok(()),
+    if let Some(mode) = mode {
+        fchmod(fd, Mode::from_raw_mode(mode))?;
+    }
+    Ok(())
+}
+
+impl Placer {
+    /// Extended attributes: those of the layer, and the owner where it cannot be given to the inode. `again`: an earlier
+    /// entry may have left another owner there.
+    pub(super) fn annotate(&mut self, fd: &OwnedFd, entry: &Entry, again: bool) -> Result<()> {
+        if !entry.xattrs.is_empty() {
+            self.summary.skipped_xattrs += xattrs(fd.as_fd(), entry)?;
+        }
+        let device = matches!(entry.kind, Kind::CharDevice | Kind::BlockDevice);
+        match self.single_id && (again || device || (entry.uid, entry.gid) != self.root.ids()) {
+            true => fsetxattr(fd, OVERRIDE, override_value(entry).as_bytes(), XattrFlags::empty()),
+            false => Ok(()),
+        }
     }
 }
 
 /// Sets the extended attributes; gives how many were left out.
-pub fn xattrs(fd: BorrowedFd<'_>, entry: &Entry) -> Result<u64> {
+fn xattrs(fd: BorrowedFd<'_>, entry: &Entry) -> Result<u64> {
     let mut skipped = 0;
     for (name, value) in &entry.xattrs {
         if !wanted(name) {

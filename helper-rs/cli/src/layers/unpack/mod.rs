@@ -2,15 +2,18 @@
 
 mod attributes;
 mod feed;
+mod files;
 mod folders;
 mod place;
+mod refusal;
 mod root;
+mod tree;
 
 use crate::failure::{During, Failure, Step};
 use feed::Feed;
 use place::Placer;
 use rootless_core::tar::{Reader, TarError};
-use rustix::fs::{removexattr, syncfs, Mode};
+use rustix::fs::{fremovexattr, syncfs, Mode};
 use rustix::process::umask;
 use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
@@ -57,7 +60,7 @@ pub fn unpack(from: impl Read + Send + 'static, to: OwnedFd, options: &Options) 
 
 fn run(from: impl Read + Send + 'static, to: OwnedFd, options: &Options) -> Step<Summary> {
     // A default ACL taken over from above would change every mode below.
-    let _ = removexattr(format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&to)), "system.posix_acl_default");
+    let _ = fremovexattr(&to, "system.posix_acl_default");
     let filesystem = to.try_clone().during(STEP, ".")?;
     let mut reader = Reader::new(Feed::start(from).during(STEP, "thread")?);
     let mut placer = Placer::new(to, options.single_id);

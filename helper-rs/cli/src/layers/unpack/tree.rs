@@ -1,0 +1,118 @@
+//! Folders, hard links and whiteouts: what shapes the tree.
+
+use super::attributes::{ids, own, owner, timespec};
+use super::place::{split, Placer};
+use super::refusal::{Placed, Refusal};
+use super::root::{is_whiteout, set_opaque, Folder};
+use rootless_core::tar::{clean, Entry, Kind};
+use rustix::fs::{linkat, mkdirat, mknodat, openat, statat, AtFlags, FileType, Mode, OFlags, Stat};
+use rustix::io::{Errno, Result};
+use std::os::fd::AsFd;
+
+const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+impl Placer {
+    pub(super) fn folder(&mut self, parent: &Folder, name: &[u8], path: &[u8], entry: &Entry) -> Placed<()> {
+        let mode = Mode::from_raw_mode(entry.mode & 0o1777);
+        let fresh = match mkdirat(parent, name, mode) {
+            Err(Errno::EXIST) => self.folder_over(parent, name, mode)?,
+            result => result.map(|()| true)?,
+        };
+        let owner = match (self.single_id, fresh) {
+            (true, _) => None,
+            (false, true) => owner(entry, &self.root, !parent.plain),
+            (false, false) => Some(ids(entry)),
+        };
+        // Made with the very mode, by its owner: nothing left to change.
+        let exact = fresh && owner.is_none() && parent.plain && entry.mode & 0o6000 == 0;
+        if !exact || !entry.xattrs.is_empty() || self.single_id {
+            let fd = openat(parent, name, FOLDER, Mode::empty())?;
+            own(fd.as_fd(), owner, (!exact).then_some(entry.mode))?;
+            self.annotate(&fd, entry, !fresh)?;
+        }
+        self.remember(path, entry)
+    }
+
+    /// The name is taken: a folder stays with what is in it, anything else makes room. True if the folder is new.
+    fn folder_over(&mut self, parent: &Folder, name: &[u8], mode: Mode) -> Result<bool> {
+        let stat = look(parent, name)?;
+        // Its group may change: what is remembered about open folders no longer holds.
+        self.root.forget();
+        if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
+            return Ok(false);
+        }
+        self.clear(parent, name)?;
+        mkdirat(parent, name, mode)?;
+        if is_whiteout(&stat) {
+            set_opaque(parent, name)?;
+        }
+        Ok(true)
+    }
+
+    /// `./` itself: attributes only.
+    pub(super) fn root_folder(&mut self, entry: &Entry) -> Placed<()> {
+        if entry.kind != Kind::Folder {
+            return Err(Refusal::Words("the root of a layer must be a folder"));
+        }
+        let fd = self.root.open_at(b"", FOLDER)?;
+        own(fd.as_fd(), (!self.single_id).then_some(ids(entry)), Some(entry.mode))?;
+        self.annotate(&fd, entry, true)?;
+        self.root.forget();
+        self.remember(b"", entry)
+    }
+
+    fn remember(&mut self, path: &[u8], entry: &Entry) -> Placed<()> {
+        let pushed = self.folders.push(&self.root, path, timespec(entry));
+        pushed.map_err(|error| Refusal::Kernel(Errno::from_io_error(&error).unwrap_or(Errno::IO)))
+    }
+
+    /// A hard link to something in this layer. Its last component is linked as it is, also if it is a symbolic link.
+    pub(super) fn hardlink(&mut self, parent: &Folder, name: &[u8], entry: &Entry) -> Placed<()> {
+        let target = clean(&entry.link).map_err(|_| Refusal::Words("the hard link leads out of the layer"))?;
+        let (above, target) = split(&target);
+        if target.is_empty() {
+            return Err(Refusal::Words("a hard link to the root of the layer"));
+        }
+        let from = self.root.existing_folder(above)?;
+        let link = || linkat(&*from, target, parent, name, AtFlags::empty());
+        match link() {
+            Err(Errno::EXIST) => {
+                let (old, new) = (look(parent, name)?, look(&from, target)?);
+                if (old.st_dev, old.st_ino) == (new.st_dev, new.st_ino) {
+                    return Ok(());
+                }
+                // Before anything is taken away for a link that cannot be made.
+                if FileType::from_raw_mode(new.st_mode) == FileType::Directory {
+                    return Err(Errno::PERM.into());
+                }
+                self.clear(parent, name)?;
+                Ok(link()?)
+            }
+            result => Ok(result?),
+        }
+    }
+
+    /// `.wh.NAME` hides NAME of the layers below, `.wh..wh..opq` all that is below this folder; never what this layer has
+    /// itself (image-spec, layer.md, "Whiteouts").
+    pub(super) fn whiteout(&mut self, parent: &Folder, hidden: &[u8]) -> Placed<()> {
+        match hidden {
+            b".wh..opq" => return Ok(set_opaque(parent, b".")?),
+            // Bookkeeping of aufs, which every engine leaves out.
+            _ if hidden.starts_with(b".wh.") => return Ok(()),
+            b"" | b"." | b".." => return Err(Refusal::Words("a whiteout that names nothing")),
+            _ => {}
+        }
+        // Anybody may make this one device since Linux 5.8.
+        match mknodat(parent, hidden, FileType::CharacterDevice, Mode::empty(), 0) {
+            Err(Errno::EXIST) => match FileType::from_raw_mode(look(parent, hidden)?.st_mode) {
+                FileType::Directory => Ok(set_opaque(parent, hidden)?),
+                _ => Ok(()),
+            },
+            result => Ok(result?),
+        }
+    }
+}
+
+fn look(folder: &Folder, name: &[u8]) -> Result<Stat> {
+    statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)
+}
