@@ -1,0 +1,150 @@
+/** A real registry (Debian's docker-registry) on a free port of loopback, with its images pushed by skopeo. */
+
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { connect, createServer, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import * as assert from 'uvu/assert';
+import { eventually } from './eventually.ts';
+import { withTmp } from './tmp.ts';
+
+export type RegistryOptions = {
+  /** Every request needs the user ana with the password secret. */
+  readonly basic?: boolean;
+  /** HTTPS with a certificate of its own authority. */
+  readonly tls?: boolean;
+};
+
+export type TestRegistry = {
+  readonly host: string;
+  /** A folder of this registry's test, with `ca.crt` when it has TLS. */
+  readonly folder: string;
+  /** Copies `oci:DIR` there under NAME:TAG; returns the whole reference. */
+  push(layout: string, name: string): string;
+};
+
+/** ana:secret, hashed by bcrypt with the least work. */
+const htpasswd = 'ana:$2b$04$4Z73wWzII3XLJzCfKDyglOmOmXnVi/We7dsLanmqCNMB8X6MzkkP6\n';
+
+export function withRegistry(options: RegistryOptions, body: (registry: TestRegistry) => Promise<void>): Promise<void> {
+  return withTmp(async (folder) => {
+    const port = await freePort();
+    const host = `localhost:${port}`;
+    const child = start(folder, port, options);
+    try {
+      await eventually(() => answers(port));
+      await body({ host, folder, push: (layout, name) => push(host, layout, name, options) });
+    } finally {
+      child.kill('SIGKILL');
+    }
+  });
+}
+
+/**
+ * A wire in front of a server that breaks: each of the first `times` connections ends after `bytes` of what the server sends.
+ * Passes `host` of the wire.
+ */
+export async function withBrokenWire(port: number, bytes: number, times: number, body: (host: string) => Promise<void>): Promise<void> {
+  let left = times;
+  const server = createServer((near) => {
+    const far = connect(port, '127.0.0.1');
+    let allowed = left-- > 0 ? bytes : Number.POSITIVE_INFINITY;
+    near.pipe(far);
+    far.on('data', (chunk: Buffer) => {
+      if (allowed <= 0) return;
+      near.write(chunk.subarray(0, allowed));
+      allowed -= chunk.length;
+      if (allowed <= 0) near.destroySoon();
+    });
+    far.on('end', () => near.end());
+    for (const socket of [near, far]) {
+      socket.on('error', () => undefined);
+      socket.on('close', () => {
+        near.destroy();
+        far.destroy();
+      });
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  try {
+    await body(`127.0.0.1:${(server.address() as AddressInfo).port}`);
+  } finally {
+    server.close();
+  }
+}
+
+function start(folder: string, port: number, { basic = false, tls = false }: RegistryOptions): ChildProcess {
+  mkdirSync(join(folder, 'registry'));
+  writeFileSync(join(folder, 'htpasswd'), htpasswd);
+  if (tls) certify(folder);
+  const config = {
+    version: 0.1,
+    log: { level: 'error', accesslog: { disabled: true } },
+    storage: { filesystem: { rootdirectory: join(folder, 'registry') } },
+    http: {
+      addr: `127.0.0.1:${port}`,
+      ...(tls && { tls: { certificate: join(folder, 'server.crt'), key: join(folder, 'server.key') } }),
+    },
+    ...(basic && { auth: { htpasswd: { realm: 'test', path: join(folder, 'htpasswd') } } }),
+  };
+  // JSON is YAML.
+  writeFileSync(join(folder, 'config.yml'), JSON.stringify(config));
+  return spawn('docker-registry', ['serve', join(folder, 'config.yml')], { stdio: 'ignore' });
+}
+
+/** An authority, and a certificate for localhost that it signed. */
+function certify(folder: string): void {
+  const openssl = (...args: readonly string[]) => {
+    const run = spawnSync('openssl', args, { cwd: folder, encoding: 'utf8' });
+    assert.is(run.status, 0, run.stderr);
+  };
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+  openssl('req', '-x509', ...key, '-keyout', 'ca.key', '-out', 'ca.crt', '-subj', '/CN=test authority', '-days', '2');
+  const names = ['-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1', '-addext', 'basicConstraints=CA:FALSE'];
+  openssl(
+    'req',
+    '-x509',
+    ...key,
+    '-keyout',
+    'server.key',
+    '-out',
+    'server.crt',
+    '-subj',
+    '/CN=localhost',
+    '-days',
+    '2',
+    '-CA',
+    'ca.crt',
+    '-CAkey',
+    'ca.key',
+    ...names,
+  );
+}
+
+function push(host: string, layout: string, name: string, { basic = false }: RegistryOptions): string {
+  const login = basic ? ['--dest-creds', 'ana:secret'] : [];
+  const args = ['copy', '--insecure-policy', '-q', '--dest-tls-verify=false', ...login, layout, `docker://${host}/${name}`];
+  const run = spawnSync('skopeo', args, { encoding: 'utf8' });
+  assert.is(run.status, 0, run.stderr);
+  return `${host}/${name}`;
+}
+
+function freePort(): Promise<number> {
+  const server = createServer();
+  return new Promise((resolve) => {
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+function answers(port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1', () => {
+      socket.destroy();
+      resolve();
+    });
+    socket.once('error', reject);
+  });
+}
