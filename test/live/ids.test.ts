@@ -99,7 +99,7 @@ live(
     withTmp(async (folder) => {
       const deb = lodgerPackage(folder);
       const image = `docker-archive:${await debianImage(folder)}`;
-      const script = 'apt-get install -y --no-download /lodger.deb && dpkg -s lodger | grep Status';
+      const script = 'apt-get install -y /lodger.deb && dpkg -s lodger | grep Status';
       const { code, stdout, stderr } = await rootless(
         ['run', '--rm', '--network', 'none', '-v', `${deb}:/lodger.deb:ro`, image, 'sh', '-c', script],
         { timeout: 170_000 },

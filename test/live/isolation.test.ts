@@ -1,7 +1,8 @@
 /** What a container may not see or do; each test first shows that the same thing is there outside. */
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, openSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, openSync, readlinkSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { bin, uid } from '../support/checkout.ts';
@@ -22,7 +23,7 @@ live("every namespace but time is the container's own", needs, async () => {
 });
 
 live('processes of the host are invisible, and pid 1 is the program', needs, async () => {
-  const [count, first] = (await shell([], 'ls /proc | grep -c "^[0-9]"; tr "\\0" " " < /proc/1/cmdline')).split('\n');
+  const [count, first] = (await shell([], 'ls /proc | grep -c "^[0-9]"; tr "\\0" " " < /proc/1/cmdline; :')).split('\n');
   assert.ok(Number(count) <= 5, `${count} processes are visible`);
   assert.match(first ?? '', /^sh -c/);
 });
@@ -151,22 +152,21 @@ live('--ulimit is applied', needs, async () => {
   assert.is(await shell(['--ulimit', 'nofile=77:88'], 'ulimit -Sn; ulimit -Hn'), '77\n88');
 });
 
-live('host: shows this machine, and nothing done there reaches it', needs, () =>
-  withTmp(async (folder) => {
-    const name = `rootless-host-${process.pid}`;
-    const script = `test -d /etc && echo x > /var/tmp/${name} && rm -f /etc/hostname && echo gone > /etc/issue && cat /var/tmp/${name}`;
-    const before = readFileSync('/etc/passwd', 'utf8');
-    const hostname = existsSync('/etc/hostname') ? readFileSync('/etc/hostname', 'utf8') : undefined;
-    mkdirSync(join(folder, 'x'));
-    const { code, stdout, stderr } = await rootless(['run', '--rm', '--network', 'none', 'host:', 'sh', '-c', script]);
-    assert.is(code, 0, stderr);
-    assert.is(stdout, 'x\n');
-    assert.not.ok(existsSync(join('/var/tmp', name)));
-    assert.is(readFileSync('/etc/passwd', 'utf8'), before);
-    assert.is(existsSync('/etc/hostname') ? readFileSync('/etc/hostname', 'utf8') : undefined, hostname);
-    assert.ok(readdirSync('/').length > 3);
-  }),
-);
+live('host: shows this machine, and nothing done there reaches it', needs, async () => {
+  const name = `rootless-host-${process.pid}`;
+  const home = homedir();
+  const script = `test -f /etc/passwd && echo x > /var/tmp/${name} && echo y > ${home}/${name} && cat /var/tmp/${name} ${home}/${name}`;
+  const { code, stdout, stderr } = await rootless(['run', '--rm', '--network', 'none', 'host:', 'sh', '-c', script]);
+  assert.is(code, 0, stderr);
+  assert.is(stdout, 'x\ny\n');
+  assert.not.ok(existsSync(join('/var/tmp', name)));
+  assert.not.ok(existsSync(join(home, name)));
+});
+
+live("host: shows the files of the caller as root's, and root of the host as nobody", needs, async () => {
+  const { stdout } = await rootless(['run', '--rm', '--network', 'none', 'host:', 'stat', '-c', '%u', homedir(), '/etc']);
+  assert.is(stdout, uid === 0 ? '0\n0\n' : '0\n65534\n');
+});
 
 live('limits are applied where a cgroup is delegated, and refused with a reason where none is', needs, async () => {
   const { code, stdout, stderr } = await run(['--pids-limit', '20'], ['sh', '-c', 'cat /sys/fs/cgroup/pids.max']);

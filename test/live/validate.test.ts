@@ -83,11 +83,12 @@ live('create, state, start, kill, delete: the life of a container in the helper'
     config.process.terminal = false;
     config.process.args = ['sleep', '100'];
     writeFileSync(path, JSON.stringify(config));
-    const verb = (...args: string[]) =>
-      spawnSync(helper, ['--root', join(folder, 'state'), ...args], {
-        encoding: 'utf8',
-        stdio: ['ignore', args[0] === 'create' ? 'ignore' : 'pipe', 'pipe'],
-      });
+    // The container keeps what `create` was given as its streams: a pipe would stay open until it ends.
+    const quiet = 'ignore' as const;
+    const verb = (...args: string[]) => {
+      const stdio = args[0] === 'create' ? quiet : undefined;
+      return spawnSync(helper, ['--root', join(folder, 'state'), ...args], { encoding: 'utf8', ...(stdio ? { stdio } : {}) });
+    };
     const status = () => (JSON.parse(verb('state', 'c1').stdout || '{}') as { status?: string }).status;
     const created = verb('create', '--bundle', folder, 'c1');
     assert.is(created.status, 0, created.stderr);
