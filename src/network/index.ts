@@ -26,7 +26,7 @@ export async function planNetwork(asked: readonly PortRequest[], searchPath: rea
   const ports = asked.length > 0 ? await reservePorts(asked, firstFreePort()) : [];
   if (slirp !== undefined) return { companion: slirpArgs(slirp), dns: { forwarder: slirpForwarder, host: undefined }, ports };
   const program = pasta ?? '';
-  const companion = pastaArgs(program, ports, helpOf(program));
+  const companion = pastaArgs(program, ports, helpOf(program), process.geteuid?.() === 0);
   return { companion, dns: { forwarder: pastaForwarder, host: companion.includes(pastaHost) ? pastaHost : undefined }, ports };
 }
 

@@ -11,11 +11,13 @@ export const pastaHost = '169.254.1.2';
  * Goes to the background when it serves, which is how the helper knows. pasta's own defaults forward every port that is bound
  * on either side, and the gateway's address to the host's loopback: all three are switched off.
  */
-export function pastaArgs(program: string, ports: readonly PortRequest[], help: string): string[] {
+export function pastaArgs(program: string, ports: readonly PortRequest[], help: string, asRoot: boolean): string[] {
   const reachHost = help.includes('--map-guest-addr');
   return [
     program,
     '--quiet',
+    // As root it would become nobody, who may not enter the container's namespaces; it sandboxes itself all the same.
+    ...(asRoot ? ['--runas', '0'] : []),
     '--config-net',
     '--no-map-gw',
     '--mtu',
