@@ -1,5 +1,6 @@
 //! Takes the compression off a layer. What it is says its magic, never its name or media type.
 
+use super::gzip::Gzip;
 use std::io::{self, BufReader, Cursor, Read};
 
 /// What the compressed side is read in.
@@ -17,7 +18,7 @@ pub fn decoder<'a>(mut input: impl Read + Send + 'a) -> io::Result<Box<dyn Read 
     let whole = Cursor::new(magic).chain(input);
     match format {
         Format::Plain => Ok(Box::new(whole)),
-        Format::Gzip => Ok(Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::with_capacity(CHUNK, whole)))),
+        Format::Gzip => Ok(Box::new(Gzip::new(BufReader::with_capacity(CHUNK, whole)))),
         Format::Zstd => zstd(BufReader::with_capacity(CHUNK, whole)),
         Format::Other(name) => {
             Err(io::Error::other(format!("layers compressed with {name} are not part of the OCI image format")))

@@ -6,6 +6,7 @@ mod decode;
 pub mod flatten;
 #[cfg(not(target_os = "linux"))]
 mod frames;
+mod gzip;
 mod list;
 #[cfg(target_os = "linux")]
 pub mod remove;
