@@ -28,15 +28,18 @@ export function layersFolder(paths: Paths, mapping: LayerMapping): string {
 }
 
 /**
- * 16 hex digits that name a mapping: FNV-1a of the extents and the mode. Not sha256: loading node:crypto costs 4 ms of every
- * start, and nobody but the owner chooses the input. `map.json` in the folder holds the whole and is compared before writing.
+ * 16 hex digits that name a mapping: two FNV-1a sums of the extents and the mode. Not sha256: loading node:crypto costs 4 ms of
+ * every start, and nobody but the owner chooses the input. `map.json` in the folder holds the whole and is compared before writing.
  */
 export function fingerprint(mapping: LayerMapping): string {
-  let hash = 0xcbf29ce484222325n;
-  for (const byte of Buffer.from(canonicalMapping(mapping))) {
-    hash = ((hash ^ BigInt(byte)) * 0x100000001b3n) & 0xffffffffffffffffn;
+  let [high, low] = [0x811c9dc5, 0x01000193];
+  const text = canonicalMapping(mapping);
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    high = Math.imul(high ^ code, 0x01000193);
+    low = Math.imul(low ^ (code + at), 0x01000193);
   }
-  return hash.toString(16).padStart(16, '0');
+  return [high, low].map((half) => (half >>> 0).toString(16).padStart(8, '0')).join('');
 }
 
 /** The parts of a mapping that decide what is on disk, as text. `ranges` and `direct` write the same files. */

@@ -42,9 +42,9 @@ export function parsePlatform(text: string): Platform {
 
 /** This machine. */
 export function hostPlatform(): Platform {
+  if (process.arch !== 'arm') return normalize('linux', process.arch);
   const variables: Readonly<Record<string, unknown>> = { ...process.config.variables };
-  const version = process.arch === 'arm' ? String(variables['arm_version'] ?? '7') : undefined;
-  return normalize('linux', process.arch, version === undefined ? undefined : `v${version}`);
+  return normalize('linux', 'arm', `v${variables['arm_version'] ?? 7}`);
 }
 
 export function normalize(os: string, architecture: string, variant?: string): Platform {

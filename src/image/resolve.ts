@@ -9,11 +9,10 @@ import type { ImageConfig } from './config.ts';
 import type { Digest } from './digest.ts';
 import type { LayerOrigin } from './ensure.ts';
 import { type LayerMapping, type LayerStack, layersFolder, missingLayers, stackOf } from './layers.ts';
-import type { Manifest } from './manifest.ts';
 import type { Platform } from './platform.ts';
 import type { Progress } from './progress.ts';
 import type { ImageSource, RegistryReference } from './reference.ts';
-import { blobFile, findById, findImage, listImages, readImage, type StoredImage } from './store.ts';
+import { blobFile, findById, findImage, imagesFolder, listImages, readConfig, readManifest, type StoredImage } from './store.ts';
 
 export type LayeredImage = {
   readonly kind: 'layers';
@@ -64,40 +63,39 @@ export async function resolveImage(source: ImageSource, options: ResolveOptions)
 async function resolveReference(reference: RegistryReference, options: ResolveOptions): Promise<LayeredImage> {
   const { paths, pull: policy } = options;
   const stored = policy === 'always' ? undefined : findStored(paths, reference, options.platform);
-  const known = stored && readKnown(paths, stored);
-  if (known !== undefined) return withLayers(known, options);
+  const known = stored && (await useStored(stored, options));
+  if (known !== undefined) return known;
   if (policy === 'never') throw notPulled(reference);
   const { pull } = await import('./transfer.ts');
-  const pulled = readKnown(paths, await pull(reference, options));
+  const pulled = await useStored(await pull(reference, options), options);
   if (pulled === undefined) throw notPulled(reference);
-  return withLayers(pulled, options);
+  return pulled;
 }
-
-type Known = { readonly image: StoredImage; readonly manifest: Manifest; readonly config: ImageConfig };
 
 function findStored(paths: Paths, reference: RegistryReference, platform: Platform | undefined): StoredImage | undefined {
   const images = listImages(paths);
   return findImage(images, reference, platform) ?? (reference.typed === undefined ? undefined : findById(images, reference.typed));
 }
 
-/** Undefined when a blob of the store was lost: then the image counts as not pulled. */
-function readKnown(paths: Paths, image: StoredImage): Known | undefined {
+/** Undefined when something of it was lost: then it counts as not pulled. The manifest is read only if layers are missing. */
+async function useStored(image: StoredImage, options: ResolveOptions): Promise<LayeredImage | undefined> {
   try {
-    return { image, ...readImage(paths, image) };
+    const config = readConfig(options.paths, image);
+    return await layered(image.id, image.name, config, () => storedLayers(options.paths, image, config), options);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    const { code, path } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' && path?.startsWith(imagesFolder(options.paths))) return undefined;
     throw error;
   }
 }
 
-function withLayers({ image, manifest, config }: Known, options: ResolveOptions): Promise<LayeredImage> {
-  const origins = () =>
-    manifest.layers.map(({ digest, size }, index) => ({
-      diffId: config.diffIds[index] ?? digest,
-      size,
-      file: blobFile(options.paths, digest),
-    }));
-  return layered(image.id, image.name, config, origins, options);
+/** @throws ENOENT when a blob was lost */
+function storedLayers(paths: Paths, image: StoredImage, { diffIds }: ImageConfig): LayerOrigin[] {
+  return readManifest(paths, image).layers.map(({ digest, size }, index) => {
+    const file = blobFile(paths, digest);
+    statSync(file);
+    return { diffId: diffIds[index] ?? digest, size, file };
+  });
 }
 
 function resolveLocal(source: LocalSource, options: ResolveOptions, trusted: boolean): Promise<LayeredImage> {

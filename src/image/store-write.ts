@@ -1,73 +1,14 @@
-/** The image store as it is changed: blobs come in verified, names change under a lock, what no name needs is deleted. */
+/** The names of the image store: they change under a lock, and what no name needs is deleted. */
 
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Paths } from '../paths.ts';
-import { temporaryName, writeAtomically } from './atomic.ts';
-import { checkBytes, type Expected, verified } from './digest.ts';
+import { writeAtomically } from './atomic.ts';
 import { withLock } from './lock.ts';
 import { type Descriptor, mediaTypes } from './manifest.ts';
 import { isAlive, leftovers } from './owner.ts';
 import { formatPlatform } from './platform.ts';
-import { annotations, blobFile, hasBlob, imagesFolder, indexFile, listImages, readImage, type StoredImage } from './store.ts';
-
-/** Stores small content that is already in memory, after checking it. */
-export function addBytes(paths: Paths, expected: Expected, bytes: Uint8Array): void {
-  checkBytes(bytes, expected);
-  if (!keepBlob(paths, expected)) writeAtomically(blobFile(paths, expected.digest), bytes);
-}
-
-/**
- * Stores a stream: the blob appears under its name only when all of it is there, right, and on disk. Each chunk is also
- * given to `tee`, and waited for.
- * @throws what `source` or `tee` throws, SIZE_MISMATCH, DIGEST_MISMATCH; nothing is left behind
- */
-export async function addBlob(
-  paths: Paths,
-  expected: Expected,
-  source: AsyncIterable<Uint8Array>,
-  tee?: (chunk: Uint8Array) => Promise<void> | undefined,
-): Promise<void> {
-  const path = blobFile(paths, expected.digest);
-  const temporary = temporaryName(path);
-  mkdirSync(dirname(path), { recursive: true });
-  const file = await open(temporary, 'wx', 0o644);
-  try {
-    try {
-      for await (const chunk of verified(source, expected)) {
-        await Promise.all([writeAll(file, chunk), tee?.(chunk)]);
-      }
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    renameSync(temporary, path);
-  } catch (cause) {
-    rmSync(temporary, { force: true });
-    throw cause;
-  }
-}
-
-/** Whether the blob is there; if so it is marked as used now, which saves it from a collection that runs beside this pull. */
-export function keepBlob(paths: Paths, blob: Expected): boolean {
-  if (!hasBlob(paths, blob)) return false;
-  const now = new Date();
-  utimesSync(blobFile(paths, blob.digest), now, now);
-  return true;
-}
-
-/**
- * Marks a pull as running, for as long as the returned value lives: blobs newer than the oldest lease are never collected,
- * because no name may point to them yet.
- */
-export function lease(paths: Paths): Disposable {
-  const folder = join(imagesFolder(paths), 'leases');
-  mkdirSync(folder, { recursive: true });
-  const path = temporaryName(join(folder, 'pull'));
-  writeAtomically(path, '');
-  return { [Symbol.dispose]: () => rmSync(path, { force: true }) };
-}
+import { annotations, blobFile, hasBlob, imagesFolder, indexFile, listImages, readManifest, type StoredImage } from './store.ts';
 
 /** Gives an image its name; an older image of the same name and platform loses it. */
 export function nameImage(paths: Paths, image: StoredImage, signal?: AbortSignal): Promise<void> {
@@ -159,7 +100,7 @@ function neededBlobs(paths: Paths): Set<string> {
   for (const image of listImages(paths)) {
     needed.add(blobFile(paths, image.manifest.digest)).add(blobFile(paths, image.id));
     if (!hasBlob(paths, image.manifest) || !existsSync(blobFile(paths, image.id))) continue;
-    const { manifest } = readImage(paths, image);
+    const manifest = readManifest(paths, image);
     for (const { digest } of [manifest.config, ...manifest.layers]) needed.add(blobFile(paths, digest));
   }
   return needed;
@@ -177,8 +118,4 @@ function oldestLease(paths: Paths): number {
 
 function lockFile(paths: Paths): string {
   return join(imagesFolder(paths), 'lock');
-}
-
-async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
-  for (let at = 0; at < chunk.length; ) at += (await file.write(chunk, at)).bytesWritten;
 }

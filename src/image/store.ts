@@ -104,14 +104,17 @@ export function findById(images: readonly StoredImage[], text: string): StoredIm
 
 /** @throws the file's ENOENT when a blob was lost */
 export function readImage(paths: Paths, image: StoredImage): { readonly manifest: Manifest; readonly config: ImageConfig } {
+  return { manifest: readManifest(paths, image), config: readConfig(paths, image) };
+}
+
+export function readManifest(paths: Paths, image: StoredImage): Manifest {
   const manifest = parseManifest(readFileSync(blobFile(paths, image.manifest.digest)), image.name);
-  if (manifest.kind !== 'manifest') {
-    throw new RootlessError({
-      code: 'STORE_INVALID',
-      message: `image store "${indexFile(paths)}" lists an index as "${image.name}"`,
-    });
-  }
-  return { manifest, config: parseConfig(readFileSync(blobFile(paths, manifest.config.digest)), image.name) };
+  if (manifest.kind === 'manifest') return manifest;
+  throw new RootlessError({ code: 'STORE_INVALID', message: `image store "${indexFile(paths)}" lists an index as "${image.name}"` });
+}
+
+export function readConfig(paths: Paths, image: StoredImage): ImageConfig {
+  return parseConfig(readFileSync(blobFile(paths, image.id)), image.name);
 }
 
 /** Facts of every stored image, in the order in which they were pulled. Images with a lost blob are left out. */

@@ -14,7 +14,8 @@ import { bootId, isAlive, leftovers, ownerTag } from '../../src/image/owner.ts';
 import { parseReference } from '../../src/image/reference.ts';
 import { resolveImage } from '../../src/image/resolve.ts';
 import { blobFile, findById, findImage, imageFacts, listImages, type StoredImage } from '../../src/image/store.ts';
-import { addBlob, addBytes, collectBlobs, lease, nameImage, removeImages, sweep } from '../../src/image/store-write.ts';
+import { addBlob, addBytes, lease } from '../../src/image/blobs.ts';
+import { collectBlobs, nameImage, removeImages, sweep } from '../../src/image/store-write.ts';
 import { findPaths, type Paths } from '../../src/paths.ts';
 
 async function withStore(body: (paths: Paths, folder: string) => Promise<void>): Promise<void> {
