@@ -71,12 +71,7 @@ function declare() {
   rmSync(types, { recursive: true, force: true });
   const flags = ['--ignoreConfig', '--declaration', '--emitDeclarationOnly', '--outDir', types, '--rootDir', 'src'];
   const language = ['--target', 'es2023', '--module', 'nodenext', '--strict', '--skipLibCheck', '--types', 'node'];
-  const strict = [
-    '--allowImportingTsExtensions',
-    '--exactOptionalPropertyTypes',
-    '--verbatimModuleSyntax',
-    '--noUncheckedIndexedAccess',
-  ];
+  const strict = ['--allowImportingTsExtensions', '--exactOptionalPropertyTypes', '--verbatimModuleSyntax', '--noUncheckedIndexedAccess'];
   const tsc = join(top, 'node_modules/.bin/tsc');
   const run = spawnSync(tsc, [...flags, ...language, ...strict, 'src/index.ts'], { cwd: top, stdio: 'inherit' });
   if (run.status !== 0) fail('the type declarations of src/index.ts could not be made');

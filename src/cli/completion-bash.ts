@@ -124,7 +124,10 @@ function membersOf(tree: Tree, family: string): string[] {
 }
 
 function stopping(tree: Tree): string {
-  return tree.commands.filter(({ stop }) => stop).map(({ path }) => quote(path)).join('|');
+  return tree.commands
+    .filter(({ stop }) => stop)
+    .map(({ path }) => quote(path))
+    .join('|');
 }
 
 function quote(text: string): string {

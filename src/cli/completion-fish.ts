@@ -33,7 +33,9 @@ function familyLines(tree: Tree, family: string): string {
   const members = tree.commands.filter(({ path }) => path.startsWith(`${family} `));
   return [
     `complete -c rootless -n __rootless_none -a ${family}`,
-    ...members.map(({ path, summary }) => `complete -c rootless -n '__rootless_is ${family}' -a ${path.slice(family.length + 1)} -d ${quote(summary)}`),
+    ...members.map(
+      ({ path, summary }) => `complete -c rootless -n '__rootless_is ${family}' -a ${path.slice(family.length + 1)} -d ${quote(summary)}`,
+    ),
   ].join('\n');
 }
 

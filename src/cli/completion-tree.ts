@@ -1,6 +1,6 @@
 /** The command table as completion scripts need it. */
 
-import { type Words } from './command.ts';
+import type { Words } from './command.ts';
 import { commands, families } from './commands.ts';
 import { type Flag, type Flags, globalFlags } from './flags.ts';
 

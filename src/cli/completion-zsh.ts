@@ -73,7 +73,8 @@ function flagSpec({ words, takesValue, repeat, choices, file, description }: Tre
 }
 
 function wordSpecs({ complete, stop }: TreeCommand): string[] {
-  const action = typeof complete === 'string' ? { file: '_files', image: '__rootless_images', container: '__rootless_containers' }[complete] : undefined;
+  const action =
+    typeof complete === 'string' ? { file: '_files', image: '__rootless_images', container: '__rootless_containers' }[complete] : undefined;
   if (complete === undefined) return [];
   if (action === undefined) return [quote(`1:word:(${(complete as readonly string[]).join(' ')})`)];
   return stop ? [quote(`1:word:${action}`), "'*::command: _normal'"] : [quote(`*:word:${action}`)];

@@ -18,7 +18,9 @@ export function containerRow(container: Listed, full: boolean, now: number): Row
     Ports: portsText(container),
     Names: container.name,
     Networks: container.network,
-    Labels: Object.entries(container.labels).map(([key, value]) => `${key}=${value}`).join(','),
+    Labels: Object.entries(container.labels)
+      .map(([key, value]) => `${key}=${value}`)
+      .join(','),
   };
 }
 

@@ -54,7 +54,10 @@ async function checkFolder(paths: Paths, folder: string, kind: Kind | 'bundle' |
 
 /** The marker, the index, and every manifest and configuration that can be reached from it. */
 async function checkLayout(paths: Paths, folder: string): Promise<Finding[]> {
-  const findings = [...(await checkPath(paths, join(folder, 'oci-layout'), 'layout')), ...(await checkPath(paths, join(folder, 'index.json'), 'index'))];
+  const findings = [
+    ...(await checkPath(paths, join(folder, 'oci-layout'), 'layout')),
+    ...(await checkPath(paths, join(folder, 'index.json'), 'index')),
+  ];
   const waiting = references(join(folder, 'index.json'));
   const seen = new Set<string>();
   for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {

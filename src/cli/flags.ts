@@ -174,7 +174,10 @@ class Line {
   }
 
   #unknown(message: string, name: string): RootlessError {
-    const close = nearest(name, Object.keys(this.#flags).filter((key) => !this.#flags[key]?.hidden));
+    const close = nearest(
+      name,
+      Object.keys(this.#flags).filter((key) => !this.#flags[key]?.hidden),
+    );
     const help = `"rootless ${this.#command} --help" lists its flags`;
     return new RootlessError({ code: 'UNKNOWN_FLAG', message, fix: close ? `did you mean "--${close}"? ${help}` : help });
   }

@@ -19,11 +19,15 @@ export function rootHelp(): string {
     'Usage: rootless [--debug] COMMAND [FLAGS] [WORDS]',
     'OCI containers for people who are not root',
     ...[...groups].map(([title, rows]) => block(capital(title), rows, 14)),
-    block('Flags', [
-      { label: '-h, --help', text: globalFlags.help.description },
-      { label: '-v, --version', text: 'show the version' },
-      { label: '    --debug', text: globalFlags.debug.description },
-    ], 18),
+    block(
+      'Flags',
+      [
+        { label: '-h, --help', text: globalFlags.help.description },
+        { label: '-v, --version', text: 'show the version' },
+        { label: '    --debug', text: globalFlags.debug.description },
+      ],
+      18,
+    ),
     'Try: rootless run --rm -it alpine sh\n     rootless COMMAND --help',
   ]);
 }

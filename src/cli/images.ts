@@ -35,7 +35,14 @@ export default command({
       .sort((a, b) => Date.parse(b.created ?? '') - Date.parse(a.created ?? '') || 0);
     const full = flags['no-trunc'];
     if (flags.quiet) print(facts.map((image) => `${shortId(image, full)}\n`).join(''));
-    else if (flags.format !== undefined) print(render(flags.format, facts.map((image) => toRow(image, full)), 'list'));
+    else if (flags.format !== undefined)
+      print(
+        render(
+          flags.format,
+          facts.map((image) => toRow(image, full)),
+          'list',
+        ),
+      );
     else print(toTable(facts, full, flags.digests));
     return 0;
   },

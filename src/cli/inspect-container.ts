@@ -8,9 +8,19 @@ import type { Row } from './format.ts';
 
 /** The parts of config.json that are shown under docker's names. */
 type Spec = {
-  readonly process?: { readonly args?: readonly string[]; readonly env?: readonly string[]; readonly cwd?: string; readonly terminal?: boolean };
+  readonly process?: {
+    readonly args?: readonly string[];
+    readonly env?: readonly string[];
+    readonly cwd?: string;
+    readonly terminal?: boolean;
+  };
   readonly hostname?: string;
-  readonly mounts?: readonly { readonly type?: string; readonly source?: string; readonly destination?: string; readonly options?: readonly string[] }[];
+  readonly mounts?: readonly {
+    readonly type?: string;
+    readonly source?: string;
+    readonly destination?: string;
+    readonly options?: readonly string[];
+  }[];
   readonly annotations?: Readonly<Record<string, string>>;
 };
 

@@ -18,7 +18,6 @@ function wantsColour(): boolean {
 
 /** Names and messages may come from a registry or an archive: control characters are shown, not sent. Line ends stay. */
 export function plain(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
   return text.replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g, (char) => {
     return `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`;
   });

@@ -7,14 +7,7 @@ import { parseBytes, parseSwap } from './values/bytes.ts';
 import { parseDevice } from './values/device.ts';
 import { parseEnv, parseLabel } from './values/env.ts';
 import { parseMount } from './values/mount.ts';
-import {
-  parseHostEntry,
-  parseHostname,
-  parseNetwork,
-  parseSignal,
-  parseSysctl,
-  parseUser,
-} from './values/names.ts';
+import { parseHostEntry, parseHostname, parseNetwork, parseSignal, parseSysctl, parseUser } from './values/names.ts';
 import { parseCpus, parsePids } from './values/numbers.ts';
 import { parseWorkdir } from './values/path.ts';
 import { parsePort } from './values/port.ts';

@@ -101,7 +101,8 @@ function parseValue(action: string): Node {
   const [first = '', ...pipes] = action.split('|').map((part) => part.trim());
   const words = split(first);
   const field = words.find((word) => word.startsWith('.'));
-  if (field === undefined) throw new BadValue(`template parsing error: {{${action}}} names no field`, { fix: 'fields begin with a dot: {{.ID}}' });
+  if (field === undefined)
+    throw new BadValue(`template parsing error: {{${action}}} names no field`, { fix: 'fields begin with a dot: {{.ID}}' });
   const before = words[0] === field ? [] : [parseCall(words.filter((word) => word !== field))];
   return { kind: 'value', path: parsePath(field), calls: [...before, ...pipes.map((pipe) => parseCall(split(pipe)))] };
 }
@@ -146,6 +147,9 @@ function length(value: unknown): number {
 function show(value: unknown): string {
   if (value === undefined || value === null) return '<no value>';
   if (Array.isArray(value)) return `[${value.map(show).join(' ')}]`;
-  if (typeof value === 'object') return `map[${Object.entries(value).map(([key, item]) => `${key}:${show(item)}`).join(' ')}]`;
+  if (typeof value === 'object')
+    return `map[${Object.entries(value)
+      .map(([key, item]) => `${key}:${show(item)}`)
+      .join(' ')}]`;
   return String(value);
 }

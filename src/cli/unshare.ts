@@ -37,7 +37,11 @@ export default command({
     const { idMap, notice: hint } = chooseMapping(flags.userns ?? { kind: 'host' }, host, slotsInUse(paths));
     if (hint !== undefined) notice(hint);
     const argv = args.length > 0 ? args : [env['SHELL'] || '/bin/sh'];
-    const { child, done } = startHelper(paths, ['unshare', '--idmap', JSON.stringify(idMap), '--', ...argv], ['inherit', 'inherit', 'inherit']);
+    const { child, done } = startHelper(
+      paths,
+      ['unshare', '--idmap', JSON.stringify(idMap), '--', ...argv],
+      ['inherit', 'inherit', 'inherit'],
+    );
     const ignore = () => undefined;
     const pass = (name: NodeJS.Signals) => child.kill(constants.signals[name]);
     for (const name of fromKeyboard) process.on(name, ignore);

@@ -14,7 +14,13 @@ const allKinds = [...kinds, 'bundle', 'layer'] as const;
 export default command({
   name: 'validate',
   flags: {
-    kind: { type: 'string', valueHint: 'KIND', parse: parseKind, choices: allKinds, description: `what it is, if that cannot be told: ${allKinds.join(', ')}` },
+    kind: {
+      type: 'string',
+      valueHint: 'KIND',
+      parse: parseKind,
+      choices: allKinds,
+      description: `what it is, if that cannot be told: ${allKinds.join(', ')}`,
+    },
     quiet: { type: 'boolean', alias: 'q', description: 'only the exit code' },
     format: formatFlag,
   },

@@ -1,7 +1,6 @@
 /** `rootless version`: ours, Node's and the helper's. */
 
 import manifest from '../../package.json' with { type: 'json' };
-import { runHelper } from '../helper.ts';
 import { findPaths } from '../paths.ts';
 import { command } from './command.ts';
 import { print } from './output.ts';
@@ -18,7 +17,12 @@ export default command({
       return 0;
     }
     const paths = findPaths(env);
-    const facts = { Version: manifest.version, Node: process.version, Platform: `${process.platform}/${process.arch}`, Helper: paths.helper };
+    const facts = {
+      Version: manifest.version,
+      Node: process.version,
+      Platform: `${process.platform}/${process.arch}`,
+      Helper: paths.helper,
+    };
     print(render(format, [facts], 'one'));
     return 0;
   },

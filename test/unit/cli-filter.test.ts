@@ -23,8 +23,7 @@ for (const [filters, result] of [
   [['name=web', 'status=exited'], true],
   [['name=web', 'status=running'], false],
 ] as const) {
-  test(`[${filters.join(' ')}] ${result ? 'lets it pass' : 'holds it back'}`, () =>
-    assert.is(passes(filters.map(parse), matches), result));
+  test(`[${filters.join(' ')}] ${result ? 'lets it pass' : 'holds it back'}`, () => assert.is(passes(filters.map(parse), matches), result));
 }
 
 for (const [pattern, text, result] of [

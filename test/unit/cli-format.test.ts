@@ -49,7 +49,14 @@ test('an age is counted from now, and a clock that went back is no age', () => {
 });
 
 test('columns are as wide as their widest cell, and no line ends in spaces', () => {
-  assert.is(table([['ID', 'NAME'], ['1', 'long'], ['long', '']]), 'ID     NAME\n1      long\nlong\n');
+  assert.is(
+    table([
+      ['ID', 'NAME'],
+      ['1', 'long'],
+      ['long', ''],
+    ]),
+    'ID     NAME\n1      long\nlong\n',
+  );
 });
 
 test('a control character in a name does not reach the terminal', () => {
@@ -102,7 +109,20 @@ for (const [template, text] of [
   test(`the template ${template} gives ${JSON.stringify(text)}`, () => assert.is(evaluate(parseTemplate(template), row), text));
 }
 
-for (const template of ['{{.ID', '{{}}', '{{ID}}', '{{nosuch .ID}}', '{{range .Ports}}', '{{end}}', '{{else}}', '{{if .A}}x', '{{.ID | nosuch}}', '{{.A..B}}', '{{constructor .ID}}', '{{.ID}}{{end}}']) {
+for (const template of [
+  '{{.ID',
+  '{{}}',
+  '{{ID}}',
+  '{{nosuch .ID}}',
+  '{{range .Ports}}',
+  '{{end}}',
+  '{{else}}',
+  '{{if .A}}x',
+  '{{.ID | nosuch}}',
+  '{{.A..B}}',
+  '{{constructor .ID}}',
+  '{{.ID}}{{end}}',
+]) {
   test(`the template ${template} is refused`, () => {
     assert.throws(
       () => parseTemplate(template),

@@ -46,9 +46,36 @@ table(
   ['', 'x', '-1', '-1g', '1q', '1gg', '1 kb b', '1e3', '0x10', 'NaN', '9999999999p', '1..5k', 'm'],
 );
 
-table('swap', parseSwap, [['-1', -1], ['1g', 1024 ** 3]], ['-2', '']);
-table('a number of CPUs', parseCpus, [['1', 1], ['0.5', 0.5], ['.25', 0.25], ['2.', 2]], ['', '-1', 'abc', '1e3', 'Infinity', '.']);
-table('a number of processes', parsePids, [['100', 100], ['-1', -1], ['0', 0]], ['', '-2', '1.5', 'x', '99999999999']);
+table(
+  'swap',
+  parseSwap,
+  [
+    ['-1', -1],
+    ['1g', 1024 ** 3],
+  ],
+  ['-2', ''],
+);
+table(
+  'a number of CPUs',
+  parseCpus,
+  [
+    ['1', 1],
+    ['0.5', 0.5],
+    ['.25', 0.25],
+    ['2.', 2],
+  ],
+  ['', '-1', 'abc', '1e3', 'Infinity', '.'],
+);
+table(
+  'a number of processes',
+  parsePids,
+  [
+    ['100', 100],
+    ['-1', -1],
+    ['0', 0],
+  ],
+  ['', '-2', '1.5', 'x', '99999999999'],
+);
 
 const tcp = (hostPort: number, containerPort: number, hostAddress?: string) => ({
   ...(hostAddress === undefined ? {} : { hostAddress }),
@@ -110,8 +137,28 @@ table(
   ['', 'fuse', '/dev/a:b', '/dev/a:/dev/b:x', '/dev/a:/dev/b:rr', '/dev/a:/dev/b:r:w', '/dev/a:', '/dev/a::r'],
 );
 
-table('a variable', parseEnv, [['A=1', 'A=1'], ['A', 'A'], ['A=', 'A='], ['a b=c', 'a b=c'], ['A==', 'A==']], ['', '=x', 'A=\0']);
-table<readonly [string, string]>('a label', parseLabel, [['a=b=c', ['a', 'b=c']], ['a', ['a', '']], ['a=', ['a', '']]], ['', '=x', ' =x']);
+table(
+  'a variable',
+  parseEnv,
+  [
+    ['A=1', 'A=1'],
+    ['A', 'A'],
+    ['A=', 'A='],
+    ['a b=c', 'a b=c'],
+    ['A==', 'A=='],
+  ],
+  ['', '=x', 'A=\0'],
+);
+table<readonly [string, string]>(
+  'a label',
+  parseLabel,
+  [
+    ['a=b=c', ['a', 'b=c']],
+    ['a', ['a', '']],
+    ['a=', ['a', '']],
+  ],
+  ['', '=x', ' =x'],
+);
 
 table(
   'a ulimit',
@@ -182,15 +229,49 @@ table(
   ['', 'db', ':1.2.3.4', 'db:', 'db:1.2.3', 'a b:1.2.3.4', 'db:name'],
 );
 
-table('a host name', parseHostname, [['web', 'web'], ['a.b-c_1', 'a.b-c_1'], ['W', 'W']], ['', '-a', 'a-', 'a b', 'a/b', 'x'.repeat(65)]);
-table('a network', parseNetwork, [['none', 'none'], ['host', 'host'], ['private', 'private'], ['bridge', 'private']], ['', 'nosuch', 'HOST']);
+table(
+  'a host name',
+  parseHostname,
+  [
+    ['web', 'web'],
+    ['a.b-c_1', 'a.b-c_1'],
+    ['W', 'W'],
+  ],
+  ['', '-a', 'a-', 'a b', 'a/b', 'x'.repeat(65)],
+);
+table(
+  'a network',
+  parseNetwork,
+  [
+    ['none', 'none'],
+    ['host', 'host'],
+    ['private', 'private'],
+    ['bridge', 'private'],
+  ],
+  ['', 'nosuch', 'HOST'],
+);
 table(
   'a signal',
   parseSignal,
-  [['TERM', 'SIGTERM'], ['sigkill', 'SIGKILL'], ['15', 'SIGTERM'], ['RTMIN+3', 'SIGRTMIN+3'], ['SIGRTMAX-14', 'SIGRTMAX-14']],
+  [
+    ['TERM', 'SIGTERM'],
+    ['sigkill', 'SIGKILL'],
+    ['15', 'SIGTERM'],
+    ['RTMIN+3', 'SIGRTMIN+3'],
+    ['SIGRTMAX-14', 'SIGRTMAX-14'],
+  ],
   ['', 'SIGNOPE', '0', '999', 'RTMIN+16', 'SIG', '9x', 'constructor'],
 );
-table('a user', parseUser, [['1000', '1000'], ['ana:users', 'ana:users'], ['0:0', '0:0']], ['', ':', 'a:', ':b', 'a:b:c', 'a b', '../x']);
+table(
+  'a user',
+  parseUser,
+  [
+    ['1000', '1000'],
+    ['ana:users', 'ana:users'],
+    ['0:0', '0:0'],
+  ],
+  ['', ':', 'a:', ':b', 'a:b:c', 'a b', '../x'],
+);
 table<readonly [string, string]>(
   'a sysctl',
   parseSysctl,
@@ -202,8 +283,25 @@ table<readonly [string, string]>(
   ],
   ['', 'foo', 'foo=1', 'kernel.panic=1', 'vm.swappiness=1', 'net.=1', 'net.ipv4.ip_forward', 'kernel.hostname=x'],
 );
-table('a working directory', parseWorkdir, [['/a/../b/', '/b'], ['/', '/']], ['', 'relative', './x']);
-table('a pull policy', parsePull, [['always', 'always'], ['never', 'never'], ['missing', 'missing']], ['', 'sometimes', 'ALWAYS']);
+table(
+  'a working directory',
+  parseWorkdir,
+  [
+    ['/a/../b/', '/b'],
+    ['/', '/'],
+  ],
+  ['', 'relative', './x'],
+);
+table(
+  'a pull policy',
+  parsePull,
+  [
+    ['always', 'always'],
+    ['never', 'never'],
+    ['missing', 'missing'],
+  ],
+  ['', 'sometimes', 'ALWAYS'],
+);
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 

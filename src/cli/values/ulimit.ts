@@ -12,7 +12,8 @@ export function parseUlimit(text: string): Ulimit {
   const name = text.slice(0, equals);
   if (!names.includes(name)) throw new BadValue(`invalid ulimit type: ${name}`, { fix: `types are ${names.join(', ')}` });
   const values = text.slice(equals + 1).split(':');
-  if (values.length > 2) throw new BadValue(`too many limit value arguments - ${text.slice(equals + 1)}, can only have up to two, soft[:hard]`);
+  if (values.length > 2)
+    throw new BadValue(`too many limit value arguments - ${text.slice(equals + 1)}, can only have up to two, soft[:hard]`);
   const soft = parseLimit(values[0] as string);
   const hard = values[1] === undefined ? soft : parseLimit(values[1]);
   if (hard !== -1 && (soft === -1 || soft > hard)) {
