@@ -28,7 +28,7 @@ async function dispatch(argv: readonly string[], env: NodeJS.ProcessEnv, state: 
   const root = parseFlags('', rootFlags, argv, true);
   state.debug = root.debug;
   const [name, ...rest] = root.args;
-  if (root.values.version) return start('version', [], env, state);
+  if (root.values.version) return start('version', ['--short'], env, state);
   if (root.help || name === undefined) return help([], 0);
   if (name === 'help') return help(rest, 0);
   const family = families[name];

@@ -1,29 +1,38 @@
-/** `rootless version`: ours, Node's and the helper's. */
+/** `rootless version`: ours, the helper's and Node's. */
 
 import manifest from '../../package.json' with { type: 'json' };
+import { runHelper } from '../helper.ts';
 import { findPaths } from '../paths.ts';
 import { command } from './command.ts';
-import { print } from './output.ts';
 import { formatFlag, render } from './format.ts';
+import { print } from './output.ts';
 
 export default command({
   name: 'version',
-  flags: { format: formatFlag },
+  flags: {
+    short: { type: 'boolean', hidden: true, description: 'one line, as --version' },
+    format: formatFlag,
+  },
   words: { usage: '', min: 0, max: 0 },
   run: async ({ flags, env }) => {
-    const { format } = flags;
-    if (format === undefined) {
+    if (flags.short) {
       print(`rootless ${manifest.version}\n`);
       return 0;
     }
-    const paths = findPaths(env);
+    const helper = await runHelper(findPaths(env), ['--version']);
     const facts = {
       Version: manifest.version,
+      Helper: field(helper.stdout, /version (\S+)/),
+      Spec: field(helper.stdout, /^spec: (\S+)/m),
       Node: process.version,
       Platform: `${process.platform}/${process.arch}`,
-      Helper: paths.helper,
     };
-    print(render(format, [facts], 'one'));
+    if (flags.format !== undefined) print(render(flags.format, [facts], 'one'));
+    else print(`rootless ${facts.Version}\nhelper   ${facts.Helper}, OCI runtime-spec ${facts.Spec}\nnode     ${facts.Node}\n`);
     return 0;
   },
 });
+
+function field(text: string, pattern: RegExp): string {
+  return pattern.exec(text)?.[1] ?? 'unknown';
+}
