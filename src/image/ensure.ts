@@ -7,6 +7,7 @@ import { type LayerMapping, layersFolder, missingLayers } from './layers.ts';
 import { inParallel } from './pool.ts';
 import type { Progress } from './progress.ts';
 import type { Digest } from './digest.ts';
+import { explainDisk } from './disk.ts';
 import { prepareLayers, startUnpack } from './unpack.ts';
 
 /** Where a layer comes from: a verified blob of the store, or a stream. */
@@ -29,6 +30,19 @@ export async function ensureLayers(
     origins.map(({ diffId }) => diffId),
   );
   if (missing.length === 0) return;
+  await unpackAll(paths, missing, origins, mapping, progress, signal).catch((cause: unknown) => {
+    throw explainDisk(cause, paths);
+  });
+}
+
+async function unpackAll(
+  paths: Paths,
+  missing: readonly Digest[],
+  origins: readonly LayerOrigin[],
+  mapping: LayerMapping,
+  progress: Progress | undefined,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   await prepareLayers(paths, mapping);
   await inParallel(
     atOnce,

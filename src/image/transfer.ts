@@ -4,6 +4,7 @@ import type { Paths } from '../paths.ts';
 import { addBlob, addBytes, keepBlob, lease } from './blobs.ts';
 import type { ImageConfig } from './config.ts';
 import type { Digest } from './digest.ts';
+import { explainDisk } from './disk.ts';
 import { type LayerMapping, layersFolder, missingLayers } from './layers.ts';
 import type { Descriptor, Manifest } from './manifest.ts';
 import type { Platform } from './platform.ts';
@@ -32,25 +33,31 @@ const downloads = 3;
  * @throws RootlessError of registry, manifest and store; nothing half-written remains under any name
  */
 export async function pull(reference: RegistryReference, options: PullOptions): Promise<StoredImage> {
-  const { paths, signal } = options;
-  signal?.throwIfAborted();
-  using _lease = lease(paths);
-  sweep(paths);
-  const registry = openRegistry(reference, { ...options, environment: paths.registry }, signal);
+  options.signal?.throwIfAborted();
+  const registry = openRegistry(reference, { ...options, environment: options.paths.registry }, options.signal);
   try {
-    const found = await findManifest(registry, reference, options.platform);
-    const { config, bytes } = await fetchConfig(registry, reference, found.manifest, paths);
-    checkPlatform(reference, config, options.platform);
-    await fetchLayers(registry, found.manifest, config, options);
-    addBytes(paths, found.manifest.config, bytes);
-    addBytes(paths, found.descriptor, found.bytes);
-    const manifest = { ...found.descriptor, platform: config.platform };
-    const image: StoredImage = { name: reference.name, manifest, source: found.source, id: found.manifest.config.digest };
-    await nameImage(paths, image, signal);
-    return image;
+    return await pullFrom(registry, reference, options);
+  } catch (cause) {
+    throw explainDisk(cause, options.paths);
   } finally {
     registry.close();
   }
+}
+
+async function pullFrom(registry: Registry, reference: RegistryReference, options: PullOptions): Promise<StoredImage> {
+  const { paths, signal } = options;
+  using _lease = lease(paths);
+  sweep(paths);
+  const found = await findManifest(registry, reference, options.platform);
+  const { config, bytes } = await fetchConfig(registry, reference, found.manifest, paths);
+  checkPlatform(reference, config, options.platform);
+  await fetchLayers(registry, found.manifest, config, options);
+  addBytes(paths, found.manifest.config, bytes);
+  addBytes(paths, found.descriptor, found.bytes);
+  const manifest = { ...found.descriptor, platform: config.platform };
+  const image: StoredImage = { name: reference.name, manifest, source: found.source, id: found.manifest.config.digest };
+  await nameImage(paths, image, signal);
+  return image;
 }
 
 async function fetchLayers(registry: Registry, manifest: Manifest, config: ImageConfig, options: PullOptions): Promise<void> {

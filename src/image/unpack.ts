@@ -1,7 +1,7 @@
 /** One layer on its way into $DATA/layers: fed to `rootless-helper unpack`, renamed when whole, stamped last. */
 
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { RootlessError } from '../errors.ts';
@@ -113,15 +113,6 @@ async function place(paths: Paths, mapping: LayerMapping, temporary: string, dif
     await removeTrees(paths, mapping, [temporary]);
   }
   writeAtomically(`${final}.json`, JSON.stringify({ ...(JSON.parse(summary) as object), diffId }));
-}
-
-/** The stamp goes first: a layer without a stamp is unpacked again, a stamp without a layer would be believed. */
-export async function removeLayer(paths: Paths, mapping: LayerMapping, name: string): Promise<void> {
-  const path = join(layersFolder(paths, mapping), name);
-  rmSync(`${path}.json`, { force: true });
-  const doomed = temporaryName(path);
-  if (existsSync(path)) renameSync(path, doomed);
-  await removeTrees(paths, mapping, [doomed]);
 }
 
 function drained(input: Writable): Promise<void> {

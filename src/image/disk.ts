@@ -1,0 +1,21 @@
+/** What a full or unwritable disk means for the image store; every other failure passes unchanged. */
+
+import { RootlessError } from '../errors.ts';
+import type { Paths } from '../paths.ts';
+
+export function explainDisk(cause: unknown, paths: Paths): unknown {
+  const { code, path } = cause as NodeJS.ErrnoException;
+  if (cause instanceof RootlessError || !(cause instanceof Error)) return cause;
+  switch (code) {
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return new RootlessError({ code: 'DISK_FULL', message: `no space left in "${paths.data}"`, why: cause.message, cause });
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+      if (path?.startsWith(paths.data) !== true) return cause;
+      return new RootlessError({ code: 'STORE_UNWRITABLE', message: `cannot write to "${paths.data}"`, why: cause.message, cause });
+    default:
+      return cause;
+  }
+}
