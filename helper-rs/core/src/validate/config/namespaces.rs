@@ -4,7 +4,7 @@ use super::has_namespace;
 use super::process::one_of;
 use crate::validate::grammar::{is_absolute, is_component, is_interface_name};
 use crate::validate::node::Node;
-use crate::validate::rule::{error, Findings, Rule};
+use crate::validate::rule::{error, warning, Findings, Rule};
 
 const NAMESPACES: &str = "config-linux.md#namespaces";
 const TIME: &str = "config-linux.md#offset-for-time-namespace";
@@ -51,7 +51,7 @@ pub static RULES: &[Rule] = &[
         }
     }),
     error("sysctl-namespace", SYSCTL, "sysctls belong to a namespace of the container", sysctl_namespace),
-    error("net-device-namespace", NET_DEVICES, "network devices are moved into a network namespace", |root, found| {
+    warning("net-device-namespace", NET_DEVICES, "network devices are moved into a network namespace", |root, found| {
         if !root.members(&["linux", "netDevices"]).is_empty() && !has_namespace(root, "network") {
             found.at("$.linux.netDevices", "devices are moved into a namespace of type \"network\", and there is none");
         }
