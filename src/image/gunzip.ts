@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { RootlessError } from '../errors.ts';
 import type { Paths } from '../paths.ts';
 import { temporaryName } from './atomic.ts';
+import { explainDisk } from './disk.ts';
 import { imagesFolder } from './store.ts';
 
 /** A plain archive, and what has to be deleted when it is no longer read. */
@@ -35,26 +36,15 @@ export async function gunzip(paths: Paths, file: string, signal?: AbortSignal): 
   } catch (cause) {
     rmSync(plain, { force: true });
     signal?.throwIfAborted();
-    throw explain(file, cause as NodeJS.ErrnoException);
+    throw explain(file, paths, cause as NodeJS.ErrnoException);
   }
   return { file: plain, [Symbol.dispose]: () => rmSync(plain, { force: true }) };
 }
 
-function explain(file: string, cause: NodeJS.ErrnoException): unknown {
-  switch (cause.code) {
-    case 'Z_BUF_ERROR':
-      return new RootlessError({
-        code: 'ARCHIVE_TRUNCATED',
-        message: `"${file}" ends too early`,
-        why: 'its gzip stream has no end',
-        cause,
-      });
-    case 'Z_DATA_ERROR':
-      return new RootlessError({ code: 'ARCHIVE_INVALID', message: `"${file}" is damaged`, why: `gzip: ${cause.message}`, cause });
-    case 'ENOSPC':
-    case 'EDQUOT':
-      return new RootlessError({ code: 'DISK_FULL', message: `no space left to inflate "${file}"`, cause });
-    default:
-      return cause;
+function explain(file: string, paths: Paths, cause: NodeJS.ErrnoException): unknown {
+  if (cause.code?.startsWith('Z_') !== true) return explainDisk(cause, paths);
+  if (cause.message !== 'unexpected end of file') {
+    return new RootlessError({ code: 'ARCHIVE_INVALID', message: `"${file}" is damaged`, why: `gzip: ${cause.message}`, cause });
   }
+  return new RootlessError({ code: 'ARCHIVE_TRUNCATED', message: `"${file}" ends too early`, why: 'its gzip stream has no end', cause });
 }

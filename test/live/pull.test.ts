@@ -8,7 +8,7 @@ import { data, environment, type Options, rootless, start } from '../support/cli
 import { eventually } from '../support/eventually.ts';
 import { busyboxRootfs, type Compression, ociLayout, tarOf } from '../support/images.ts';
 import { live } from '../support/live.ts';
-import { type TestRegistry, withBrokenWire, withRegistry } from '../support/registry.ts';
+import { type TestRegistry, withBrokenWire, withProxy, withRegistry } from '../support/registry.ts';
 import { withTmp } from '../support/tmp.ts';
 
 const needs = ['userns', 'busybox', 'registry'] as const;
@@ -98,9 +98,7 @@ live('a certificate is checked when asked for, and trusted through certs.d', nee
     withRegistry({ tls: true }, async (registry) => {
       const reference = registry.push(layout, 'x:1');
       await refused(['pull', '--tls-verify=true', reference], 'REGISTRY_TLS');
-      const folder = join(environment['XDG_CONFIG_HOME'] ?? '', 'containers/certs.d', registry.host);
-      mkdirSync(folder, { recursive: true });
-      writeFileSync(join(folder, 'ca.crt'), readFileSync(join(registry.folder, 'ca.crt')));
+      trust(registry.host, registry);
       assert.is((await rootless(['pull', '-q', '--tls-verify=true', reference])).code, 0);
     }),
   ),
@@ -113,6 +111,29 @@ live('a registry without TLS is refused when TLS is asked for', needs, () =>
       assert.match(await refused(['pull', '--tls-verify=true', reference], 'REGISTRY_UNREACHABLE'), /TLS/);
     }),
   ),
+);
+
+live('a proxy is tunnelled through for TLS, and asked for whole URLs without', needs, () =>
+  withImage(async (layout) => {
+    await withRegistry({ tls: true }, async (registry) => {
+      registry.push(layout, 'x:1');
+      trust('registry.test', registry);
+      await withProxy(portOf(registry), async (url, asked) => {
+        const env = { HTTPS_PROXY: url, https_proxy: undefined, NO_PROXY: undefined, no_proxy: undefined };
+        assert.is(await run('registry.test/x:1', 'echo tunnelled', { env }), 'tunnelled');
+        assert.ok(asked.length > 0 && asked.every((line) => line === 'CONNECT registry.test:443'), asked.join());
+      });
+    });
+    await withRegistry({}, async (registry) => {
+      registry.push(layout, 'y:1');
+      await withProxy(portOf(registry), async (url, asked) => {
+        const env = { http_proxy: url, HTTPS_PROXY: url, https_proxy: undefined, NO_PROXY: undefined, no_proxy: undefined };
+        const pulled = await rootless(['pull', '-q', '--tls-verify=false', 'registry.test/y:1'], { env });
+        assert.is(pulled.code, 0, pulled.stderr);
+        assert.ok(asked.includes('GET http://registry.test/v2/y/manifests/1'), asked.join());
+      });
+    });
+  }),
 );
 
 live('a wire that breaks twice in a layer costs nothing but time', needs, () =>
@@ -197,6 +218,13 @@ live('a pull that is interrupted leaves nothing', needs, () =>
     60_000_000,
   ),
 );
+
+/** Puts the registry's authority where podman and docker look for that of a host. */
+function trust(host: string, registry: TestRegistry): void {
+  const folder = join(environment['XDG_CONFIG_HOME'] ?? '', 'containers/certs.d', host);
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'ca.crt'), readFileSync(join(registry.folder, 'ca.crt')));
+}
 
 function sizeOf(name: string): number {
   return statSync(join(data, name), { throwIfNoEntry: false })?.size ?? 0;

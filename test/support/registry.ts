@@ -2,7 +2,8 @@
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { createServer as createHttpServer, request as httpRequest } from 'node:http';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { eventually } from './eventually.ts';
@@ -73,6 +74,34 @@ export async function withBrokenWire(port: number, bytes: number, times: number,
   }
 }
 
+/** An HTTP proxy that knows one name, `registry.test`, and leads it to a port of loopback. Passes its URL and what it was asked. */
+export async function withProxy(port: number, body: (url: string, asked: readonly string[]) => Promise<void>): Promise<void> {
+  const asked: string[] = [];
+  const server = createHttpServer((request, response) => {
+    asked.push(`${request.method} ${request.url}`);
+    const { pathname } = new URL(request.url ?? '');
+    const onward = httpRequest({ port, host: '127.0.0.1', path: pathname, headers: request.headers }, (answer) => {
+      response.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(response);
+    });
+    onward.on('error', () => response.destroy());
+    onward.end();
+  });
+  server.on('connect', (request, near) => {
+    asked.push(`CONNECT ${request.url}`);
+    const far = connect(port, '127.0.0.1', () => near.write('HTTP/1.1 200 OK\r\n\r\n'));
+    near.pipe(far).pipe(near);
+    for (const socket of [near, far]) socket.on('error', () => far.destroy());
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  try {
+    await body(`http://ana:secret@127.0.0.1:${(server.address() as AddressInfo).port}`, asked);
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+}
+
 function start(folder: string, port: number, { basic = false, tls = false }: RegistryOptions): ChildProcess {
   mkdirSync(join(folder, 'registry'));
   writeFileSync(join(folder, 'htpasswd'), htpasswd);
@@ -100,7 +129,7 @@ function certify(folder: string): void {
   };
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
   openssl('req', '-x509', ...key, '-keyout', 'ca.key', '-out', 'ca.crt', '-subj', '/CN=test authority', '-days', '2');
-  const names = ['-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1', '-addext', 'basicConstraints=CA:FALSE'];
+  const names = ['-addext', 'subjectAltName=DNS:localhost,DNS:registry.test,IP:127.0.0.1', '-addext', 'basicConstraints=CA:FALSE'];
   openssl(
     'req',
     '-x509',
