@@ -49,7 +49,7 @@ for (const [flags, quotes] of [
   [['--mount', 'type=nosuch,dst=/x'], /nosuch/],
   [['--mount', 'type=bind,src=/etc'], /dst|target/],
   [['--stop-signal', 'SIGNOPE'], /SIGNOPE/],
-  [['--platform', 'linux'], /linux/],
+  [['--platform', 'a/b/c/d'], /a\/b\/c\/d/],
   [['--pull', 'sometimes'], /sometimes/],
   [['--name', '-bad-'], /-bad-/],
   [['--name', 'a/../b'], /a\/\.\.\/b/],
