@@ -14,7 +14,7 @@ const dist = join(top, 'dist');
 const programLimit = 320 * 1024;
 
 mkdirSync(dist, { recursive: true });
-const old = readdirSync(dist).filter((name) => /\.(c?js|cache)$/.test(name));
+const old = readdirSync(dist).filter((name) => /\.(c?js|map|cache)$/.test(name));
 
 const common = {
   bundle: true,
@@ -31,6 +31,9 @@ const program = await build({
   entryPoints: [join(top, 'src/main.ts')],
   outfile: join(dist, 'main.cjs'),
   format: 'cjs',
+  // For the stacks of --debug.
+  sourcemap: 'linked',
+  sourcesContent: false,
   define: { 'import.meta.dirname': '__dirname' },
   // What is loaded late is required too: an import() would start the other loader.
   supported: { 'dynamic-import': false },

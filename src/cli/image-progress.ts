@@ -39,5 +39,5 @@ function show(progress: Progress, { kind, digest, done, total }: ProgressEvent):
   const label = digest.replace(/^\w+:/, '').slice(0, 12);
   const whole = done >= total;
   if (kind === 'unpack' && whole) progress.finish(digest, label, 'ready');
-  else progress.update(digest, { label, phase: kind === 'unpack' || whole ? 'unpacking' : 'downloading', done, total });
+  else progress.update(digest, { label, phase: kind === 'unpack' ? 'unpacking' : whole ? 'fetched' : 'downloading', done, total });
 }

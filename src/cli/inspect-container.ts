@@ -1,7 +1,7 @@
 /** What `inspect` shows of a container: container.json, exit.json and the bundle's own config.json. */
 
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { Paths } from '../paths.ts';
 import { containerFolder, type Listed } from '../runtime/state.ts';
 import type { Row } from './format.ts';
@@ -54,15 +54,21 @@ export function inspectContainer(paths: Paths, container: Listed): Row {
       Labels: container.labels,
     },
     HostConfig: { AutoRemove: container.remove, NetworkMode: container.network },
-    Mounts: (spec?.mounts ?? []).filter(({ type }) => type === 'bind').map(mountRow),
+    Mounts: (spec?.mounts ?? []).flatMap((mount) => mountRow(mount, folder, join(paths.data, 'volumes'))),
     NetworkSettings: { Ports: ports(container) },
     Ids: { Mode: container.mode, Uid: container.idMap.uid, Gid: container.idMap.gid },
     Bundle: folder,
   };
 }
 
-function mountRow({ source, destination, options = [] }: NonNullable<Spec['mounts']>[number]): Row {
-  return { Type: 'bind', Source: source, Destination: destination, RW: !options.includes('ro'), Mode: options.join(',') };
+type Mount = NonNullable<Spec['mounts']>[number];
+
+/** What was asked for: kernel filesystems and our own files (/etc/hosts, …) are left out. */
+function mountRow({ type, source = '', destination, options = [] }: Mount, folder: string, volumes: string): Row[] {
+  if (type !== 'bind' || dirname(source) === folder) return [];
+  const row = { Source: source, Destination: destination, RW: !options.includes('ro'), Mode: options.join(',') };
+  const isVolume = dirname(source) === volumes || dirname(source) === join(folder, 'volumes');
+  return [isVolume ? { Type: 'volume', Name: basename(source), ...row } : { Type: 'bind', ...row }];
 }
 
 /** docker's shape: `{"80/tcp": [{"HostIp": "0.0.0.0", "HostPort": "8080"}]}`. */
