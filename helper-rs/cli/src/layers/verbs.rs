@@ -40,6 +40,7 @@ pub fn unpack_verb(args: &[OsString], enter: Enter<'_>) -> Step<u8> {
         _ => rustix::stdio::stdin().try_clone_to_owned().during("unpack", "stdin")?.into(),
     };
     let above = Above::of(&to, "unpack")?;
+    crate::userns::give(&crate::userns::IdMap::parse(&idmap)?, &[&to])?;
     enter(&idmap)?;
     let summary = unpack::unpack(layer, above.new_folder()?, &options)?;
     let line = serde_json::to_string(&summary).map_err(|error| Failure::because("unpack", error.to_string()))?;
@@ -67,6 +68,7 @@ pub fn flatten_verb(args: &[OsString], enter: Enter<'_>) -> Step<u8> {
     };
     let lower = lower.iter().map(folder).collect::<Step<Vec<_>>>()?;
     let above = Above::of(&to, "copy")?;
+    crate::userns::give(&crate::userns::IdMap::parse(&idmap)?, &[&to])?;
     enter(&idmap)?;
     flatten_open(lower, above.new_folder()?)?;
     Ok(0)

@@ -5,7 +5,7 @@ use super::refusal::{Placed, Refusal};
 use super::root::Root;
 use rootless_core::tar::{Entry, Kind};
 use rustix::fs::{fchmod, fchown, fsetxattr, Mode, Timespec, Timestamps, XattrFlags};
-use rustix::io::{Errno, Result};
+use rustix::io::Errno;
 use rustix::process::{Gid, Uid};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -49,20 +49,21 @@ pub fn own(fd: BorrowedFd<'_>, owner: Option<(Uid, Gid)>, mode: Option<u32>) -> 
 impl Placer {
     /// Extended attributes: those of the layer, and the owner where it cannot be given to the inode. `again`: an earlier
     /// entry may have left another owner there.
-    pub(super) fn annotate(&mut self, fd: &OwnedFd, entry: &Entry, again: bool) -> Result<()> {
+    pub(super) fn annotate(&mut self, fd: &OwnedFd, entry: &Entry, again: bool) -> Placed<()> {
         if !entry.xattrs.is_empty() {
             self.summary.skipped_xattrs += xattrs(fd.as_fd(), entry)?;
         }
         let device = matches!(entry.kind, Kind::CharDevice | Kind::BlockDevice);
         match self.single_id && (again || device || (entry.uid, entry.gid) != self.root.ids()) {
-            true => fsetxattr(fd, OVERRIDE, override_value(entry).as_bytes(), XattrFlags::empty()),
+            true => fsetxattr(fd, OVERRIDE, override_value(entry).as_bytes(), XattrFlags::empty())
+                .map_err(|errno| Refusal::Attribute(errno, OVERRIDE.into())),
             false => Ok(()),
         }
     }
 }
 
 /// Sets the extended attributes; gives how many were left out.
-fn xattrs(fd: BorrowedFd<'_>, entry: &Entry) -> Result<u64> {
+fn xattrs(fd: BorrowedFd<'_>, entry: &Entry) -> Placed<u64> {
     let mut skipped = 0;
     for (name, value) in &entry.xattrs {
         if !wanted(name) {
@@ -71,7 +72,9 @@ fn xattrs(fd: BorrowedFd<'_>, entry: &Entry) -> Result<u64> {
         }
         match fsetxattr(fd, name.as_slice(), value, XattrFlags::empty()) {
             Ok(()) => {}
-            Err(error @ (Errno::NOSPC | Errno::DQUOT | Errno::IO | Errno::ROFS)) => return Err(error),
+            Err(error @ (Errno::NOSPC | Errno::DQUOT | Errno::IO | Errno::ROFS)) => {
+                return Err(Refusal::Attribute(error, String::from_utf8_lossy(name).into_owned()));
+            }
             // Not for this filesystem, this file or this user: docker and podman go on too.
             Err(_) => skipped += 1,
         }

@@ -9,6 +9,8 @@ pub enum Refusal {
     Kernel(Errno),
     /// The kernel refused to change the owner.
     Owner(Errno),
+    /// An extended attribute could not be set. ENOSPC: the disk is full, or the file has no room for so many.
+    Attribute(Errno, String),
     Words(&'static str),
     Stream(TarError),
 }
@@ -27,6 +29,9 @@ impl Refusal {
                 };
                 let message = format!("it belongs to {}:{}, {words}", entry.uid, entry.gid);
                 Failure { message: Some(message), ..failure.errno(errno) }
+            }
+            Refusal::Attribute(errno, name) => {
+                Failure { message: Some(format!("extended attribute {name} cannot be set")), ..failure.errno(errno) }
             }
             Refusal::Words(words) => Failure { message: Some(words.into()), ..failure },
             Refusal::Stream(error) => Failure { target: failure.target, ..malformed(error) },
