@@ -7,13 +7,13 @@ import { runHelper } from '../helper.ts';
 import type { Paths } from '../paths.ts';
 import { guessKind, isLayer, type Kind } from './document-kind.ts';
 
-/** What a checker says; `path` is a JSON pointer or the name of an entry. */
+/** What a checker says; `path` is `$.process.args[0]`, or the name of an entry of a layer. */
 export type Problem = {
   readonly path: string;
   readonly message: string;
   readonly rule?: string;
   readonly section?: string;
-  readonly severity?: 'error' | 'warning';
+  readonly level?: 'error' | 'warning';
 };
 
 export type Finding = { readonly file: string; readonly kind: Kind | 'layer'; readonly problems: readonly Problem[] };
@@ -101,13 +101,14 @@ async function ask(paths: Paths, args: readonly string[]): Promise<Problem[]> {
   throw new RootlessError({ code: 'CHECK_FAILED', message: `cannot check "${args.at(-1)}"`, why: stderr.trim() || `exit code ${code}` });
 }
 
-/** One JSON array, or one JSON object a line. */
+/** Documents: one JSON array. Layers: one JSON object a line, whose places are entries or bytes. */
 function parseProblems(text: string): Problem[] {
   if (text.trimStart().startsWith('[')) return JSON.parse(text) as Problem[];
-  return text
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as Problem);
+  const lines = text.split('\n').filter((line) => line !== '');
+  return lines.map((line) => {
+    const { code, offset, ...problem } = JSON.parse(line) as Problem & { readonly code: string; readonly offset?: number };
+    return { ...problem, path: problem.path ?? (offset === undefined ? '' : `byte ${offset}`), rule: code };
+  });
 }
 
 function readDocument(path: string): string {

@@ -36,7 +36,7 @@ export default command({
       if (format === undefined) print(findings.map(describe).join(''));
       else print(format.kind === 'json' ? `${JSON.stringify(problems, null, 2)}\n` : render(format, problems, 'list'));
     }
-    return problems.some(({ severity }) => severity !== 'warning') ? 1 : 0;
+    return problems.some(({ level }) => level !== 'warning') ? 1 : 0;
   },
 });
 
@@ -48,9 +48,9 @@ function parseKind(text: string): (typeof allKinds)[number] {
 
 function describe({ file, kind, problems }: Finding): string {
   const count = problems.length === 0 ? 'valid' : `${problems.length} problem${problems.length === 1 ? '' : 's'}`;
-  const lines = problems.map(({ path, message, rule, section, severity }) => {
+  const lines = problems.map(({ path, message, rule, section, level }) => {
     const source = [rule, section].filter((word) => word !== undefined && word !== '').join(', ');
-    return `  ${plain(path || '/')}: ${severity === 'warning' ? 'warning: ' : ''}${plain(message)}${source === '' ? '' : `\n      ${plain(source)}`}\n`;
+    return `  ${plain(path || '/')}: ${level === 'warning' ? 'warning: ' : ''}${plain(message)}${source === '' ? '' : `\n      ${plain(source)}`}\n`;
   });
   return `${plain(file)}: ${kind}, ${count}\n${lines.join('')}`;
 }
