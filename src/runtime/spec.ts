@@ -1,6 +1,8 @@
 /** ContainerOptions + image + mapping + facts → OCI config.json. Pure: everything it needs is handed in. */
 
 import { RootlessError } from '../errors.ts';
+import type { IdMapping } from '../helper.ts';
+import { toHost } from '../userns/idmap.ts';
 import { buildMounts, type OwnMount } from './mounts.ts';
 import type { OciConfig, OciMount, OciResources, OciSeccomp } from './oci.ts';
 import type { ContainerOptions, Mapping } from './options.ts';
@@ -82,15 +84,19 @@ function namespaces(options: ContainerOptions): { type: string }[] {
   return types.map((type) => ({ type }));
 }
 
-/** In a network of its own, ping and low ports need no privilege; the group range must end at a mapped id or the kernel refuses it. */
-function networkSysctls(options: ContainerOptions, mapping: Mapping): Record<string, string> {
+/** In a network of its own, ping and low ports need no privilege. */
+function networkSysctls(options: ContainerOptions, { idMap }: Mapping): Record<string, string> {
   if (options.network === 'host') return {};
-  const first = mapping.idMap.gid[0];
-  const last = first?.containerID === 0 ? first.size - 1 : 0;
-  return {
-    'net.ipv4.ip_unprivileged_port_start': '0',
-    ...(first?.containerID === 0 ? { 'net.ipv4.ping_group_range': `0 ${last}` } : {}),
-  };
+  const groups = pingGroups(idMap.gid);
+  return { 'net.ipv4.ip_unprivileged_port_start': '0', ...(groups ? { 'net.ipv4.ping_group_range': groups } : {}) };
+}
+
+/** From group 0 to the mapped group that is highest outside: the kernel wants both ends mapped, and compares them as the host sees them. */
+export function pingGroups(map: readonly IdMapping[]): string | undefined {
+  const root = toHost(map, 0);
+  if (root === undefined) return undefined;
+  const last = map.reduce((best, extent) => (extent.hostID > best.hostID ? extent : best));
+  return `0 ${last.hostID > root ? last.containerID + last.size - 1 : 0}`;
 }
 
 const ipcSysctls = /^(kernel\.(msgmax|msgmnb|msgmni|sem|shmall|shmmax|shmmni|shm_rmid_forced)|fs\.mqueue\..+)$/;
