@@ -50,7 +50,8 @@ impl Companion {
         let companion = Companion::spawn(&args, || {
             rustix::process::chdir(&overlay.base).during("overlay", &overlay.base)?;
             let here = rustix::fs::open(".", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).during("overlay", ".")?;
-            process::join(child.pidfd.as_fd(), libc::CLONE_NEWUSER | libc::CLONE_NEWNS).during("overlay", "namespaces")?;
+            process::join(child.pidfd.as_fd(), libc::CLONE_NEWUSER | libc::CLONE_NEWNS)
+                .during("overlay", "namespaces")?;
             rustix::process::fchdir(here).during("overlay", &overlay.base)?;
             crate::userns::become_root()
         })?;
@@ -61,7 +62,8 @@ impl Companion {
     fn spawn(argv: &[String], prepare: impl FnOnce() -> Step<()>) -> Step<Companion> {
         let name = argv.first().cloned().unwrap_or_default();
         let pipe = || rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).during("companion", "pipe");
-        let ((ready, ready_write), (complaints, complaints_write), (line_read, line_write)) = (pipe()?, pipe()?, pipe()?);
+        let ((ready, ready_write), (complaints, complaints_write), (line_read, line_write)) =
+            (pipe()?, pipe()?, pipe()?);
         // A companion that complains a lot must not wait for a reader that only comes when it fails.
         fcntl_setfl(&complaints_write, OFlags::NONBLOCK).during("companion", "pipe")?;
         match process::fork().during("companion", &name)? {

@@ -2,11 +2,12 @@
 
 use crate::channel::{Channel, Message};
 use crate::failure::{During, Failure, Step};
+use crate::inside::{self, Missing};
 use crate::plan::{Plan, SeccompFilter};
 use crate::process::{self, Program};
 use crate::sys::{self, process as sys_process, seccomp, signal};
 use crate::user::{self, Identity};
-use crate::{devices, hooks, inside, mounts, rootfs, terminal, userns};
+use crate::{devices, hooks, monitor, mounts, rootfs, terminal, userns};
 use rootless_core::lower::mounts::{propagation, MS_SLAVE};
 use rootless_core::lower::namespaces::{CLONE_NEWNET, CLONE_NEWTIME};
 use rootless_core::oci::state::State;
@@ -47,10 +48,8 @@ fn story(plan: &Plan, channel: &Channel, options: &InitOptions) -> Step<(Program
         userns::become_root()?;
     }
     // Among the processes of a container that runs already, nobody may look into this one. In a namespace of its own there
-    // is nobody yet, and newuidmap and the network companion need its /proc entry, which is the caller's only if dumpable.
-    if !plan.namespaces.join.is_empty() {
-        sys_process::set_dumpable(false).during("init", "dumpable")?;
-    }
+    // is nobody yet, and the network companion needs its /proc entry, which the change of ids has closed.
+    sys_process::set_dumpable(plan.namespaces.join.is_empty()).during("init", "dumpable")?;
     if options.die_with_parent {
         sys_process::die_with_parent().during("init", "pdeathsig")?;
     }
@@ -74,6 +73,8 @@ fn story(plan: &Plan, channel: &Channel, options: &InitOptions) -> Step<(Program
 
     rootfs::pivot(&root)?;
     let root = rustix::fs::open("/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).during("pivot", "/")?;
+    // As runc and docker do; where that is not possible, entering it will say so.
+    let _ = inside::open(&root, &plan.process.cwd, Missing::MakeFolder, false);
     configure_namespaces(plan, &host_proc)?;
     restrict_paths(plan, &root)?;
     if let Some(score) = plan.process.oom_score_adj {
@@ -81,6 +82,10 @@ fn story(plan: &Plan, channel: &Channel, options: &InitOptions) -> Step<(Program
     }
     process::limit(&plan.process)?;
     let identity = identity(plan, &root, &host_proc)?;
+    let own_program = match plan.annotations.init {
+        true => Some(open_in(&host_proc, "self/exe", OFlags::PATH).during("init", "/proc/self/exe")?),
+        false => None,
+    };
     drop(host_proc);
     drop(root);
     if plan.process.terminal {
@@ -93,10 +98,10 @@ fn story(plan: &Plan, channel: &Channel, options: &InitOptions) -> Step<(Program
     channel.expect(Message::Go, None)?;
     let channel = pass_gate(channel, options)?;
     hooks::run(&hooks.start_container, &state(options, "created"), "startContainer")?;
-    if plan.annotations.init {
-        become_init(plan, &identity)?;
-    }
     become_program(plan, &identity, &channel, options.preserve_fds, options.die_with_parent)?;
+    if let Some(own_program) = own_program {
+        split_off_init(&own_program)?;
+    }
     Ok((program, channel))
 }
 
@@ -215,8 +220,11 @@ fn configure_namespaces(plan: &Plan, proc: &OwnedFd) -> Step<()> {
 
 /// Writes below the host's procfs; the sysctls that namespaces have are those of the writing process.
 fn write_proc(proc: &OwnedFd, path: &str, value: &str) -> Result<(), rustix::io::Errno> {
-    let file = rustix::fs::openat(proc, path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
-    rustix::io::write(&file, value.as_bytes()).map(drop)
+    rustix::io::write(open_in(proc, path, OFlags::WRONLY)?, value.as_bytes()).map(drop)
+}
+
+fn open_in(proc: &OwnedFd, path: &str, how: OFlags) -> Result<OwnedFd, rustix::io::Errno> {
+    rustix::fs::openat(proc, path, how | OFlags::CLOEXEC, Mode::empty())
 }
 
 fn restrict_paths(plan: &Plan, root: &OwnedFd) -> Step<()> {
@@ -284,18 +292,21 @@ fn state(options: &InitOptions, status: &str) -> String {
     serde_json::to_string(&state).unwrap_or_default()
 }
 
-/// `--init`: this process stays as pid 1, forwards signals and reaps; its child goes on to be the program.
-fn become_init(plan: &Plan, identity: &Identity) -> Step<()> {
-    let signals = signal::catch().during("init", "signalfd")?;
-    match sys_process::fork().during("init", "fork")? {
-        sys_process::Forked::Child => {
+/// `--init`: this process goes on as pid 1, under the same filter and without the capabilities that the program has not
+/// either; its child becomes the program.
+fn split_off_init(own_program: &OwnedFd) -> Step<()> {
+    // Blocked from here on, over exec too: what arrives meanwhile waits for the new pid 1.
+    signal::catch().during("init", "signalfd")?;
+    match sys_process::fork_under_filter().during("init", "fork")? {
+        None => {
             signal::reset();
-            sys_process::die_with_parent().during("init", "pdeathsig")
+            Ok(())
         }
-        sys_process::Forked::Parent(child) => {
-            process::become_user(identity, &plan.caps, None)?;
+        Some(child) => {
             terminal::give_up();
-            crate::monitor::reap_forever(signals, child)
+            let pid = std::ffi::CString::new(child.to_string()).unwrap_or_default();
+            let args = [monitor::INIT_NAME.into(), pid];
+            Err(Failure::new("exec").errno(sys::exec::exec_fd(own_program.as_fd(), &args, &[])).on("init"))
         }
     }
 }

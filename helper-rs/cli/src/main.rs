@@ -60,6 +60,11 @@ use std::process::ExitCode;
 
 #[cfg(target_os = "linux")]
 fn main() -> ExitCode {
+    let mut args = std::env::args_os();
+    if args.next().is_some_and(|name| name.as_encoded_bytes() == monitor::INIT_NAME.to_bytes()) {
+        let child = args.next().and_then(|pid| pid.to_str()?.parse().ok()).unwrap_or(0);
+        return ExitCode::from(monitor::reap(child).unwrap_or(125));
+    }
     let global = match args::global() {
         Ok(global) => global,
         Err(failure) => {

@@ -4,7 +4,7 @@ use crate::failure::{During, Step};
 use crate::launch::Launched;
 use crate::notify;
 use crate::relay::Relay;
-use crate::sys::process::{self, Child, Ended};
+use crate::sys::process::{self, Ended};
 use crate::sys::signal::{self, Caught};
 use crate::terminal::{copy_size, Raw};
 use rustix::event::{poll, PollFd, PollFlags};
@@ -132,19 +132,22 @@ fn would_be_ignored(pid: i32, signal: i32) -> bool {
     !status.is_empty() && !has("SigCgt:") && !has("SigIgn:") && !has("SigBlk:")
 }
 
-/// pid 1 of `--init`: forwards, reaps everything, and ends as its one child did.
-pub fn reap_forever(signals: OwnedFd, child: Child) -> ! {
+/// argv[0] under which the helper is pid 1 of `--init`.
+pub const INIT_NAME: &std::ffi::CStr = c"rootless-init";
+
+/// pid 1 of `--init`, after exec: forwards signals to its one child, reaps everything, and ends as that child did.
+pub fn reap(child: i32) -> Step<u8> {
+    let signals = signal::catch().during("init", "signalfd")?;
     loop {
-        let mut fds = [PollFd::new(&signals, PollFlags::IN)];
-        let _ = poll(&mut fds, None);
-        while let Ok(Some(caught)) = signal::next(signals.as_fd()) {
-            if caught.signal != libc::SIGCHLD {
-                let _ = process::send_signal(&child.pidfd, caught.signal);
+        while let Ok(Some((pid, ended))) = process::wait(-1, false) {
+            if pid == child {
+                return Ok(ended.status());
             }
         }
-        while let Ok(Some((pid, ended))) = process::wait(-1, false) {
-            if pid == child.pid {
-                process::exit_now(i32::from(ended.status()));
+        let _ = poll(&mut [PollFd::new(&signals, PollFlags::IN)], None);
+        while let Ok(Some(caught)) = signal::next(signals.as_fd()) {
+            if caught.signal != libc::SIGCHLD {
+                let _ = process::open_pidfd(child).and_then(|pidfd| process::send_signal(pidfd, caught.signal));
             }
         }
     }

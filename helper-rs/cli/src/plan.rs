@@ -2,14 +2,14 @@
 
 use crate::failure::{During, Failure, Step};
 use crate::sys::seccomp::Filter;
-use crate::userns::IdMap;
-use rootless_core::lower::annotations::{self, Annotations};
-use rootless_core::lower::mounts::{self, MountOp};
+use crate::userns::{self, IdMap};
+use rootless_core::lower::annotations::{self, Annotations, Rootfs};
+use rootless_core::lower::mounts::{self, MountOp, Source};
 use rootless_core::lower::namespaces::{self, Namespaces, CLONE_NEWCGROUP, CLONE_NEWNS, CLONE_NEWUSER};
 use rootless_core::oci::runtime::{Capabilities, Linux, Process, Root, Spec};
 use rootless_core::seccomp::{self, Arch};
 use rootless_core::{caps, validate};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// Capability sets as bit masks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -112,6 +112,37 @@ impl Plan {
         })
     }
 
+    /// Where the caller is not mapped, the container's root may not walk through the caller's folders, a home for example. So
+    /// the launch stands in the folder of the layers, and what lies near is named from there.
+    pub fn stand_nearby(&mut self) -> Step<()> {
+        let Rootfs::Overlay(overlay) = &mut self.annotations.rootfs else { return Ok(()) };
+        if self.namespaces.new & CLONE_NEWUSER == 0 || !userns::is_foreign(&self.id_map) {
+            return Ok(());
+        }
+        let base = Path::new(&overlay.base).canonicalize().during("overlay", &overlay.base)?;
+        let own = |path: &str| Path::new(path).is_absolute().then(|| base.join(path));
+        let folders: Vec<PathBuf> =
+            [&overlay.upper, &overlay.work].into_iter().flatten().map(|path| base.join(path)).collect();
+        userns::give(&self.id_map, &folders.iter().map(PathBuf::as_path).collect::<Vec<_>>())?;
+        std::env::set_current_dir(&base).during("overlay", base.display())?;
+        overlay.base = ".".into();
+        for path in [&mut overlay.upper, &mut overlay.work].into_iter().flatten() {
+            if let Some(path_there) = own(path) {
+                *path = from(&base, &path_there);
+            }
+        }
+        self.rootfs = PathBuf::from(from(&base, &self.rootfs));
+        for op in &mut self.mounts {
+            match &mut op.source {
+                Source::Bind { path, .. } if Path::new(path).starts_with(&self.bundle) => {
+                    *path = from(&base, Path::new(path))
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     /// Another process for the same container (`exec`).
     pub fn replace_process(&mut self, process: Process) -> Step<()> {
         self.caps = masks(process.capabilities.as_ref())?;
@@ -127,6 +158,13 @@ impl Plan {
     pub fn in_user_namespace(&self) -> bool {
         self.new_user_namespace() || self.namespaces.join.iter().any(|(flag, _)| *flag == CLONE_NEWUSER)
     }
+}
+
+/// A path as seen from `base`; both absolute and without links.
+fn from(base: &Path, path: &Path) -> String {
+    let shared = base.components().zip(path.components()).take_while(|(a, b)| a == b).count();
+    let up = base.components().skip(shared).map(|_| Component::ParentDir);
+    up.chain(path.components().skip(shared)).collect::<PathBuf>().display().to_string()
 }
 
 /// Container ids become file names.
@@ -181,4 +219,25 @@ fn compile(linux: &Linux) -> Step<Option<SeccompFilter>> {
         listener_path: profile.listener_path.clone(),
         listener_metadata: profile.listener_metadata.clone().unwrap_or_default(),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_named_from_a_neighbour() {
+        let from = |base: &str, path: &str| from(Path::new(base), Path::new(path));
+        assert_eq!(from("/d/layers/m", "/d/containers/i/upper"), "../../containers/i/upper");
+        assert_eq!(from("/d", "/d/x"), "x");
+        assert_eq!(from("/", "/home/x"), "home/x");
+    }
+
+    #[test]
+    fn an_id_is_a_file_name() {
+        assert!(check_id("a-b_c.d+1").is_ok());
+        for id in ["", ".", "..", "a/b", "a b", "ä"] {
+            assert!(check_id(id).is_err(), "{id:?}");
+        }
+    }
 }

@@ -4,8 +4,11 @@ use crate::failure::{During, Failure, Step};
 use crate::sys::process::{self, Forked};
 use rootless_core::oci::runtime::IdMapping;
 use rustix::fd::{AsFd, OwnedFd};
+use rustix::fs::{chownat, AtFlags, CWD};
+use rustix::process::{Gid, Uid};
 use serde::Deserialize;
 use std::fs;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 /// A mapping, and the set-uid programs that write it (`--idmap`, docs/contract.md).
@@ -29,6 +32,48 @@ impl IdMap {
     pub fn has_host_uid(&self, id: u32) -> bool {
         self.uid.iter().any(|map| id.checked_sub(map.host_id).is_some_and(|offset| offset < map.size))
     }
+}
+
+/// For a mapping without the caller's own id (`--userns nomap` and `auto`): the caller as 0, all others one higher. Inside it
+/// the caller's files and the container's can both be changed.
+fn with_caller(map: &IdMap) -> IdMap {
+    let add = |list: &[IdMapping], own: u32| {
+        let shifted = list.iter().map(|map| IdMapping { container_id: map.container_id + 1, ..*map });
+        std::iter::once(IdMapping { container_id: 0, host_id: own, size: 1 }).chain(shifted).collect()
+    };
+    IdMap {
+        uid: add(&map.uid, rustix::process::geteuid().as_raw()),
+        gid: add(&map.gid, rustix::process::getegid().as_raw()),
+        ..map.clone()
+    }
+}
+
+/// True if the container's root could not even enter a folder of the caller's that others may not.
+pub fn is_foreign(map: &IdMap) -> bool {
+    !map.has_host_uid(rustix::process::geteuid().as_raw())
+}
+
+/// Enters a mapping to remove things in it: where the caller is not mapped, with the caller added.
+pub fn enter_to_remove(map: &IdMap) -> Step<()> {
+    match is_foreign(map) {
+        true => enter(&with_caller(map), 0),
+        false => enter(map, 0),
+    }
+}
+
+/// Makes folders of the caller's belong to the root of a mapping that has no place for the caller; else does nothing.
+pub fn give(map: &IdMap, folders: &[&Path]) -> Step<()> {
+    if !is_foreign(map) || folders.is_empty() {
+        return Ok(());
+    }
+    in_child(|| {
+        enter(&with_caller(map), 0)?;
+        for folder in folders {
+            let (uid, gid) = (Some(Uid::from_raw(1)), Some(Gid::from_raw(1)));
+            chownat(CWD, *folder, uid, gid, AtFlags::SYMLINK_NOFOLLOW).during("map-ids", folder.display())?;
+        }
+        Ok(())
+    })
 }
 
 /// True if the container's id is inside the mapping.
@@ -127,7 +172,6 @@ pub fn enter(map: &IdMap, flags: i32) -> Step<()> {
 
 /// Takes the ids 0 of the current user namespace; groups are left as they are where the kernel forbids to change them.
 pub fn become_root() -> Step<()> {
-    use rustix::process::{Gid, Uid};
     let _ = rustix::thread::set_thread_groups(&[]);
     rustix::thread::set_thread_res_gid(Gid::ROOT, Gid::ROOT, Gid::ROOT).during("user", "gid 0")?;
     rustix::thread::set_thread_res_uid(Uid::ROOT, Uid::ROOT, Uid::ROOT).during("user", "uid 0")
@@ -142,15 +186,20 @@ pub fn open_namespace(pid: i32, name: &str) -> Step<OwnedFd> {
 
 /// Runs a function in a forked child inside a user namespace as its root; answers its failure.
 pub fn run_inside(userns: &OwnedFd, work: impl FnOnce() -> Step<()>) -> Step<()> {
+    in_child(|| {
+        process::join(userns.as_fd(), libc::CLONE_NEWUSER).during("clone", "user namespace")?;
+        become_root()?;
+        work()
+    })
+}
+
+/// Runs a function in a forked child, which may enter namespaces without taking this process along; answers its failure.
+pub fn in_child(work: impl FnOnce() -> Step<()>) -> Step<()> {
     let (read, write) = pipe()?;
     match process::fork().during("clone", "worker")? {
         Forked::Child => {
             drop(read);
-            let result = process::join(userns.as_fd(), libc::CLONE_NEWUSER)
-                .during("clone", "user namespace")
-                .and_then(|()| become_root())
-                .and_then(|()| work());
-            if let Err(failure) = result {
+            if let Err(failure) = work() {
                 let _ = rustix::io::write(&write, failure.pack().as_bytes());
                 process::exit_now(1);
             }

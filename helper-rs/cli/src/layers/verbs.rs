@@ -4,8 +4,9 @@ use super::flatten::flatten_open;
 use super::remove::remove_at;
 use super::unpack::{self, Options};
 use crate::failure::{During, Failure, Step};
+use crate::userns::{self, IdMap};
 use lexopt::prelude::{Long, Value};
-use rustix::fs::{mkdirat, open, openat, Dir, Mode, OFlags};
+use rustix::fs::{mkdir, open, Dir, Mode, OFlags};
 use rustix::io::Errno;
 use std::ffi::{CString, OsString};
 use std::fs::File;
@@ -39,10 +40,10 @@ pub fn unpack_verb(args: &[OsString], enter: Enter<'_>) -> Step<u8> {
         Some(path) if path.as_os_str() != "-" => File::open(&path).during("unpack", path.display())?,
         _ => rustix::stdio::stdin().try_clone_to_owned().during("unpack", "stdin")?.into(),
     };
-    let above = Above::of(&to, "unpack")?;
-    crate::userns::give(&crate::userns::IdMap::parse(&idmap)?, &[&to])?;
+    let folder = new_folder(&to, "unpack")?;
+    userns::give(&IdMap::parse(&idmap)?, &[&to])?;
     enter(&idmap)?;
-    let summary = unpack::unpack(layer, above.new_folder()?, &options)?;
+    let summary = unpack::unpack(layer, folder, &options)?;
     let line = serde_json::to_string(&summary).map_err(|error| Failure::because("unpack", error.to_string()))?;
     let mut stdout = std::io::stdout().lock();
     writeln!(stdout, "{line}").and_then(|()| stdout.flush()).during("unpack", "stdout")?;
@@ -67,10 +68,10 @@ pub fn flatten_verb(args: &[OsString], enter: Enter<'_>) -> Step<u8> {
         open(path, flags, Mode::empty()).during("copy", path.display())
     };
     let lower = lower.iter().map(folder).collect::<Step<Vec<_>>>()?;
-    let above = Above::of(&to, "copy")?;
-    crate::userns::give(&crate::userns::IdMap::parse(&idmap)?, &[&to])?;
+    let folder = new_folder(&to, "copy")?;
+    userns::give(&IdMap::parse(&idmap)?, &[&to])?;
     enter(&idmap)?;
-    flatten_open(lower, above.new_folder()?)?;
+    flatten_open(lower, folder)?;
     Ok(0)
 }
 
@@ -119,23 +120,23 @@ impl Above {
         let fd = open(parent, flags, Mode::empty()).map_err(|errno| failure.clone().errno(errno))?;
         Ok(Above { fd, name, failure })
     }
+}
 
-    /// Makes the folder, or takes it if it is there and empty.
-    fn new_folder(&self) -> Step<OwnedFd> {
-        let fail = |errno: Errno| self.failure.clone().errno(errno);
-        match mkdirat(&self.fd, &self.name, Mode::from_raw_mode(0o755)) {
-            Ok(()) | Err(Errno::EXIST) => {}
-            Err(errno) => return Err(fail(errno)),
-        }
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let folder = openat(&self.fd, &self.name, flags, Mode::empty()).map_err(fail)?;
-        for entry in Dir::read_from(&folder).map_err(fail)? {
-            if !matches!(entry.map_err(fail)?.file_name().to_bytes(), b"." | b"..") {
-                return Err(fail(Errno::NOTEMPTY));
-            }
-        }
-        Ok(folder)
+/// Makes the folder, or takes it if it is there and empty. Before the mapping is entered: inside it, the folders above may be
+/// closed to everybody.
+fn new_folder(path: &Path, step: &'static str) -> Step<OwnedFd> {
+    match mkdir(path, Mode::from_raw_mode(0o755)) {
+        Ok(()) | Err(Errno::EXIST) => {}
+        Err(errno) => return Err(Failure::new(step).on(path.display()).errno(errno)),
     }
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let folder = open(path, flags, Mode::empty()).during(step, path.display())?;
+    for entry in Dir::read_from(&folder).during(step, path.display())? {
+        if !matches!(entry.during(step, path.display())?.file_name().to_bytes(), b"." | b"..") {
+            return Err(Failure::new(step).on(path.display()).errno(Errno::NOTEMPTY));
+        }
+    }
+    Ok(folder)
 }
 
 fn text(parser: &mut lexopt::Parser) -> Step<String> {

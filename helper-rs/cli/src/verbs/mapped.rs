@@ -20,7 +20,7 @@ pub fn flatten(global: Global) -> Step<u8> {
 }
 
 pub fn remove(global: Global) -> Step<u8> {
-    verbs::remove_verb(&global.rest, &mut enter)
+    verbs::remove_verb(&global.rest, &mut |json| userns::enter_to_remove(&IdMap::parse(json)?))
 }
 
 /// Runs a program in a user and a mount namespace with the mapping: files look there as a container sees them.

@@ -5,10 +5,9 @@ use crate::args::{self, Argument, Global, Options};
 use crate::failure::{During, Failure, Step};
 use crate::layers::remove::remove_tree;
 use crate::rootfs;
-use crate::sys::process::{self, Forked};
 use crate::userns::{self, IdMap};
 use rootless_core::lower::annotations::{Overlay, Rootfs};
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::Mode;
 use serde_json::{json, Map, Value};
 use std::path::Path;
 
@@ -26,7 +25,7 @@ pub fn probe(global: Global) -> Step<u8> {
     let map = args::required(map, "--idmap")?;
     let mut out = Map::new();
     for what in wanted {
-        out.insert(what.clone(), answer(in_child(|| attempt(&what, &map))));
+        out.insert(what.clone(), answer(userns::in_child(|| attempt(&what, &map))));
     }
     print_json(&Value::Object(out))?;
     Ok(0)
@@ -117,32 +116,4 @@ fn in_folder(parent: &Path, work: impl FnOnce(&Path) -> Step<()>) -> Step<()> {
     let result = work(&folder);
     let removed = remove_tree(&folder);
     result.and(removed)
-}
-
-/// In a child, so that the next probe starts from the same place.
-fn in_child(work: impl FnOnce() -> Step<()>) -> Step<()> {
-    let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).during("clone", "pipe")?;
-    match process::fork().during("clone", "probe")? {
-        Forked::Child => {
-            drop(read);
-            let null = rustix::fs::open("/dev/null", OFlags::RDWR, Mode::empty());
-            let _ = null.map(|null| rustix::stdio::dup2_stdout(&null));
-            match work() {
-                Ok(()) => process::exit_now(0),
-                Err(failure) => {
-                    let _ = rustix::io::write(&write, failure.pack().as_bytes());
-                    process::exit_now(1)
-                }
-            }
-        }
-        Forked::Parent(child) => {
-            drop(write);
-            let mut buffer = [0; 4096];
-            let got = rustix::io::read(&read, &mut buffer).unwrap_or(0);
-            match process::wait_for(child.pid).during("wait", "probe")? {
-                process::Ended::Code(0) => Ok(()),
-                _ => Err(Failure::unpack(&buffer[..got])),
-            }
-        }
-    }
 }

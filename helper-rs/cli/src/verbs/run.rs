@@ -10,7 +10,6 @@ use crate::plan::Plan;
 use crate::sys::process::Ended;
 use crate::sys::signal;
 use crate::{hooks, sealed, state, userns};
-use rootless_core::lower::annotations::Rootfs;
 use rustix::fd::OwnedFd;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -36,7 +35,7 @@ pub fn run(global: Global) -> Step<u8> {
         }
     }
     let id = args::required(id, "container id")?;
-    let plan = Plan::read(&id, &bundle)?;
+    let mut plan = Plan::read(&id, &bundle)?;
     sealed::ensure(&plan.id_map, plan.in_user_namespace(), global.reporter.events.as_ref())?;
     // From here on a signal waits for the monitor, and the end of the caller is noticed.
     let signals = signal::catch().during("init", "signalfd")?;
@@ -46,7 +45,7 @@ pub fn run(global: Global) -> Step<u8> {
     }
     state::claim(&global.root, &id)?;
     let mut partial = Partial::default();
-    let result = live(&global, &plan, options, signals, parent, &mut partial);
+    let result = plan.stand_nearby().and_then(|()| live(&global, &plan, options, signals, parent, &mut partial));
     clean(&global, &plan, remove, &partial)?;
     let (ended, oom) = result?;
     let mut event = json!({ "event": "exit", "code": ended.status() });
@@ -108,20 +107,19 @@ fn clean(global: &Global, plan: &Plan, remove: bool, partial: &Partial) -> Step<
 
 /// The bundle folder: what the container wrote as its own ids first, the rest as ourselves.
 fn remove_bundle(plan: &Plan, userns: Option<&OwnedFd>) -> Step<()> {
-    let in_mapping = |work: &dyn Fn() -> Step<()>| match userns {
-        Some(namespace) => userns::run_inside(namespace, work),
-        None if plan.new_user_namespace() => match plan.bundle.exists() {
-            // The launch failed before there was a namespace: nothing in it belongs to other ids yet.
-            true => work(),
-            false => Ok(()),
-        },
-        None => work(),
-    };
-    if let Rootfs::Overlay(_) | Rootfs::Copy(_) = plan.annotations.rootfs {
-        let bundle = plan.bundle.clone();
-        in_mapping(&move || remove_contents(&bundle))?;
+    let bundle = &plan.bundle;
+    if plan.new_user_namespace() {
+        match userns {
+            _ if userns::is_foreign(&plan.id_map) => userns::in_child(|| {
+                userns::enter_to_remove(&plan.id_map)?;
+                remove_contents(bundle)
+            })?,
+            Some(namespace) => userns::run_inside(namespace, || remove_contents(bundle))?,
+            // The launch failed before there was a namespace: nothing in it belongs to other ids.
+            None => {}
+        }
     }
-    remove_tree(&plan.bundle)
+    remove_tree(bundle)
 }
 
 /// In the mapping: the folders that hold the container's files.

@@ -72,6 +72,10 @@ fn missing_folders_are_made_with_mode_755() {
 #[test]
 fn the_root_entry_sets_the_root_folder_itself() {
     let tree = Tree::new();
+    std::fs::set_permissions(tree.root(), std::os::unix::fs::PermissionsExt::from_mode(0o2700)).unwrap();
+    tree.unpack(layer().folder("d").end());
+    assert_eq!((tree.stat("").st_mode & 0o7777, tree.stat("d").st_mode & 0o7777), (0o755, 0o755));
+    let tree = Tree::new();
     tree.unpack(layer().short(b'5', "./", 0o711, "", b"").end());
     assert_eq!(tree.stat("").st_mode & 0o7777, 0o711);
     tree.refused(layer().file("/", b"").end());

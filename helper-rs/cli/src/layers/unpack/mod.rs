@@ -13,7 +13,7 @@ use crate::failure::{During, Failure, Step};
 use feed::Feed;
 use place::Placer;
 use rootless_core::tar::{Reader, TarError};
-use rustix::fs::{fremovexattr, syncfs, Mode};
+use rustix::fs::{fchmod, fremovexattr, syncfs, Mode};
 use rustix::process::umask;
 use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
@@ -59,9 +59,10 @@ pub fn unpack(from: impl Read + Send + 'static, to: OwnedFd, options: &Options) 
 }
 
 fn run(from: impl Read + Send + 'static, to: OwnedFd, options: &Options) -> Step<Summary> {
-    // A default ACL taken over from above would change every mode below.
+    // What the folder took over from the one above must not change modes or groups below: umask, set-group-id, default ACL.
+    fchmod(&to, Mode::from_raw_mode(0o755)).during(STEP, "/")?;
     let _ = fremovexattr(&to, "system.posix_acl_default");
-    let filesystem = to.try_clone().during(STEP, ".")?;
+    let filesystem = to.try_clone().during(STEP, "/")?;
     let mut reader = Reader::new(Feed::start(from).during(STEP, "thread")?);
     let mut placer = Placer::new(to, options.single_id);
     while let Some(entry) = reader.next_entry().map_err(malformed)? {
@@ -78,7 +79,7 @@ fn run(from: impl Read + Send + 'static, to: OwnedFd, options: &Options) -> Step
         _ => {}
     }
     if options.sync {
-        syncfs(filesystem.as_fd()).during(STEP, ".")?;
+        syncfs(filesystem.as_fd()).during(STEP, "/")?;
     }
     Ok(summary)
 }
