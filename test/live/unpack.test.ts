@@ -12,26 +12,31 @@ import { type Entry, pax, tarBytes } from '../support/tar.ts';
 import { withTmp } from '../support/tmp.ts';
 
 type Extent = { readonly containerID: number; readonly hostID: number; readonly size: number };
-type Map = { readonly uid: readonly Extent[]; readonly gid: readonly Extent[]; readonly newuidmap?: string; readonly newgidmap?: string };
+type IdMap = { readonly uid: readonly Extent[]; readonly gid: readonly Extent[]; readonly newuidmap?: string; readonly newgidmap?: string };
 
 const extent = (containerID: number, hostID: number, size: number): Extent => ({ containerID, hostID, size });
-const one: Map = { uid: [extent(0, uid, 1)], gid: [extent(0, gid, 1)] };
+const one: IdMap = { uid: [extent(0, uid, 1)], gid: [extent(0, gid, 1)] };
 const range = fullMap();
 
 const call = (args: readonly string[], input: Buffer | string = '') => {
   const { status, stdout, stderr } = spawnSync(helper, args, { input, encoding: 'utf8', timeout: 60_000 });
   return { code: status, stdout, stderr };
 };
-const unpack = (to: string, map: Map, layer: Buffer, ...flags: string[]) =>
+const unpack = (to: string, map: IdMap, layer: Buffer, ...flags: string[]) =>
   call(['unpack', '--to', to, '--idmap', JSON.stringify(map), ...flags], layer);
-const remove = (map: Map, ...paths: string[]) => call(['remove', '--idmap', JSON.stringify(map), ...paths]);
+const remove = (map: IdMap, ...paths: string[]) => call(['remove', '--idmap', JSON.stringify(map), ...paths]);
 /** Runs a program as root of the mapping and gives its output. */
-const inside = (map: Map, ...argv: string[]) => call(['unshare', '--idmap', JSON.stringify(map), '--', ...argv]).stdout;
+const inside = (map: IdMap, ...argv: string[]) => call(['unshare', '--idmap', JSON.stringify(map), '--', ...argv]).stdout;
 
 const owned = (name: string, more: Partial<Entry> = {}): Entry => ({ name, data: 'x', uid: 7, gid: 8, ...more });
 
 /** Unpacks entries into a new folder, hands it over, and removes it as the ids that own it. */
-const unpacked = (map: Map, entries: readonly Entry[], body: (to: string, summary: Record<string, unknown>) => void, ...flags: string[]) =>
+const unpacked = (
+  map: IdMap,
+  entries: readonly Entry[],
+  body: (to: string, summary: Record<string, unknown>) => void,
+  ...flags: string[]
+) =>
   withTmp((folder) => {
     const to = join(folder, 'to');
     const { code, stdout, stderr } = unpack(to, map, tarBytes(entries), ...flags);
@@ -94,6 +99,29 @@ if (range) {
       assert.equal(readdirSync(folder), []);
     }),
   );
+
+  const [users, groups] = [map.uid, map.gid].map((extents) =>
+    extents.map((one) => ({ ...one, containerID: one.containerID - 1 })).slice(-1),
+  );
+  if (users && groups && uid !== 0) {
+    live('a mapping without the caller works below a folder that only the caller may enter', ['userns'], () =>
+      withTmp((folder) => {
+        const foreign: IdMap = { ...map, uid: users, gid: groups };
+        const [to, copy] = [join(folder, 'to'), join(folder, 'copy')];
+        for (const { code, stderr } of [
+          unpack(to, foreign, tarBytes([owned('f')])),
+          call(['flatten', '--to', copy, '--idmap', JSON.stringify(foreign), to]),
+        ]) {
+          assert.is(code, 0, stderr);
+        }
+        for (const tree of [to, copy]) {
+          assert.equal([statSync(tree).uid, statSync(join(tree, 'f')).uid], [host(users, 0), host(users, 7)]);
+        }
+        assert.is(remove(foreign, to, copy).code, 0);
+        assert.equal(readdirSync(folder), []);
+      }),
+    );
+  }
 
   live('folders of other ids without any permission are removed', ['userns'], () =>
     withTmp((folder) => {
@@ -207,7 +235,7 @@ live('a layer that stops in the middle is refused', ['userns'], () =>
 live.run();
 
 /** Id 0 is ourselves, the rest is the first subordinate range; undefined where this user has none. */
-function fullMap(): Map | undefined {
+function fullMap(): IdMap | undefined {
   if (uid === 0) return { uid: [extent(0, 0, 65536)], gid: [extent(0, 0, 65536)] };
   const first = (file: string) => {
     const line = readFileSync(file, 'utf8')
