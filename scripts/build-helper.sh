@@ -91,7 +91,8 @@ build_all() {
   build_package "$work"
   say "waiting for the native and wasip1 builds"
   wait "$native" || { tail -n 40 "$cache/native.log" >&2; fail "the helper could not be compiled (all output: $cache/native.log)"; }
-  shrink "$work/dist/validator.wasm"
+  shrink "$work/pkg/rootless_web_bg.wasm"
+  cp "$work/pkg/rootless_web_bg.wasm" "$work/dist/validator.wasm"
   shrink "$work/dist/helper.wasm"
   rm -rf "$1" && mv "$work" "$1"
   find "$cache/out" -mindepth 1 -maxdepth 1 -printf '%T@ %p\n' | sort -rn | tail -n +6 | cut -d' ' -f 2- | xargs -r rm -rf
@@ -236,13 +237,14 @@ build_package() {
     --target web --out-dir "$1/pkg" -- --locked "${build_std[@]}" > "$cache/web.log" 2>&1 ||
     { tail -n 40 "$cache/web.log" >&2; fail "the validator could not be compiled (all output: $cache/web.log)"; }
   rm -f "$1/pkg/.gitignore"
-  cp "$1/pkg/rootless_web_bg.wasm" "$1/dist/validator.wasm"
 }
 
-# Debian's wasm-opt does not read the section that lists the features in use.
+# Debian's wasm-opt is older than the compiler and would otherwise use types that no released Node takes.
 shrink() {
-  have wasm-opt || { say "no wasm-opt (package binaryen): $(basename "$1") stays larger"; return; }
-  wasm-opt -Oz --all-features --strip-debug --strip-producers "$1" -o "$1.opt" && mv "$1.opt" "$1"
+  have wasm-opt || { say "no wasm-opt (package binaryen): $(basename "$1") stays larger"; return 0; }
+  wasm-opt -Oz --enable-bulk-memory --enable-sign-ext --enable-mutable-globals --enable-nontrapping-float-to-int \
+    --enable-multivalue --enable-reference-types --strip-debug --strip-producers --strip-target-features "$1" -o "$1.opt"
+  mv "$1.opt" "$1"
 }
 
 main "$@"
