@@ -1,0 +1,129 @@
+/** Private networks: ports, the argument lists of the programs that serve them, names. */
+
+import { createServer } from 'node:net';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { RootlessError } from '../../src/errors.ts';
+import { containerResolvConf, hostsFile } from '../../src/network/dns.ts';
+import { pastaArgs } from '../../src/network/pasta.ts';
+import { type PortRequest, refuseConflicts, reservePorts } from '../../src/network/ports.ts';
+import { slirpArgs } from '../../src/network/slirp4netns.ts';
+
+const tcp = (hostPort: number, containerPort: number, hostAddress?: string): PortRequest => ({ hostPort, containerPort, protocol: 'tcp', hostAddress });
+const udp = (hostPort: number, containerPort: number): PortRequest => ({ hostPort, containerPort, protocol: 'udp' });
+const hasCode = (code: string) => (error: unknown) => error instanceof RootlessError && error.code === code;
+
+const conflicts: readonly (readonly [string, readonly PortRequest[], boolean])[] = [
+  ['one port twice', [tcp(80, 1), tcp(80, 2)], true],
+  ['one port on all addresses and on one', [tcp(80, 1), tcp(80, 2, '127.0.0.1')], true],
+  ['one port on two addresses', [tcp(80, 1, '127.0.0.1'), tcp(80, 2, '127.0.0.2')], false],
+  ['one number for tcp and udp', [tcp(80, 1), udp(80, 1)], false],
+  ['two ports for one of the container', [tcp(80, 1), tcp(81, 1)], false],
+  ['any free port, twice', [tcp(0, 1), tcp(0, 2)], false],
+];
+
+for (const [name, ports, refused] of conflicts) {
+  test(`${name} ${refused ? 'is refused' : 'is allowed'}`, () => {
+    if (refused) assert.throws(() => refuseConflicts(ports), hasCode('PORT_TWICE'));
+    else assert.not.throws(() => refuseConflicts(ports));
+  });
+}
+
+async function rejection(work: Promise<unknown>): Promise<RootlessError> {
+  try {
+    await work;
+  } catch (error) {
+    assert.instance(error, RootlessError);
+    return error as RootlessError;
+  }
+  return assert.unreachable() as never;
+}
+
+test('a port below the first free one is refused with the sysctl that says so', async () => {
+  const error = await rejection(reservePorts([tcp(80, 8080)], 1024));
+  assert.is(error.code, 'PORT_PRIVILEGED');
+  assert.match(error.fix ?? '', /ip_unprivileged_port_start=80$/);
+});
+
+test('a port that another program listens on is refused', async () => {
+  const server = createServer();
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const { port } = server.address() as AddressInfo;
+  try {
+    assert.is((await rejection(reservePorts([tcp(port, 80, '127.0.0.1')], 0))).code, 'PORT_IN_USE');
+  } finally {
+    server.close();
+  }
+});
+
+test('an address of another machine is refused', async () => {
+  assert.is((await rejection(reservePorts([tcp(0, 80, '192.0.2.77')], 1024))).code, 'ADDRESS_UNAVAILABLE');
+});
+
+test('any free port gets a number, for tcp and for udp', async () => {
+  const [one, other] = await reservePorts([tcp(0, 80, '127.0.0.1'), { ...udp(0, 53), hostAddress: '127.0.0.1' }], 1024);
+  assert.ok((one?.hostPort ?? 0) > 0);
+  assert.ok((other?.hostPort ?? 0) > 0);
+  assert.is(one?.containerPort, 80);
+});
+
+test('pasta forwards what was published and nothing else', () => {
+  const args = pastaArgs('/usr/bin/pasta', [tcp(8080, 80), tcp(8443, 443, '127.0.0.1'), udp(5353, 53)], '');
+  const after = (flag: string) => args.flatMap((arg, index) => (arg === flag ? [args[index + 1]] : []));
+  assert.equal(after('-t'), ['8080:80', '127.0.0.1/8443:443']);
+  assert.equal(after('-u'), ['5353:53']);
+  assert.equal(after('-T'), ['none']);
+  assert.equal(after('-U'), ['none']);
+  assert.ok(args.includes('--no-map-gw'));
+  assert.is(args.at(-1), '{pid}');
+});
+
+test('without published ports pasta forwards none', () => {
+  const args = pastaArgs('/usr/bin/pasta', [], '');
+  for (const flag of ['-t', '-u', '-T', '-U']) assert.is(args[args.indexOf(flag) + 1], 'none', flag);
+});
+
+test('only a pasta that knows how is asked to stand for the host', () => {
+  assert.not.ok(pastaArgs('p', [], '--no-map-gw').includes('--map-guest-addr'));
+  assert.ok(pastaArgs('p', [], '  --map-guest-addr ADDR').includes('--map-guest-addr'));
+});
+
+test("slirp4netns cannot reach the host's loopback, and says when it is ready", () => {
+  const args = slirpArgs('/usr/bin/slirp4netns');
+  assert.ok(args.includes('--disable-host-loopback'));
+  assert.ok(args.includes('--ready-fd=3'));
+  assert.equal(args.slice(-2), ['{pid}', 'tap0']);
+});
+
+const dns = { forwarder: '169.254.1.1', host: '169.254.1.2' };
+const resolvers: readonly (readonly [string, string, string])[] = [
+  ['a loopback resolver gives way to the forwarder', 'nameserver 127.0.0.53\noptions edns0\nsearch lan\n', 'nameserver 169.254.1.1\noptions edns0\nsearch lan\n'],
+  ['other resolvers follow the forwarder', 'nameserver 9.9.9.9\nnameserver ::1\n', 'nameserver 169.254.1.1\nnameserver 9.9.9.9\n'],
+  ['an address with a zone means nothing in a container', 'nameserver fe80::1%eth0\n', 'nameserver 169.254.1.1\n'],
+  ['at most three are used', 'nameserver 1.1.1.1\nnameserver 1.1.1.2\nnameserver 1.1.1.3\n', 'nameserver 169.254.1.1\nnameserver 1.1.1.1\nnameserver 1.1.1.2\n'],
+  ['comments go', '# made by x\n; and y\n nameserver 8.8.8.8\n', 'nameserver 169.254.1.1\nnameserver 8.8.8.8\n'],
+  ['an empty file still gives the forwarder', '', 'nameserver 169.254.1.1\n'],
+];
+
+for (const [name, host, wanted] of resolvers) {
+  test(`resolv.conf: ${name}`, () => assert.is(containerResolvConf(host, dns), wanted));
+}
+
+test('the hosts file has the own name, the host, and what was added', () => {
+  const text = hostsFile('web.example', [{ name: 'db', address: '10.0.0.7' }, { name: 'me', address: 'host-gateway' }], dns);
+  assert.match(text, /^127\.0\.0\.1\tlocalhost$/m);
+  assert.match(text, /^127\.0\.1\.1\tweb\.example web$/m);
+  assert.match(text, /^169\.254\.1\.2\thost\.docker\.internal /m);
+  assert.match(text, /^10\.0\.0\.7\tdb$/m);
+  assert.match(text, /^169\.254\.1\.2\tme$/m);
+});
+
+test('host-gateway is refused where the network has no way to the host', () => {
+  const entry = [{ name: 'me', address: 'host-gateway' }];
+  assert.throws(() => hostsFile('h', entry, { forwarder: '10.0.2.3', host: undefined }), hasCode('HOST_UNREACHABLE'));
+  assert.match(hostsFile('h', entry, undefined), /^127\.0\.0\.1\tme$/m);
+});
+
+test.run();
