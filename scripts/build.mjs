@@ -34,7 +34,8 @@ const program = await build({
   // For the stacks of --debug.
   sourcemap: 'linked',
   sourcesContent: false,
-  define: { 'import.meta.dirname': '__dirname' },
+  // wasm-pack's way to find its own file is never taken: the bytes are handed in.
+  define: { 'import.meta.dirname': '__dirname', 'import.meta.url': '""' },
   // What is loaded late is required too: an import() would start the other loader.
   supported: { 'dynamic-import': false },
 });

@@ -5,27 +5,26 @@ import { join } from 'node:path';
 import { RootlessError } from '../errors.ts';
 import { runHelper } from '../helper.ts';
 import type { Paths } from '../paths.ts';
-import { guessKind, isLayer, type Kind } from './document-kind.ts';
+import { runSandboxed } from '../wasm/sandbox.ts';
+import { type DocumentKind, type Problem, validate } from '../wasm/validate.ts';
+import { guessKind, isLayer } from './document-kind.ts';
+import { layerWords } from './layer-words.ts';
 
-/** What a checker says; `path` is `$.process.args[0]`, or the name of an entry of a layer. */
-export type Problem = {
-  readonly path: string;
-  readonly message: string;
-  readonly rule?: string;
-  readonly section?: string;
-  readonly level?: 'error' | 'warning';
-};
+/** `info` is remarkable and allowed; only layers have it. */
+export type FoundProblem = Omit<Problem, 'level'> & { readonly level: Problem['level'] | 'info' };
 
-export type Finding = { readonly file: string; readonly kind: Kind | 'layer'; readonly problems: readonly Problem[] };
+export type Finding = { readonly file: string; readonly kind: DocumentKind | 'layer'; readonly problems: readonly FoundProblem[] };
 
-/** The layers of one image may be many gigabytes; documents are read whole up to this size. */
+/** Documents are read whole up to this size. */
 const documentLimit = 64 * 1024 * 1024;
+/** Layers up to this size are checked in the WebAssembly sandbox, which holds them in memory; larger ones as a stream by the native helper. */
+const sandboxLimit = 256 * 1024 * 1024;
 
 /** @throws RootlessError FILE_UNREADABLE, KIND_UNKNOWN */
-export async function checkPath(paths: Paths, path: string, kind: Kind | 'bundle' | 'layer' | undefined): Promise<Finding[]> {
+export async function checkPath(paths: Paths, path: string, kind: DocumentKind | 'bundle' | 'layer' | undefined): Promise<Finding[]> {
   if (statOf(path).isDirectory()) return checkFolder(paths, path, kind);
   if (kind === 'layer' || (kind === undefined && isLayer(firstBytes(path)))) {
-    return [{ file: path, kind: 'layer', problems: await ask(paths, ['layer', 'check', path]) }];
+    return [{ file: path, kind: 'layer', problems: await checkLayer(paths, path) }];
   }
   const found = kind === undefined || kind === 'bundle' ? guessKind(readDocument(path), path) : kind;
   if (found === undefined) {
@@ -36,10 +35,10 @@ export async function checkPath(paths: Paths, path: string, kind: Kind | 'bundle
       fix: `rootless validate --kind KIND ${path}`,
     });
   }
-  return [{ file: path, kind: found, problems: await ask(paths, ['validate', found, path]) }];
+  return [{ file: path, kind: found, problems: validate(found, readDocument(path), paths) }];
 }
 
-async function checkFolder(paths: Paths, folder: string, kind: Kind | 'bundle' | 'layer' | undefined): Promise<Finding[]> {
+async function checkFolder(paths: Paths, folder: string, kind: DocumentKind | 'bundle' | 'layer' | undefined): Promise<Finding[]> {
   const has = (name: string) => statSync(join(folder, name), { throwIfNoEntry: false })?.isFile() === true;
   if (has('oci-layout') && (kind === undefined || kind === 'layout')) return checkLayout(paths, folder);
   if (has('config.json') && (kind === undefined || kind === 'bundle' || kind === 'config')) {
@@ -70,7 +69,7 @@ async function checkLayout(paths: Paths, folder: string): Promise<Finding[]> {
   return findings;
 }
 
-type Reference = { readonly digest: string; readonly kind: Kind };
+type Reference = { readonly digest: string; readonly kind: DocumentKind };
 
 /** JSON documents that an index or manifest names; a document that is broken names none. */
 function references(file: string): Reference[] {
@@ -89,27 +88,40 @@ function references(file: string): Reference[] {
   });
 }
 
-function kindOfMediaType(type: string): Kind | undefined {
+function kindOfMediaType(type: string): DocumentKind | undefined {
   if (/image\.index|manifest\.list/.test(type)) return 'index';
   if (/image\.manifest|distribution\.manifest/.test(type)) return 'manifest';
   return /image\.config|container\.image/.test(type) ? 'image-config' : undefined;
 }
 
-async function ask(paths: Paths, args: readonly string[]): Promise<Problem[]> {
-  const { code, stdout, stderr } = await runHelper(paths, args);
+async function checkLayer(paths: Paths, path: string): Promise<FoundProblem[]> {
+  const small = statOf(path).size <= sandboxLimit;
+  const { code, stdout, stderr } = small ? sandboxed(paths, path) : await runHelper(paths, ['layer', 'check', path]);
   if (code === 0 || code === 1) return parseProblems(stdout);
-  throw new RootlessError({ code: 'CHECK_FAILED', message: `cannot check "${args.at(-1)}"`, why: stderr.trim() || `exit code ${code}` });
+  throw new RootlessError({ code: 'CHECK_FAILED', message: `cannot check "${path}"`, why: stderr.trim() || `exit code ${code}` });
 }
 
-/** Documents: one JSON array. Layers: one JSON object a line, whose places are entries or bytes. */
-function parseProblems(text: string): Problem[] {
-  if (text.trimStart().startsWith('[')) return JSON.parse(text) as Problem[];
+function sandboxed(paths: Paths, path: string): { readonly code: number; readonly stdout: string; readonly stderr: string } {
+  const { code, stdout, stderr } = runSandboxed(['layer', 'check'], readFileSync(path), paths);
+  return { code, stdout: Buffer.from(stdout).toString(), stderr: Buffer.from(stderr).toString() };
+}
+
+/** One JSON object a line; its place is an entry or a byte. */
+function parseProblems(text: string): FoundProblem[] {
   const lines = text.split('\n').filter((line) => line !== '');
   return lines.map((line) => {
-    const { code, offset, ...problem } = JSON.parse(line) as Problem & { readonly code: string; readonly offset?: number };
-    return { ...problem, path: problem.path ?? (offset === undefined ? '' : `byte ${offset}`), rule: code };
+    const { code, offset, path, level, message } = JSON.parse(line) as LayerProblem;
+    return { path: path ?? `byte ${offset}`, rule: code, section: '', level, message: layerWords(code, message) };
   });
 }
+
+type LayerProblem = {
+  readonly code: string;
+  readonly level: FoundProblem['level'];
+  readonly offset: number;
+  readonly path?: string;
+  readonly message?: string;
+};
 
 function readDocument(path: string): string {
   if (statOf(path).size > documentLimit) {

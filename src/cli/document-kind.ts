@@ -1,10 +1,7 @@
 /** What a document is, from what it says; its name only decides where its content does not. */
 
 import { basename } from 'node:path';
-
-/** Kinds of docs/contract.md, `validate KIND`. */
-export const kinds = ['config', 'manifest', 'index', 'image-config', 'layout', 'seccomp'] as const;
-export type Kind = (typeof kinds)[number];
+import type { DocumentKind } from '../wasm/validate.ts';
 
 /** The first bytes of gzip, zstd, and of a tar's first header (at 257). */
 export function isLayer(bytes: Uint8Array): boolean {
@@ -13,11 +10,11 @@ export function isLayer(bytes: Uint8Array): boolean {
 }
 
 /** Undefined when nothing tells. */
-export function guessKind(text: string, path: string): Kind | undefined {
+export function guessKind(text: string, path: string): DocumentKind | undefined {
   return kindOfContent(text) ?? kindOfName(basename(path));
 }
 
-function kindOfContent(text: string): Kind | undefined {
+function kindOfContent(text: string): DocumentKind | undefined {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -36,7 +33,7 @@ function kindOfContent(text: string): Kind | undefined {
   return has('process') || has('root') || has('linux') ? 'config' : undefined;
 }
 
-function kindOfName(name: string): Kind | undefined {
+function kindOfName(name: string): DocumentKind | undefined {
   if (name === 'oci-layout') return 'layout';
   if (name === 'index.json') return 'index';
   if (name === 'config.json') return 'config';

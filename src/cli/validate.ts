@@ -2,14 +2,14 @@
 
 import { findPaths } from '../paths.ts';
 import { command } from './command.ts';
-import { checkPath, type Finding } from './document-check.ts';
-import { kinds } from './document-kind.ts';
+import { checkPath, type Finding, type FoundProblem } from './document-check.ts';
 import { formatFlag, render } from './format.ts';
 import { print } from './output.ts';
 import { plain } from './paint.ts';
+import { documentKinds } from '../wasm/validate.ts';
 import { BadValue } from './values/bad.ts';
 
-const allKinds = [...kinds, 'bundle', 'layer'] as const;
+const allKinds = [...documentKinds, 'bundle', 'layer'] as const;
 
 export default command({
   name: 'validate',
@@ -36,7 +36,7 @@ export default command({
       if (format === undefined) print(findings.map(describe).join(''));
       else print(format.kind === 'json' ? `${JSON.stringify(problems, null, 2)}\n` : render(format, problems, 'list'));
     }
-    return problems.some(({ level }) => level !== 'warning') ? 1 : 0;
+    return problems.some(({ level }) => level === 'error') ? 1 : 0;
   },
 });
 
@@ -47,10 +47,18 @@ function parseKind(text: string): (typeof allKinds)[number] {
 }
 
 function describe({ file, kind, problems }: Finding): string {
-  const count = problems.length === 0 ? 'valid' : `${problems.length} problem${problems.length === 1 ? '' : 's'}`;
-  const lines = problems.map(({ path, message, rule, section, level }) => {
-    const source = [rule, section].filter((word) => word !== undefined && word !== '').join(', ');
-    return `  ${plain(path || '/')}: ${level === 'warning' ? 'warning: ' : ''}${plain(message)}${source === '' ? '' : `\n      ${plain(source)}`}\n`;
-  });
-  return `${plain(file)}: ${kind}, ${count}\n${lines.join('')}`;
+  const errors = problems.filter(({ level }) => level === 'error').length;
+  const others = problems.length - errors;
+  const counts = [errors > 0 ? plural(errors, 'error') : 'valid', ...(others > 0 ? [plural(others, 'remark')] : [])];
+  return [`${plain(file)}: ${kind}, ${counts.join(', ')}`, ...problems.map(describeProblem), ''].join('\n');
+}
+
+function describeProblem({ path, message, rule, section, level }: FoundProblem): string {
+  const source = [rule, section].filter((word) => word !== '').join(', ');
+  const mark = level === 'error' ? '' : level === 'warning' ? 'warning: ' : 'note: ';
+  return `  ${plain(path)}: ${mark}${plain(message)}\n      ${plain(source)}`;
+}
+
+function plural(count: number, word: string): string {
+  return `${count} ${word}${count === 1 ? '' : 's'}`;
 }
