@@ -1,6 +1,6 @@
 /** Looks up what explain.ts needs to know about this host. Only read after a failure. */
 
-import { existsSync, readFileSync, statfsSync } from 'node:fs';
+import { readFileSync, statfsSync } from 'node:fs';
 import type { Paths } from '../paths.ts';
 import { type Host, readUsernsSwitches } from '../userns/host.ts';
 import { diagnoseMapper } from '../userns/newuidmap.ts';
@@ -17,7 +17,6 @@ export function gatherFacts(paths: Paths, host: Host, launched?: { readonly imag
     data: paths.data,
     freeBytes: freeBytes(paths.data),
     mounts: launched?.config.mounts ?? [],
-    mountSourceExists: existsSync,
     switches: readUsernsSwitches(),
     underSeccomp: /^Seccomp:\s*2/m.test(readFileSync('/proc/self/status', 'latin1')),
     mapperFaults: [host.mappers.uid, host.mappers.gid].flatMap((mapper) => {

@@ -17,7 +17,6 @@ export type ExplainFacts = {
   readonly data: string;
   readonly freeBytes: number | undefined;
   readonly mounts: readonly OciMount[];
-  readonly mountSourceExists: (path: string) => boolean;
   readonly switches: UsernsSwitches;
   /** This process already runs under a seccomp filter, as in most containers. */
   readonly underSeccomp: boolean;
@@ -46,6 +45,7 @@ function explainFull(failure: HelperFailure, facts: ExplainFacts): ErrorFacts {
     case 'user':
       return explainUser(failure, facts);
     case 'mount':
+    case 'mount-source':
       return explainMount(failure, facts);
     case 'overlay':
       return {
@@ -66,7 +66,7 @@ function explainFull(failure: HelperFailure, facts: ExplainFacts): ErrorFacts {
     case 'validate':
       return { code: 'SPEC_INVALID', message: `cannot run this container: ${describe(failure)}` };
     default:
-      return { code: `HELPER_${failure.step.toUpperCase().replaceAll('-', '_')}`, message: `cannot start the container: ${failure.step} ${describe(failure)}` };
+      return { code: 'START_FAILED', message: `cannot start the container: ${failure.step} ${describe(failure)}` };
   }
 }
 
@@ -123,20 +123,30 @@ function explainUser(failure: HelperFailure, { image }: ExplainFacts): ErrorFact
   return { code: 'USER_NOT_FOUND', message: `no user or group "${failure.target}" in "${image}"${failure.message ? `: ${failure.message}` : ''}` };
 }
 
-function explainMount(failure: HelperFailure, { mounts, mountSourceExists }: ExplainFacts): ErrorFacts {
-  const mount = mounts.find((one) => one.destination === failure.target) ?? (failure.index === undefined ? undefined : mounts[failure.index]);
+function explainMount(failure: HelperFailure, { mounts }: ExplainFacts): ErrorFacts {
+  const mount = failure.index === undefined ? mounts.find((one) => one.destination === failure.target) : mounts[failure.index];
   const source = mount?.type === 'bind' ? mount.source : undefined;
-  if (source !== undefined && !mountSourceExists(source)) {
-    return { code: 'MOUNT_SOURCE_MISSING', message: `cannot mount "${source}": no such file or folder`, fix: `mkdir -p ${source}` };
+  if (failure.step === 'mount-source') {
+    const missing = failure.errno === 'ENOENT';
+    return {
+      code: missing ? 'MOUNT_SOURCE_MISSING' : 'MOUNT_FAILED',
+      message: `cannot mount "${failure.target ?? source}": ${reason(failure)}`,
+      fix: missing ? `mkdir -p ${failure.target ?? source}` : undefined,
+    };
   }
-  const what = source === undefined ? `"${failure.target}"` : `"${source}" on "${mount?.destination}"`;
   const nested = mount?.type === 'proc' && failure.errno === 'EPERM';
   return {
     code: nested ? 'PROC_MASKED' : 'MOUNT_FAILED',
-    message: `cannot mount ${what}: ${reason(failure)}`,
-    why: nested ? 'the container that rootless runs in hides parts of /proc, so the kernel allows no new one inside it' : undefined,
+    message: `cannot mount ${source === undefined ? '' : `"${source}" on `}"${failure.target}": ${reason(failure)}`,
+    why: nested ? 'the container that rootless runs in hides parts of /proc, so the kernel allows no new one inside it' : mountWhy(failure),
     fix: nested ? 'docker run --security-opt systempaths=unconfined, or in Kubernetes procMount: Unmasked with hostUsers: false' : undefined,
   };
+}
+
+function mountWhy({ errno }: HelperFailure): string | undefined {
+  if (errno === 'EOVERFLOW') return 'a folder on the way to it belongs to an id that is not mapped here';
+  if (errno === 'ENOTDIR') return 'one of the two is a folder and the other is not';
+  return undefined;
 }
 
 function explainNetwork(failure: HelperFailure): ErrorFacts {
@@ -166,6 +176,7 @@ export function reason({ errno, message }: HelperFailure): string {
     EROFS: 'read-only filesystem',
     ENODEV: 'no such device or filesystem',
     EBUSY: 'in use',
+    EOVERFLOW: 'an id that is not mapped',
   };
   return [errno && (words[errno] ?? errno), message].filter(Boolean).join(': ') || 'unknown reason';
 }
