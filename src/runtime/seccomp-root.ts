@@ -30,7 +30,7 @@ export function emulateRoot(filter: OciSeccomp | undefined, architectures: reado
     .map((rule) => ({ ...rule, names: rule.names.filter((name) => !taken.has(name)) }))
     .filter((rule) => rule.names.length > 0);
   // A rule that only repeats the default action says nothing.
-  const added = emulation.filter((rule) => rule.action !== base.defaultAction);
+  const added = emulation.filter((rule) => rule.action !== 'SCMP_ACT_ALLOW' || base.defaultAction !== rule.action);
   return { ...base, syscalls: [...kept, ...added] };
 }
 
