@@ -41,7 +41,8 @@ export const environment: NodeJS.ProcessEnv = {
 /** Starts `rootless ARGS` with pipes; for tests that talk to it or signal it. */
 export function start(args: readonly string[], options: Options = {}): ChildProcess {
   const env = { ...environment, ...options.env };
-  return spawn(process.execPath, [bin, ...args], {
+  // "--": Node 20 would take an --env-file of ours for its own.
+  return spawn(process.execPath, ['--', bin, ...args], {
     env,
     cwd: options.cwd,
     timeout: options.timeout ?? 45_000,
