@@ -26,7 +26,7 @@ for (const [flags, quotes] of [
   [['--no-such-flag'], /--no-such-flag/],
   [['--nmae', 'x'], /--name/],
   [['-Q'], /-Q/],
-  [['-e'], /-e/],
+  [['-e', ''], /-e/],
   [['--memory'], /--memory/],
   [['-m', 'lots'], /lots/],
   [['-m', '-1g'], /-1g/],
