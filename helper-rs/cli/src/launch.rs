@@ -10,7 +10,7 @@ use crate::state::{self, Saved};
 use crate::sys::process::{self, Child, Forked};
 use crate::{hooks, terminal, userns};
 use rootless_core::lower::annotations::Rootfs;
-use rootless_core::lower::namespaces::CLONE_NEWPID;
+use rootless_core::lower::namespaces::{CLONE_NEWPID, CLONE_NEWUSER};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -26,6 +26,8 @@ pub struct LaunchOptions {
     pub parent: Option<OwnedFd>,
     pub root: PathBuf,
     pub pid_file: Option<PathBuf>,
+    /// The container's user namespace, where it was made beforehand.
+    pub userns: Option<OwnedFd>,
 }
 
 /// A container whose program was executed (or, with a gate, will be).
@@ -60,7 +62,10 @@ pub fn launch(
     let watch = options.parent.as_ref().map(AsFd::as_fd);
     let (child, channel) = start_child(plan, &options, cgroup.as_ref(), ours, theirs)?;
     if plan.new_user_namespace() {
-        partial.userns = userns::open_namespace(child.pid, "user").ok();
+        partial.userns = match &options.userns {
+            Some(prepared) => rustix::io::fcntl_dupfd_cloexec(prepared, 3).ok(),
+            None => userns::open_namespace(child.pid, "user").ok(),
+        };
     }
     match escort(plan, &options, &child, &channel, watch, report) {
         Ok(escorted) => Ok(Launched {
@@ -97,8 +102,8 @@ fn start_child(
         bundle_state: state::standard(plan, "creating", None),
     };
     let into = cgroup.map(|group| group.fd.as_fd());
-    if !plan.namespaces.join.is_empty() {
-        return join_then_clone(plan, &init_options, into, ours, theirs);
+    if !plan.namespaces.join.is_empty() || options.userns.is_some() {
+        return join_then_clone(plan, options.userns.as_ref(), &init_options, into, ours, theirs);
     }
     match process::clone(plan.namespaces.new, into).during("clone", names(plan.namespaces.new))? {
         Forked::Child => {
@@ -114,6 +119,7 @@ fn start_child(
 /// joining a pid namespace takes effect for children only, and this process must not leave its own namespaces.
 fn join_then_clone(
     plan: &Plan,
+    prepared: Option<&OwnedFd>,
     options: &InitOptions,
     cgroup: Option<BorrowedFd<'_>>,
     ours: Channel,
@@ -123,9 +129,9 @@ fn join_then_clone(
     match process::fork().during("clone", "middle process")? {
         Forked::Child => {
             drop((ours, read));
-            let made = join_all(plan).and_then(|()| {
-                let flags = plan.namespaces.new | libc::CLONE_PARENT;
-                process::clone(flags, cgroup).during("clone", names(plan.namespaces.new))
+            let made = join_all(plan, prepared).and_then(|()| {
+                let new = plan.namespaces.new & if prepared.is_some() { !CLONE_NEWUSER } else { -1 };
+                process::clone(new | libc::CLONE_PARENT, cgroup).during("clone", names(new))
             });
             match made {
                 Ok(Forked::Child) => {
@@ -160,7 +166,10 @@ fn join_then_clone(
     }
 }
 
-fn join_all(plan: &Plan) -> Step<()> {
+fn join_all(plan: &Plan, prepared: Option<&OwnedFd>) -> Step<()> {
+    if let Some(userns) = prepared {
+        process::join(userns.as_fd(), CLONE_NEWUSER).during("clone", "user")?;
+    }
     for (flag, path) in &plan.namespaces.join {
         let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::CLOEXEC;
         let file = rustix::fs::open(path.as_str(), flags, rustix::fs::Mode::empty()).during("clone", path)?;
@@ -185,7 +194,7 @@ fn escort(
     report: &mut dyn FnMut(i32),
 ) -> Step<Escorted> {
     let mut companions = Vec::new();
-    if plan.new_user_namespace() {
+    if plan.new_user_namespace() && options.userns.is_none() {
         userns::write_maps(child.pid, &plan.id_map)?;
     }
     if let Rootfs::Overlay(overlay) = &plan.annotations.rootfs {

@@ -128,6 +128,24 @@ fn finish(name: &str, child: Option<Child>) -> Step<()> {
     Err(Failure::because("map-ids", said.trim()).on(name))
 }
 
+/// Makes a user namespace with the mapping and nobody in it, to be joined later.
+pub fn prepare(map: &IdMap) -> Step<OwnedFd> {
+    let (stay_read, stay_write) = pipe()?;
+    match process::clone(libc::CLONE_NEWUSER, None).during("clone", "user")? {
+        Forked::Child => {
+            drop(stay_write);
+            let _ = read_byte(&stay_read);
+            process::exit_now(0)
+        }
+        Forked::Parent(holder) => {
+            let made = write_maps(holder.pid, map).and_then(|()| open_namespace(holder.pid, "user"));
+            drop((stay_read, stay_write));
+            process::wait_for(holder.pid).during("clone", "user")?;
+            made
+        }
+    }
+}
+
 /// Moves this single-threaded process into a new user namespace (and others in `flags`) with the mapping, as its root.
 ///
 /// The maps have to be written from outside: a child made before the step stays there and writes them.

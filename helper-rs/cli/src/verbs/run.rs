@@ -2,14 +2,15 @@
 
 use crate::args::{self, Argument, Global, Options};
 use crate::cgroup;
-use crate::failure::{During, Step};
+use crate::failure::{During, Failure, Step};
 use crate::launch::{self, LaunchOptions, Partial};
 use crate::layers::remove::remove_tree;
 use crate::monitor::Monitor;
 use crate::plan::Plan;
 use crate::sys::process::Ended;
 use crate::sys::signal;
-use crate::{hooks, sealed, state, userns};
+use crate::userns::{self, IdMap};
+use crate::{hooks, sealed, state};
 use rustix::fd::OwnedFd;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,7 @@ use std::path::{Path, PathBuf};
 pub fn run(global: Global) -> Step<u8> {
     let mut bundle = PathBuf::from(".");
     let (mut id, mut parent, mut remove) = (None, None, false);
+    let (mut early, mut wait) = (None, None);
     let mut options = LaunchOptions { die_with_parent: true, root: global.root.clone(), ..LaunchOptions::default() };
     let mut given = Options::new(&global.rest);
     while let Some(argument) = given.next()? {
@@ -25,6 +27,8 @@ pub fn run(global: Global) -> Step<u8> {
             Argument::Option(name) => match name.as_str() {
                 "bundle" | "b" => bundle = given.value()?.into(),
                 "rm" => remove = true,
+                "idmap" => early = Some(IdMap::parse(&given.text()?)?),
+                "wait-fd" => wait = Some(given.number()?),
                 "parent-fd" => parent = Some(given.number()?),
                 "pid-file" => options.pid_file = Some(given.value()?.into()),
                 "console-socket" => options.console_socket = Some(given.value()?.into()),
@@ -35,7 +39,18 @@ pub fn run(global: Global) -> Step<u8> {
         }
     }
     let id = args::required(id, "container id")?;
+    let prepared = match early {
+        Some(map) => Some((prepare(&map, global.reporter.events.as_ref())?, map)),
+        None => None,
+    };
+    if let Some(wait) = wait {
+        if rustix::io::read(args::fd(wait)?, &mut [0]).during("args", "wait-fd")? == 0 {
+            return Err(Failure::because("parent", "the caller is gone"));
+        }
+    }
     let mut plan = Plan::read(&id, &bundle)?;
+    options.userns =
+        prepared.filter(|(_, map)| plan.new_user_namespace() && *map == plan.id_map).map(|(userns, _)| userns);
     sealed::ensure(&plan.id_map, plan.in_user_namespace(), global.reporter.events.as_ref())?;
     // From here on a signal waits for the monitor, and the end of the caller is noticed.
     let signals = signal::catch().during("init", "signalfd")?;
@@ -57,6 +72,12 @@ pub fn run(global: Global) -> Step<u8> {
     }
     global.reporter.event(&event);
     Ok(ended.status())
+}
+
+/// What the mapping alone allows, while the caller still writes the bundle: the sealed copy and the user namespace.
+fn prepare(map: &IdMap, events: Option<&OwnedFd>) -> Step<OwnedFd> {
+    sealed::ensure(map, true, events)?;
+    userns::prepare(map)
 }
 
 fn live(
