@@ -49,9 +49,7 @@ pub fn digest_fault(text: &str) -> Option<String> {
     let Some((algorithm, encoded)) = text.split_once(':') else {
         return Some(format!("{text:?} is no digest: there is no \":\""));
     };
-    let component = |part: &str| {
-        !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
-    };
+    let component = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     if !algorithm.split(['+', '.', '_', '-']).all(component) {
         return Some(format!("{algorithm:?} is no digest algorithm"));
     }
@@ -65,7 +63,8 @@ pub fn digest_fault(text: &str) -> Option<String> {
         _ => return None,
     };
     let hexadecimal = encoded.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-    (encoded.len() != digits || !hexadecimal).then(|| format!("{algorithm} takes {digits} lower-case hexadecimal digits"))
+    (encoded.len() != digits || !hexadecimal)
+        .then(|| format!("{algorithm} takes {digits} lower-case hexadecimal digits"))
 }
 
 /// `type/subtype` (RFC 6838, section 4.2).
@@ -91,7 +90,7 @@ pub fn base64_length(text: &str) -> Option<usize> {
     let body = text.trim_end_matches('=');
     let padding = text.len() - body.len();
     let alphabet = |b: u8| b.is_ascii_alphanumeric() || b == b'+' || b == b'/';
-    (text.len() % 4 == 0 && padding <= 2 && body.bytes().all(alphabet)).then(|| text.len() / 4 * 3 - padding)
+    (text.len() & 3 == 0 && padding <= 2 && body.bytes().all(alphabet)).then(|| text.len() / 4 * 3 - padding)
 }
 
 /// `2026-01-31T23:59:59.5Z` (RFC 3339, section 5.6).

@@ -16,12 +16,17 @@ static RULES: &[Rule] = &[
             }
         }
     }),
-    error("profile-architectures", SECTION, "`architectures` and docker's `archMap` are not both given", |root, found| {
-        let given = |name: &str| !root.list(&[name]).is_empty();
-        if given("architectures") && given("archMap") {
-            found.at("$.archMap", "use either \"architectures\" or \"archMap\"");
-        }
-    }),
+    error(
+        "profile-architectures",
+        SECTION,
+        "`architectures` and docker's `archMap` are not both given",
+        |root, found| {
+            let given = |name: &str| !root.list(&[name]).is_empty();
+            if given("architectures") && given("archMap") {
+                found.at("$.archMap", "use either \"architectures\" or \"archMap\"");
+            }
+        },
+    ),
     error("profile-kernel", SECTION, "`minKernel` is MAJOR.MINOR", |root, found| {
         let number = |part: &str| !part.is_empty() && part.len() < 5 && part.bytes().all(|b| b.is_ascii_digit());
         let version = |text: &str| text.split_once('.').is_some_and(|(major, minor)| number(major) && number(minor));
@@ -48,10 +53,8 @@ static PROFILE: Object = Object {
     ],
 };
 
-static ARCH_MAP: Object = Object {
-    section: SECTION,
-    fields: &[required("architecture", Shape::Text), optional("subArchitectures", TEXTS)],
-};
+static ARCH_MAP: Object =
+    Object { section: SECTION, fields: &[required("architecture", Shape::Text), optional("subArchitectures", TEXTS)] };
 
 static SYSCALL: Object = Object {
     section: SECTION,

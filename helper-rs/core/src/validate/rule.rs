@@ -64,7 +64,12 @@ pub struct Table {
     pub null_is_absent: bool,
 }
 
-pub const fn error(name: &'static str, section: &'static str, text: &'static str, check: fn(&Node, &mut Findings)) -> Rule {
+pub const fn error(
+    name: &'static str,
+    section: &'static str,
+    text: &'static str,
+    check: fn(&Node, &mut Findings),
+) -> Rule {
     Rule { name, section, level: Level::Error, text, check }
 }
 

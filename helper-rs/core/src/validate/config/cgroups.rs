@@ -26,7 +26,8 @@ pub static RULES: &[Rule] = &[
     error("memory-swap", MEMORY, "`swap` counts memory and swap together, so it is not below `limit`", memory_swap),
     warning("memory-reservation", MEMORY, "`reservation` is not above `limit`", |root, found| {
         let Some(memory) = resource(root, "memory") else { return };
-        if matches!((positive(&memory, "reservation"), positive(&memory, "limit")), (Some(soft), Some(hard)) if soft > hard) {
+        if matches!((positive(&memory, "reservation"), positive(&memory, "limit")), (Some(soft), Some(hard)) if soft > hard)
+        {
             found.at(format!("{}.reservation", memory.path), "the soft limit is above the hard one: it has no effect");
         }
     }),
@@ -65,7 +66,11 @@ pub static RULES: &[Rule] = &[
     error("cpu-list", CPU, "`cpus` and `mems` look like 0-3,7", |root, found| {
         for name in ["cpus", "mems"] {
             let node = resource(root, "cpu").and_then(|cpu| cpu.get(name));
-            found.unless(node, |text| text.is_empty() || is_cpu_list(text), |text| format!("{text:?} is no list of numbers"));
+            found.unless(
+                node,
+                |text| text.is_empty() || is_cpu_list(text),
+                |text| format!("{text:?} is no list of numbers"),
+            );
         }
     }),
     error("cpu-idle", CPU, "`idle` is 0 or 1", |root, found| {
@@ -97,7 +102,8 @@ pub static RULES: &[Rule] = &[
         }
     }),
     error("hugepage-size", HUGEPAGES, "the size of a huge page looks like 2MB", |root, found| {
-        let sizes = root.list(&["linux", "resources", "hugepageLimits"]).into_iter().filter_map(|one| one.get("pageSize"));
+        let sizes =
+            root.list(&["linux", "resources", "hugepageLimits"]).into_iter().filter_map(|one| one.get("pageSize"));
         found.unless(sizes, is_page_size, |text| format!("{text:?} is no page size such as 64KB, 2MB or 1GB"));
     }),
     error("rdma-entry", "config-linux.md#rdma", "an rdma device has at least one limit", |root, found| {
@@ -107,13 +113,18 @@ pub static RULES: &[Rule] = &[
             }
         }
     }),
-    error("unified-key", "config-linux.md#unified", "keys of `unified` are names of files in a cgroup", |root, found| {
-        for (name, node) in root.members(&["linux", "resources", "unified"]) {
-            if !is_component(name) {
-                found.at(node.path, format!("{name:?} is no file of a cgroup"));
+    error(
+        "unified-key",
+        "config-linux.md#unified",
+        "keys of `unified` are names of files in a cgroup",
+        |root, found| {
+            for (name, node) in root.members(&["linux", "resources", "unified"]) {
+                if !is_component(name) {
+                    found.at(node.path, format!("{name:?} is no file of a cgroup"));
+                }
             }
-        }
-    }),
+        },
+    ),
 ];
 
 fn resource<'v>(root: &Node<'v>, controller: &str) -> Option<Node<'v>> {
@@ -136,7 +147,8 @@ fn memory_swap(root: &Node, found: &mut Findings) {
 }
 
 fn is_page_size(text: &str) -> bool {
-    ["KB", "MB", "GB"].iter().filter_map(|unit| text.strip_suffix(unit)).any(|number| {
-        !number.is_empty() && !number.starts_with('0') && number.bytes().all(|b| b.is_ascii_digit())
-    })
+    ["KB", "MB", "GB"]
+        .iter()
+        .filter_map(|unit| text.strip_suffix(unit))
+        .any(|number| !number.is_empty() && !number.starts_with('0') && number.bytes().all(|b| b.is_ascii_digit()))
 }

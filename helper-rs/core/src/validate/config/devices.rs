@@ -17,17 +17,26 @@ pub static RULES: &[Rule] = &[
         let paths = root.list(&["linux", "devices"]).into_iter().filter_map(|one| one.get("path"));
         found.unless(paths, is_absolute, |text| format!("{text:?} is not a full path"));
     }),
-    error("device-numbers", DEVICES, "devices other than pipes have major and minor numbers that exist", device_numbers),
+    error(
+        "device-numbers",
+        DEVICES,
+        "devices other than pipes have major and minor numbers that exist",
+        device_numbers,
+    ),
     warning("device-mode", DEVICES, "`fileMode` has permission bits only, written in decimal", |root, found| {
         for device in root.list(&["linux", "devices"]) {
             if device.integer_at("fileMode").is_some_and(|mode| mode > 0o777) {
-                found.at(format!("{}.fileMode", device.path), "a mode is at most 511 (octal 777); the number is decimal");
+                found.at(
+                    format!("{}.fileMode", device.path),
+                    "a mode is at most 511 (octal 777); the number is decimal",
+                );
             }
         }
     }),
     warning("device-duplicate", DEVICES, "no two devices have the same type and numbers", |root, found| {
         let identity = |one: &Node| {
-            let kind = if one.text_at("type") == Some("u") { "c".to_string() } else { one.text_at("type")?.to_string() };
+            let kind =
+                if one.text_at("type") == Some("u") { "c".to_string() } else { one.text_at("type")?.to_string() };
             (kind != "p").then_some(())?;
             Some(format!("{kind} {}:{}", one.integer_at("major")?, one.integer_at("minor")?))
         };

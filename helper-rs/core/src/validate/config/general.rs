@@ -6,13 +6,25 @@ use crate::validate::node::Node;
 use crate::validate::rule::{error, warning, Findings, Rule};
 
 pub static RULES: &[Rule] = &[
-    error("version-semver", "config.md#specification-version", "`ociVersion` is a version in SemVer 2.0.0 form", |root, found| {
-        found.unless(root.get("ociVersion"), is_semver, |text| format!("{text:?} is no SemVer 2.0.0 version"));
-    }),
-    error("version-supported", "config.md#specification-version", "`ociVersion` is of major version 1", |root, found| {
-        let one = |text: &str| !is_semver(text) || text.starts_with("1.");
-        found.unless(root.get("ociVersion"), one, |text| format!("version {text} is not compatible with 1.x runtimes"));
-    }),
+    error(
+        "version-semver",
+        "config.md#specification-version",
+        "`ociVersion` is a version in SemVer 2.0.0 form",
+        |root, found| {
+            found.unless(root.get("ociVersion"), is_semver, |text| format!("{text:?} is no SemVer 2.0.0 version"));
+        },
+    ),
+    error(
+        "version-supported",
+        "config.md#specification-version",
+        "`ociVersion` is of major version 1",
+        |root, found| {
+            let one = |text: &str| !is_semver(text) || text.starts_with("1.");
+            found.unless(root.get("ociVersion"), one, |text| {
+                format!("version {text} is not compatible with 1.x runtimes")
+            });
+        },
+    ),
     error("root-required", "config.md#root", "`root` is there", |root, found| {
         if root.get("root").is_none() {
             found.at("$.root", "\"root\" is required on Linux");
@@ -27,11 +39,20 @@ pub static RULES: &[Rule] = &[
         "a container that sets its hostname has a uts namespace of its own",
         hostname_namespace,
     ),
-    error("hostname-length", "config.md#hostname", "`hostname` and `domainname` have at most 64 bytes (sethostname(2))", |root, found| {
-        for name in ["hostname", "domainname"] {
-            found.unless(root.get(name), |text| text.len() <= 64, |text| format!("{} bytes are too long", text.len()));
-        }
-    }),
+    error(
+        "hostname-length",
+        "config.md#hostname",
+        "`hostname` and `domainname` have at most 64 bytes (sethostname(2))",
+        |root, found| {
+            for name in ["hostname", "domainname"] {
+                found.unless(
+                    root.get(name),
+                    |text| text.len() <= 64,
+                    |text| format!("{} bytes are too long", text.len()),
+                );
+            }
+        },
+    ),
     error("annotation-key", "config.md#annotations", "no annotation has an empty key", |root, found| {
         if root.members(&["annotations"]).iter().any(|(name, _)| name.is_empty()) {
             found.at("$.annotations", "the empty key is not allowed");
@@ -56,7 +77,8 @@ fn hostname_namespace(root: &Node, found: &mut Findings) {
 }
 
 fn annotation_reserved(root: &Node, found: &mut Findings) {
-    const IMAGE: &[&str] = &["os", "os.version", "os.features", "architecture", "variant", "author", "created", "stopSignal"];
+    const IMAGE: &[&str] =
+        &["os", "os.version", "os.features", "architecture", "variant", "author", "created", "stopSignal"];
     for (name, node) in root.members(&["annotations"]) {
         let Some(rest) = name.strip_prefix("org.opencontainers.") else { continue };
         if !rest.strip_prefix("image.").is_some_and(|key| IMAGE.contains(&key) || key == "exposedPorts") {
@@ -68,7 +90,8 @@ fn annotation_reserved(root: &Node, found: &mut Findings) {
 /// Every string that ends in a system call; the kernel would cut it at the NUL.
 fn nul_byte(root: &Node, found: &mut Findings) {
     let mut nodes = Vec::new();
-    for names in [&["process", "cwd"][..], &["root", "path"], &["hostname"], &["domainname"], &["linux", "cgroupsPath"]] {
+    for names in [&["process", "cwd"][..], &["root", "path"], &["hostname"], &["domainname"], &["linux", "cgroupsPath"]]
+    {
         nodes.extend(root.find(names));
     }
     for names in [["process", "args"], ["process", "env"], ["linux", "maskedPaths"], ["linux", "readonlyPaths"]] {

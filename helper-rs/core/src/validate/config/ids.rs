@@ -46,19 +46,24 @@ pub static RULES: &[Rule] = &[
             }
         }
     }),
-    warning("user-namespace-mapping", SECTION, "a new user namespace has mappings for users and groups", |root, found| {
-        for one in root.list(&["linux", "namespaces"]) {
-            let new = one.text_at("path").unwrap_or_default().is_empty();
-            if one.text_at("type") != Some("user") || !new {
-                continue;
-            }
-            for name in ["uidMappings", "gidMappings"] {
-                if root.list(&["linux", name]).is_empty() {
-                    found.at(&one.path, format!("\"linux.{name}\" is empty: no id will exist inside"));
+    warning(
+        "user-namespace-mapping",
+        SECTION,
+        "a new user namespace has mappings for users and groups",
+        |root, found| {
+            for one in root.list(&["linux", "namespaces"]) {
+                let new = one.text_at("path").unwrap_or_default().is_empty();
+                if one.text_at("type") != Some("user") || !new {
+                    continue;
+                }
+                for name in ["uidMappings", "gidMappings"] {
+                    if root.list(&["linux", name]).is_empty() {
+                        found.at(&one.path, format!("\"linux.{name}\" is empty: no id will exist inside"));
+                    }
                 }
             }
-        }
-    }),
+        },
+    ),
 ];
 
 /// Every list of mappings in the document.

@@ -23,7 +23,9 @@ const MODE_FLAGS: &[&str] = &["MPOL_F_NUMA_BALANCING", "MPOL_F_RELATIVE_NODES", 
 pub static RULES: &[Rule] = &[
     error("rdt-class", RDT, "`closID` is `/` or the name of one folder", |root, found| {
         let good = |text: &str| text == "/" || is_component(text);
-        found.unless(root.find(&["linux", "intelRdt", "closID"]), good, |text| format!("{text:?} is no name of a folder"));
+        found.unless(root.find(&["linux", "intelRdt", "closID"]), good, |text| {
+            format!("{text:?} is no name of a folder")
+        });
     }),
     error("rdt-memory-bandwidth", RDT, "`memBwSchema` starts with `MB:` and has one line", |root, found| {
         let good = |text: &str| text.starts_with("MB:") && !text.contains('\n');
@@ -43,12 +45,21 @@ pub static RULES: &[Rule] = &[
     error("memory-policy-flag", POLICY, "flags are those that the specification lists", |root, found| {
         one_of(found, root.list(&["linux", "memoryPolicy", "flags"]), MODE_FLAGS, "flag of a memory policy");
     }),
-    error("memory-policy-nodes", POLICY, "nodes look like 0-3,7 and suit the mode (set_mempolicy(2))", memory_policy_nodes),
+    error(
+        "memory-policy-nodes",
+        POLICY,
+        "nodes look like 0-3,7 and suit the mode (set_mempolicy(2))",
+        memory_policy_nodes,
+    ),
     error("personality-domain", PERSONALITY, "the domain is LINUX or LINUX32", |root, found| {
         one_of(found, root.find(&["linux", "personality", "domain"]), &["LINUX", "LINUX32"], "execution domain");
     }),
     error("personality-flag", PERSONALITY, "no flags are defined", |root, found| {
-        found.unless(root.list(&["linux", "personality", "flags"]), |_| false, |text| format!("{text:?}: no flag is supported"));
+        found.unless(
+            root.list(&["linux", "personality", "flags"]),
+            |_| false,
+            |text| format!("{text:?}: no flag is supported"),
+        );
     }),
 ];
 
@@ -62,7 +73,9 @@ fn memory_policy_nodes(root: &Node, found: &mut Findings) {
         Some("MPOL_DEFAULT" | "MPOL_LOCAL") if !nodes.is_empty() => {
             found.at(format!("{}.nodes", policy.path), "this mode takes no nodes");
         }
-        Some("MPOL_BIND" | "MPOL_INTERLEAVE" | "MPOL_WEIGHTED_INTERLEAVE" | "MPOL_PREFERRED_MANY") if nodes.is_empty() => {
+        Some("MPOL_BIND" | "MPOL_INTERLEAVE" | "MPOL_WEIGHTED_INTERLEAVE" | "MPOL_PREFERRED_MANY")
+            if nodes.is_empty() =>
+        {
             found.at(&policy.path, "this mode needs at least one node");
         }
         _ => {}

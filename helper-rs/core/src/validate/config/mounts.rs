@@ -43,15 +43,25 @@ pub static RULES: &[Rule] = &[
             }
         }
     }),
-    warning("mount-idmap-option", POSIX, "a mount with id mappings has the option `idmap` or `ridmap`", |root, found| {
-        for mount in root.list(&["mounts"]) {
-            let mapped = mount.get("uidMappings").is_some() || mount.get("gidMappings").is_some();
-            if mapped && !is_idmapped(&mount) {
-                found.at(mount.path, "older runtimes will ignore the mappings: add the option idmap or ridmap");
+    warning(
+        "mount-idmap-option",
+        POSIX,
+        "a mount with id mappings has the option `idmap` or `ridmap`",
+        |root, found| {
+            for mount in root.list(&["mounts"]) {
+                let mapped = mount.get("uidMappings").is_some() || mount.get("gidMappings").is_some();
+                if mapped && !is_idmapped(&mount) {
+                    found.at(mount.path, "older runtimes will ignore the mappings: add the option idmap or ridmap");
+                }
             }
-        }
-    }),
-    error("mount-idmap-source", OPTIONS, "an id-mapped mount has mappings, or the container a user namespace", idmap_source),
+        },
+    ),
+    error(
+        "mount-idmap-source",
+        OPTIONS,
+        "an id-mapped mount has mappings, or the container a user namespace",
+        idmap_source,
+    ),
     error("masked-path", "config-linux.md#masked-paths", "masked paths are absolute", |root, found| {
         absolute(found, root.list(&["linux", "maskedPaths"]));
     }),

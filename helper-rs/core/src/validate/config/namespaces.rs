@@ -13,17 +13,23 @@ const NET_DEVICES: &str = "config-linux.md#network-devices";
 const TYPES: &[&str] = &["pid", "network", "mount", "ipc", "uts", "user", "cgroup", "time"];
 
 pub static RULES: &[Rule] = &[
-    error("namespace-type", NAMESPACES, "the type of a namespace is one that the specification lists", |root, found| {
-        let types = root.list(&["linux", "namespaces"]).into_iter().filter_map(|one| one.get("type"));
-        one_of(found, types, TYPES, "namespace type");
-    }),
+    error(
+        "namespace-type",
+        NAMESPACES,
+        "the type of a namespace is one that the specification lists",
+        |root, found| {
+            let types = root.list(&["linux", "namespaces"]).into_iter().filter_map(|one| one.get("type"));
+            one_of(found, types, TYPES, "namespace type");
+        },
+    ),
     error("namespace-duplicate", NAMESPACES, "no type of namespace stands twice", namespace_duplicate),
     error("namespace-path", NAMESPACES, "the path of a namespace is absolute", |root, found| {
         let paths = root.list(&["linux", "namespaces"]).into_iter().filter_map(|one| one.get("path"));
         found.unless(paths, |text| text.is_empty() || is_absolute(text), |text| format!("{text:?} is not absolute"));
     }),
     error("time-offset-namespace", TIME, "time offsets come with a new time namespace", |root, found| {
-        let new = |one: &Node| one.text_at("type") == Some("time") && one.text_at("path").unwrap_or_default().is_empty();
+        let new =
+            |one: &Node| one.text_at("type") == Some("time") && one.text_at("path").unwrap_or_default().is_empty();
         let offsets = !root.members(&["linux", "timeOffsets"]).is_empty();
         if offsets && !root.list(&["linux", "namespaces"]).iter().any(new) {
             found.at("$.linux.timeOffsets", "offsets need a new namespace of type \"time\"");
@@ -51,12 +57,25 @@ pub static RULES: &[Rule] = &[
         }
     }),
     error("sysctl-namespace", SYSCTL, "sysctls belong to a namespace of the container", sysctl_namespace),
-    warning("net-device-namespace", NET_DEVICES, "network devices are moved into a network namespace", |root, found| {
-        if !root.members(&["linux", "netDevices"]).is_empty() && !has_namespace(root, "network") {
-            found.at("$.linux.netDevices", "devices are moved into a namespace of type \"network\", and there is none");
-        }
-    }),
-    error("net-device-name", NET_DEVICES, "names of network devices have 1 to 15 bytes, no space, / or :", net_device_name),
+    warning(
+        "net-device-namespace",
+        NET_DEVICES,
+        "network devices are moved into a network namespace",
+        |root, found| {
+            if !root.members(&["linux", "netDevices"]).is_empty() && !has_namespace(root, "network") {
+                found.at(
+                    "$.linux.netDevices",
+                    "devices are moved into a namespace of type \"network\", and there is none",
+                );
+            }
+        },
+    ),
+    error(
+        "net-device-name",
+        NET_DEVICES,
+        "names of network devices have 1 to 15 bytes, no space, / or :",
+        net_device_name,
+    ),
     error("net-device-duplicate", NET_DEVICES, "no two network devices get the same name", net_device_duplicate),
 ];
 
@@ -74,9 +93,18 @@ fn namespace_duplicate(root: &Node, found: &mut Findings) {
 /// sysctl(8): the first separator that is met decides whether dots or slashes separate.
 fn dotted(name: &str) -> String {
     match name.find(['.', '/']) {
-        Some(at) if name[at..].starts_with('.') => {
-            name.chars().map(|c| if c == '.' { '/' } else if c == '/' { '.' } else { c }).collect()
-        }
+        Some(at) if name[at..].starts_with('.') => name
+            .chars()
+            .map(|c| {
+                if c == '.' {
+                    '/'
+                } else if c == '/' {
+                    '.'
+                } else {
+                    c
+                }
+            })
+            .collect(),
         _ => name.to_string(),
     }
 }
@@ -84,8 +112,18 @@ fn dotted(name: &str) -> String {
 /// The namespace that a sysctl is part of; `None` if it is the whole machine's.
 fn sysctl_owner(path: &str) -> Option<&'static str> {
     const IPC: &[&str] = &[
-        "kernel/msgmax", "kernel/msgmnb", "kernel/msgmni", "kernel/sem", "kernel/shmall", "kernel/shmmax", "kernel/shmmni",
-        "kernel/shm_rmid_forced", "kernel/auto_msgmni", "kernel/msg_next_id", "kernel/sem_next_id", "kernel/shm_next_id",
+        "kernel/msgmax",
+        "kernel/msgmnb",
+        "kernel/msgmni",
+        "kernel/sem",
+        "kernel/shmall",
+        "kernel/shmmax",
+        "kernel/shmmni",
+        "kernel/shm_rmid_forced",
+        "kernel/auto_msgmni",
+        "kernel/msg_next_id",
+        "kernel/sem_next_id",
+        "kernel/shm_next_id",
     ];
     match path {
         _ if path.starts_with("net/") => Some("network"),

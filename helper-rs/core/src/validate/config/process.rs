@@ -9,8 +9,22 @@ const POSIX: &str = "config.md#posix-process";
 const LINUX: &str = "config.md#linux-process";
 
 const RLIMITS: &[&str] = &[
-    "AS", "CORE", "CPU", "DATA", "FSIZE", "LOCKS", "MEMLOCK", "MSGQUEUE", "NICE", "NOFILE", "NPROC", "RSS", "RTPRIO",
-    "RTTIME", "SIGPENDING", "STACK",
+    "AS",
+    "CORE",
+    "CPU",
+    "DATA",
+    "FSIZE",
+    "LOCKS",
+    "MEMLOCK",
+    "MSGQUEUE",
+    "NICE",
+    "NOFILE",
+    "NPROC",
+    "RSS",
+    "RTPRIO",
+    "RTTIME",
+    "SIGPENDING",
+    "STACK",
 ];
 const POLICIES: &[&str] =
     &["SCHED_OTHER", "SCHED_FIFO", "SCHED_RR", "SCHED_BATCH", "SCHED_ISO", "SCHED_IDLE", "SCHED_DEADLINE"];
@@ -38,13 +52,18 @@ pub static RULES: &[Rule] = &[
     warning("process-env", "config.md#process", "entries of `process.env` are NAME=value", |root, found| {
         found.unless(root.list(&["process", "env"]), is_assignment, |text| format!("{text:?} is not NAME=value"));
     }),
-    error("user-umask", "config.md#posix-platform-user", "`umask` is at most 0777, written in decimal", |root, found| {
-        if let Some(user) = root.find(&["process", "user"]) {
-            if user.integer_at("umask").is_some_and(|mask| mask > 0o777) {
-                found.at("$.process.user.umask", "a umask is at most 511 (octal 777); the number is decimal");
+    error(
+        "user-umask",
+        "config.md#posix-platform-user",
+        "`umask` is at most 0777, written in decimal",
+        |root, found| {
+            if let Some(user) = root.find(&["process", "user"]) {
+                if user.integer_at("umask").is_some_and(|mask| mask > 0o777) {
+                    found.at("$.process.user.umask", "a umask is at most 511 (octal 777); the number is decimal");
+                }
             }
-        }
-    }),
+        },
+    ),
     error("rlimit-type", POSIX, "the type of an rlimit is one of getrlimit(2)", |root, found| {
         let known = |text: &str| text.strip_prefix("RLIMIT_").is_some_and(|name| RLIMITS.contains(&name));
         let types = root.list(&["process", "rlimits"]).into_iter().filter_map(|one| one.get("type"));
@@ -82,7 +101,12 @@ pub static RULES: &[Rule] = &[
     error("scheduler-flag", LINUX, "scheduling flags are those that the specification lists", |root, found| {
         one_of(found, root.list(&["process", "scheduler", "flags"]), FLAGS, "scheduling flag");
     }),
-    error("scheduler-values", LINUX, "nice, priority and the deadline's times suit the policy (sched_setattr(2))", scheduler_values),
+    error(
+        "scheduler-values",
+        LINUX,
+        "nice, priority and the deadline's times suit the policy (sched_setattr(2))",
+        scheduler_values,
+    ),
     error("io-priority-class", LINUX, "the I/O class is one that the specification lists", |root, found| {
         one_of(found, root.find(&["process", "ioPriority", "class"]), IO_CLASSES, "I/O class");
     }),
@@ -95,7 +119,11 @@ pub static RULES: &[Rule] = &[
     error("cpu-affinity", LINUX, "lists of CPUs look like 0-3,7", |root, found| {
         for name in ["initial", "final"] {
             let node = root.find(&["process", "execCPUAffinity", name]);
-            found.unless(node, |text| text.is_empty() || is_cpu_list(text), |text| format!("{text:?} is no list of CPUs"));
+            found.unless(
+                node,
+                |text| text.is_empty() || is_cpu_list(text),
+                |text| format!("{text:?} is no list of CPUs"),
+            );
         }
     }),
 ];

@@ -105,7 +105,10 @@ fn names_known(filter: &Node, found: &mut Findings) {
         let texts = names.value.as_array().map_or(&[][..], |list| list).iter().enumerate();
         for (index, text) in texts.filter_map(|(index, value)| Some((index, value.as_str()?))) {
             if !syscalls::exists(text) {
-                found.at(format!("{}[{index}]", names.path), format!("{text:?} is no system call: the rule does nothing"));
+                found.at(
+                    format!("{}[{index}]", names.path),
+                    format!("{text:?} is no system call: the rule does nothing"),
+                );
             }
         }
     }

@@ -17,10 +17,8 @@ pub static CONFIG: Object = Object {
     ],
 };
 
-static ROOT: Object = Object {
-    section: "config.md#root",
-    fields: &[required("path", Shape::Text), optional("readonly", Shape::Bool)],
-};
+static ROOT: Object =
+    Object { section: "config.md#root", fields: &[required("path", Shape::Text), optional("readonly", Shape::Bool)] };
 
 static MOUNT: Object = Object {
     section: "config.md#mounts",
@@ -87,10 +85,8 @@ static SCHEDULER: Object = Object {
     ],
 };
 
-static IO_PRIORITY: Object = Object {
-    section: "config.md#linux-process",
-    fields: &[required("class", Shape::Text), required("priority", I32)],
-};
+static IO_PRIORITY: Object =
+    Object { section: "config.md#linux-process", fields: &[required("class", Shape::Text), required("priority", I32)] };
 
 static CPU_AFFINITY: Object = Object {
     section: "config.md#linux-process",
@@ -121,12 +117,7 @@ static HOOKS: Object = Object {
 
 static HOOK: Object = Object {
     section: "config.md#posix-platform-hooks",
-    fields: &[
-        required("path", Shape::Text),
-        optional("args", TEXTS),
-        optional("env", TEXTS),
-        optional("timeout", I64),
-    ],
+    fields: &[required("path", Shape::Text), optional("args", TEXTS), optional("env", TEXTS), optional("timeout", I64)],
 };
 
 static LINUX: Object = Object {
@@ -272,17 +263,13 @@ static NETWORK: Object = Object {
     fields: &[optional("classID", U32), optional("priorities", Shape::List(&Shape::Object(&PRIORITY)))],
 };
 
-static PRIORITY: Object = Object {
-    section: "config-linux.md#network",
-    fields: &[required("name", Shape::Text), required("priority", U32)],
-};
+static PRIORITY: Object =
+    Object { section: "config-linux.md#network", fields: &[required("name", Shape::Text), required("priority", U32)] };
 
 static PIDS: Object = Object { section: "config-linux.md#pids", fields: &[optional("limit", I64)] };
 
-static RDMA: Object = Object {
-    section: "config-linux.md#rdma",
-    fields: &[optional("hcaHandles", U32), optional("hcaObjects", U32)],
-};
+static RDMA: Object =
+    Object { section: "config-linux.md#rdma", fields: &[optional("hcaHandles", U32), optional("hcaObjects", U32)] };
 
 static INTEL_RDT: Object = Object {
     section: "config-linux.md#intelrdt",
@@ -327,12 +314,7 @@ static SYSCALL: Object = Object {
 
 static ARG: Object = Object {
     section: "config-linux.md#seccomp",
-    fields: &[
-        required("index", U32),
-        required("value", U64),
-        optional("valueTwo", U64),
-        required("op", Shape::Text),
-    ],
+    fields: &[required("index", U32), required("value", U64), optional("valueTwo", U64), required("op", Shape::Text)],
 };
 
 static PERSONALITY: Object = Object {

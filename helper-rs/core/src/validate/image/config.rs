@@ -61,7 +61,11 @@ static HISTORY: Object = Object {
 
 pub static RULES: &[Rule] = &[
     error("rootfs-type", SECTION, "`rootfs.type` is `layers`", |root, found| {
-        found.unless(root.find(&["rootfs", "type"]), |text| text == "layers", |text| format!("{text:?} is not \"layers\""));
+        found.unless(
+            root.find(&["rootfs", "type"]),
+            |text| text == "layers",
+            |text| format!("{text:?} is not \"layers\""),
+        );
     }),
     error("diff-id", SECTION, "each diffID is a digest", |root, found| {
         for node in root.list(&["rootfs", "diff_ids"]) {
@@ -70,7 +74,12 @@ pub static RULES: &[Rule] = &[
             }
         }
     }),
-    warning("history-layers", SECTION, "`history` has one entry for each layer, besides the empty ones", history_layers),
+    warning(
+        "history-layers",
+        SECTION,
+        "`history` has one entry for each layer, besides the empty ones",
+        history_layers,
+    ),
     error("created", SECTION, "dates are in the form of RFC 3339, section 5.6", |root, found| {
         let histories = root.list(&["history"]).into_iter().filter_map(|one| one.get("created"));
         let nodes: Vec<Node> = root.get("created").into_iter().chain(histories).collect();
@@ -115,7 +124,9 @@ fn history_layers(root: &Node, found: &mut Findings) {
 /// docker also writes ranges of nothing: only single ports are in the specification, sctp is in use.
 fn is_port(text: &str) -> bool {
     let (port, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
-    matches!(protocol, "tcp" | "udp" | "sctp") && !port.starts_with('+') && port.parse::<u16>().is_ok_and(|port| port > 0)
+    matches!(protocol, "tcp" | "udp" | "sctp")
+        && !port.starts_with('+')
+        && port.parse::<u16>().is_ok_and(|port| port > 0)
 }
 
 fn is_signal(text: &str) -> bool {
@@ -125,5 +136,7 @@ fn is_signal(text: &str) -> bool {
     let offset = real_time.iter().find_map(|prefix| name.strip_prefix(prefix));
     number(text)
         || offset.is_some_and(number)
-        || (!name.is_empty() && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit()) && !name.starts_with(|c: char| c.is_ascii_digit()))
+        || (!name.is_empty()
+            && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+            && !name.starts_with(|c: char| c.is_ascii_digit()))
 }

@@ -40,7 +40,11 @@ pub static INDEX: Object = Object {
 pub static OF_MANIFEST: &[Rule] = &[
     error("schema-version", OF, "`schemaVersion` is 2", schema_version),
     error("media-type", OF, "`mediaType` is that of an image manifest", |root, found| {
-        media_type(root, found, &["application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json"]);
+        media_type(
+            root,
+            found,
+            &["application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json"],
+        );
     }),
     error("artifact-type", OF, "`artifactType` is a media type (RFC 6838)", descriptor::artifact_types),
     error("artifact-empty-config", OF, "a manifest whose config is empty has an `artifactType`", |root, found| {
@@ -54,8 +58,18 @@ pub static OF_MANIFEST: &[Rule] = &[
             found.at("$.layers", "for portability there should be at least one layer");
         }
     }),
-    error("descriptor-media-type", PROPERTIES, "the media type of a descriptor follows RFC 6838", descriptor::media_types),
-    error("descriptor-digest", DIGESTS, "digests follow the grammar, and the length of their algorithm", descriptor::digests),
+    error(
+        "descriptor-media-type",
+        PROPERTIES,
+        "the media type of a descriptor follows RFC 6838",
+        descriptor::media_types,
+    ),
+    error(
+        "descriptor-digest",
+        DIGESTS,
+        "digests follow the grammar, and the length of their algorithm",
+        descriptor::digests,
+    ),
     error("descriptor-url", PROPERTIES, "the URLs of a descriptor follow RFC 3986", descriptor::urls),
     error("descriptor-data", EMBEDDED, "embedded data is base 64 of `size` bytes", descriptor::embedded),
 ];
@@ -63,11 +77,25 @@ pub static OF_MANIFEST: &[Rule] = &[
 pub static OF_INDEX: &[Rule] = &[
     error("schema-version", INDEX_OF, "`schemaVersion` is 2", schema_version),
     error("media-type", INDEX_OF, "`mediaType` is that of an image index", |root, found| {
-        media_type(root, found, &["application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json"]);
+        media_type(
+            root,
+            found,
+            &["application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json"],
+        );
     }),
     error("artifact-type", INDEX_OF, "`artifactType` is a media type (RFC 6838)", descriptor::artifact_types),
-    error("descriptor-media-type", PROPERTIES, "the media type of a descriptor follows RFC 6838", descriptor::media_types),
-    error("descriptor-digest", DIGESTS, "digests follow the grammar, and the length of their algorithm", descriptor::digests),
+    error(
+        "descriptor-media-type",
+        PROPERTIES,
+        "the media type of a descriptor follows RFC 6838",
+        descriptor::media_types,
+    ),
+    error(
+        "descriptor-digest",
+        DIGESTS,
+        "digests follow the grammar, and the length of their algorithm",
+        descriptor::digests,
+    ),
     error("descriptor-url", PROPERTIES, "the URLs of a descriptor follow RFC 3986", descriptor::urls),
     error("descriptor-data", EMBEDDED, "embedded data is base 64 of `size` bytes", descriptor::embedded),
 ];
