@@ -11,6 +11,7 @@ import { type ContainerOptions, defaults } from './runtime/options.ts';
 import { findContainer, type Listed, listContainers } from './runtime/state.ts';
 import { chooseMapping } from './userns/choose.ts';
 import { readHost } from './userns/host.ts';
+import { type DocumentKind, type Problem, validate as validateDocument } from './wasm/validate.ts';
 
 export { type ErrorFacts, RootlessError } from './errors.ts';
 export type { Progress, ProgressEvent } from './image/progress.ts';
@@ -26,7 +27,7 @@ export {
   type UsernsRequest,
 } from './runtime/options.ts';
 export type { Exit, Status } from './runtime/state.ts';
-export type { ImageFacts, Listed as Container };
+export type { DocumentKind, ImageFacts, Listed as Container, Problem };
 
 /** Only the image must be named; everything else has docker's default (`defaults`). */
 export type RunRequest = Pick<ContainerOptions, 'image'> & Partial<ContainerOptions>;
@@ -86,6 +87,14 @@ export function list(paths: Paths = findPaths()): readonly Listed[] {
 /** One container by name, id or unique beginning of an id. @throws RootlessError CONTAINER_NOT_FOUND */
 export function find(wanted: string, paths: Paths = findPaths()): Listed {
   return findContainer(paths, wanted);
+}
+
+/**
+ * All problems of a document of the OCI (runtime-spec config, image manifest, index, config, layout) or of a seccomp profile.
+ * @throws RootlessError VALIDATOR_MISSING
+ */
+export function validate(kind: DocumentKind, json: string, paths: Paths = findPaths()): readonly Problem[] {
+  return validateDocument(kind, json, paths);
 }
 
 function searchPath(): readonly string[] {

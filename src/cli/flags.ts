@@ -178,7 +178,7 @@ class Line {
       name,
       Object.keys(this.#flags).filter((key) => !this.#flags[key]?.hidden),
     );
-    const help = `"rootless ${this.#command} --help" lists its flags`;
+    const help = `"${['rootless', this.#command, '--help'].filter(Boolean).join(' ')}" lists its flags`;
     return new RootlessError({ code: 'UNKNOWN_FLAG', message, fix: close ? `did you mean "--${close}"? ${help}` : help });
   }
 

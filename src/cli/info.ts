@@ -88,7 +88,7 @@ function describe(facts: Facts): string {
     ['rootless', `${facts.Version}, Node ${facts.Node}`],
     ['kernel', `${facts.Kernel}, ${facts.Architecture}`],
     ['user', `${User.Name} (${User.Uid}:${User.Gid})`],
-    ['ids', `${Ids.Mode}: ${Ids.Uids} user and ${Ids.Gids} group ids`],
+    ['ids', `${Ids.Mode}: ${amount(Ids.Uids)} user and ${amount(Ids.Gids)} group ids`],
     ['', Ids.Why],
     ['storage', `${Storage.Kind} in ${Storage.Data}`],
     ['', Storage.Why],
@@ -100,4 +100,9 @@ function describe(facts: Facts): string {
     ['helper', facts.Helper],
   ];
   return rows.map(([name, text]) => `${name.padEnd(12)}${text}\n`).join('');
+}
+
+/** All but the one that means "no id". */
+function amount(ids: number): string {
+  return ids >= 0xffff_fffe ? 'all' : String(ids);
 }

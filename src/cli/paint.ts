@@ -19,6 +19,7 @@ function wantsColour(): boolean {
 /** Names and messages may come from a registry or an archive: control characters are shown, not sent. Line ends stay. */
 export function plain(text: string): string {
   return text.replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g, (char) => {
-    return `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`;
+    const code = char.charCodeAt(0).toString(16);
+    return code.length <= 2 ? `\\x${code.padStart(2, '0')}` : `\\u${code}`;
   });
 }

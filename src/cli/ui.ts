@@ -19,20 +19,28 @@ export function line(text: string): void {
 
 /** Says what happened, why, and what to do; @returns the exit code. */
 export function report(error: unknown, debug: boolean): number {
-  const facts = error instanceof RootlessError ? error : unexpected(error);
-  consola.error(
-    [
-      `${paint('red', 'rootless:')} ${plain(facts.message)}`,
-      ...(facts.why === undefined ? [] : [`  ${paint('bold', 'why:')} ${indent(facts.why)}`]),
-      ...(facts.fix === undefined ? [] : [`  ${paint('bold', 'fix:')} ${indent(facts.fix)}`]),
-      ...(debug ? [`  code: ${facts.code}`, stack(error)] : []),
-    ].join('\n'),
-  );
-  return facts.exit;
+  consola.error(describe(error, debug));
+  return facts(error).exit;
 }
 
+/** The three lines; with `debug` the code and the stacks too. */
+export function describe(error: unknown, debug: boolean): string {
+  const { message, why, fix, code } = facts(error);
+  return [
+    `${paint('red', 'rootless:')} ${plain(message).replaceAll('\n', '\\n')}`,
+    ...(why === undefined ? [] : [`  ${paint('bold', 'why:')} ${indent(why)}`]),
+    ...(fix === undefined ? [] : [`  ${paint('bold', 'fix:')} ${indent(fix)}`]),
+    ...(debug ? [`  code: ${code}`, stack(error)] : []),
+  ].join('\n');
+}
+
+/** Further lines stand below the first one. */
 function indent(text: string): string {
-  return text.split('\n').map(plain).join('\n       ');
+  return text.trimEnd().split('\n').map(plain).join('\n       ');
+}
+
+function facts(error: unknown): RootlessError {
+  return error instanceof RootlessError ? error : unexpected(error);
 }
 
 /** A system error has a meaning for users; everything else is a bug of ours. */
