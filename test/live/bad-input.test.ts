@@ -99,7 +99,10 @@ live('no state folder can be used by another user: an unsafe one is refused', ne
 /** A layout whose files are then spoiled. */
 const spoiled = (spoil: (layout: string, blobs: string) => void, quotes: RegExp) =>
   withTmp(async (folder) => {
-    const layout = ociLayout(join(folder, 'layout'), [tarOf(busyboxRootfs(join(folder, 'rootfs')))], { Cmd: ['true'] });
+    const rootfs = busyboxRootfs(join(folder, 'rootfs'));
+    // A layer that is unpacked already would not be read again.
+    writeFileSync(join(rootfs, 'unique'), randomBytes(64));
+    const layout = ociLayout(join(folder, 'layout'), [tarOf(rootfs)], { Cmd: ['true'] });
     spoil(layout, join(layout, 'blobs/sha256'));
     await refused(['run', '--rm', '--network', 'none', `oci:${layout}`], quotes);
   });

@@ -62,16 +62,7 @@ live('-v makes a source folder that is missing, --mount refuses it', needs, () =
   }),
 );
 
-for (const value of [
-  'relative/path:/shared',
-  './x:/shared',
-  '../x:/shared',
-  ':/shared',
-  '/a:relative',
-  '/a:/b:nosuchoption',
-  '/a:/b:ro:extra',
-  '',
-]) {
+for (const value of ['relative/path:/shared', ':/shared', '/a:relative', '/a:/b:nosuchoption', '/a:/b:ro:extra', '']) {
   live(`-v ${JSON.stringify(value)} is refused with 125`, needs, async () => {
     const { code, stdout, stderr } = await run(['-v', value], ['echo', 'ran']);
     assert.is(code, 125);
@@ -79,6 +70,16 @@ for (const value of [
     assert.match(stderr, /^rootless: /m);
   });
 }
+
+live('a source that begins with a dot is relative to the current folder, as docker has it', needs, () =>
+  withTmp(async (folder) => {
+    mkdirSync(join(folder, 'sub'));
+    writeFileSync(join(folder, 'f'), 'found');
+    assert.is(await shell(['-v', './f:/f'], 'cat /f', { cwd: folder }), 'found');
+    assert.is(await shell(['-v', '../f:/f'], 'cat /f', { cwd: join(folder, 'sub') }), 'found');
+    assert.is(await shell(['-v', '.:/here'], 'ls /here', { cwd: folder }), 'f\nsub');
+  }),
+);
 
 live('a mount point that is missing in the image is made, in any depth', needs, () =>
   withTmp(async (folder) => {

@@ -25,7 +25,7 @@ live('the bundle of runc spec --rootless is valid', [], () =>
 live('what --dry-run prints is valid', ['userns', 'busybox'], () =>
   withTmp(async (folder) => {
     const path = join(folder, 'config.json');
-    writeFileSync(path, (await run(['--dry-run', '-v', `${folder}:/x:ro`, '-m', '64m', '--tmpfs', '/t'], ['true'])).stdout);
+    writeFileSync(path, (await run(['--dry-run', '-v', `${folder}:/x:ro`, '--read-only', '--tmpfs', '/t'], ['true'])).stdout);
     const { code, stdout, stderr } = await rootless(['validate', path]);
     assert.is(code, 0, stdout + stderr);
   }),
