@@ -4,8 +4,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { OciConfig } from './oci.ts';
 
-export function writeBundle(folder: string, config: OciConfig): void {
-  writeFileSync(join(folder, 'config.json'), formatConfig(config), { mode: 0o600 });
+export function writeBundle(folder: string, text: string): void {
+  writeFileSync(join(folder, 'config.json'), text, { mode: 0o600 });
 }
 
 /** No JavaScript number is RLIM_INFINITY (2^64-1): it travels as a text that no argument can be, since it holds a NUL. */

@@ -1,30 +1,59 @@
 /** Starts the helper on a bundle, passes signals on, and turns its answer into an exit code or an error. */
 
 import { readFileSync } from 'node:fs';
-import { type HelperResult, startHelper } from '../helper.ts';
+import type { Socket } from 'node:net';
+import { type HelperProcess, type HelperResult, type IdMap, startHelper } from '../helper.ts';
 import type { Paths } from '../paths.ts';
 import type { Host } from '../userns/host.ts';
 import type { RunContext } from './context.ts';
 import type { OciConfig } from './oci.ts';
 import type { ContainerOptions } from './options.ts';
-import { abandoned } from './state.ts';
+import { abandoned, containerFolder } from './state.ts';
 
 const forwarded = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGCONT'] as const;
 const fromKeyboard: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT'];
 
 export type Ended = { readonly code: number; readonly oom: boolean };
 
+/** A helper that makes the container's user namespace, and reads the bundle when it is told to. */
+export type Starting = {
+  readonly helper: HelperProcess;
+  /** The bundle stands. */
+  readonly go: () => void;
+  /** There will be none. */
+  readonly cancel: () => void;
+};
+
+/**
+ * Starts the helper while the bundle is still to be made: writing id maps takes two set-uid programs several milliseconds, in
+ * which this side finds the image and writes the configuration.
+ */
+export function startEarly(paths: Paths, id: string, options: ContainerOptions, idMap: IdMap): Starting {
+  const helper = start(paths, id, options, ['--idmap', JSON.stringify(idMap), '--wait']);
+  const line = helper.child.stdio[4] as Socket;
+  // A helper that failed closes its end; what happened is in its events.
+  line.on('error', () => {});
+  helper.done.catch(() => {});
+  return { helper, go: () => void line.write('g'), cancel: () => void line.destroy() };
+}
+
+function start(paths: Paths, id: string, options: ContainerOptions, more: readonly string[]): HelperProcess {
+  const folder = containerFolder(paths, id);
+  const rm = options.remove ? ['--rm'] : [];
+  const args = ['--root', paths.runtime, 'run', ...rm, '--parent-fd', '4', ...more, '--bundle', folder, id];
+  return startHelper(paths, args, [options.interactive ? 'inherit' : 'ignore', 'inherit', 'inherit', 'parent']);
+}
+
 export async function launch(
   id: string,
-  folder: string,
   options: ContainerOptions,
   config: OciConfig,
   host: Host,
+  starting: Starting | undefined,
   { paths }: RunContext,
 ): Promise<Ended> {
-  const args = ['--root', paths.runtime, 'run', ...(options.remove ? ['--rm'] : []), '--parent-fd', '4', '--bundle', folder, id];
-  const stdin = options.interactive ? 'inherit' : 'ignore';
-  const { child, done } = startHelper(paths, args, [stdin, 'inherit', 'inherit', 'parent'], undefined);
+  starting?.go();
+  const { child, done } = starting?.helper ?? start(paths, id, options, []);
   const pass = (name: NodeJS.Signals) => {
     if (!fromKeyboard.includes(name) || !inForeground()) child.kill(name);
   };

@@ -10,7 +10,7 @@ import { formatConfig, writeBundle } from './bundle.ts';
 import type { RunContext } from './context.ts';
 import { writeFiles } from './files.ts';
 import { newId } from './ids.ts';
-import { launch } from './launch.ts';
+import { launch, type Starting, startEarly } from './launch.ts';
 import type { ContainerOptions, Mapping } from './options.ts';
 import type { ImageDefaults } from './process.ts';
 import { asideFolder, removeTree } from './folders.ts';
@@ -20,6 +20,7 @@ import { buildSpec, hostnameOf, type RootPlan } from './spec.ts';
 import { claimName, clearMark, makeFolder, releaseName, writeContainer, writeExit } from './state.ts';
 import { chooseStorage } from './storage.ts';
 import { newUndo, type Undo } from './undo.ts';
+import { checkConfig } from './validated.ts';
 
 /**
  * Runs a container to its end; @returns its program's exit code, 128 + signal if one killed it.
@@ -36,7 +37,7 @@ export async function run(options: ContainerOptions, context: RunContext): Promi
     }
     context.signal?.throwIfAborted();
     context.created?.(prepared.id);
-    const exit = await launch(prepared.id, prepared.folder, options, prepared.config, prepared.host, context);
+    const exit = await launch(prepared.id, options, prepared.config, prepared.host, prepared.starting, context);
     if (!options.remove) {
       writeExit(context.paths, prepared.id, { code: exit.code, finished: new Date().toISOString(), ...(exit.oom ? { oom: true } : {}) });
       clearMark(context.paths, prepared.id);
@@ -49,13 +50,22 @@ export async function run(options: ContainerOptions, context: RunContext): Promi
   }
 }
 
-type Prepared = { readonly id: string; readonly folder: string; readonly host: Host; readonly config: ReturnType<typeof buildSpec> };
+type Prepared = {
+  readonly id: string;
+  readonly host: Host;
+  readonly config: ReturnType<typeof buildSpec>;
+  readonly starting: Starting | undefined;
+};
 
 /** Everything up to the launch. What goes if it fails is on `undo`, what goes in any case on `always`. */
 async function prepare(options: ContainerOptions, context: RunContext, undo: Undo, always: Undo): Promise<Prepared> {
   const { paths, signal } = context;
   const host = readHost(context.searchPath);
   const base = await chooseIds(options, host, paths);
+  const id = newId();
+  // With one id only, the image's user decides which: the mapping is not known yet.
+  const starting = base.mode === 'single' || context.dryRun ? undefined : startEarly(paths, id, options, base.idMap);
+  undo.add(() => starting?.cancel());
   const image = await resolveImage(parseImageSource(options.image), { ...context, mapping: base });
   const defaults = withUser(imageDefaults(image, paths), options, host);
   const mapping = mapWantedUser(base, host, options.user || defaults.user);
@@ -65,7 +75,6 @@ async function prepare(options: ContainerOptions, context: RunContext, undo: Und
   const seccomp = await chooseSeccomp(options, mapping.mode);
   const storage = image.kind === 'host' ? undefined : await chooseStorage(paths, mapping.idMap, context.searchPath, signal);
 
-  const id = newId();
   const maker = ourselves();
   undo.add(() => clearMark(paths, id));
   const folder = makeFolder(paths, id, maker);
@@ -87,7 +96,9 @@ async function prepare(options: ContainerOptions, context: RunContext, undo: Und
     companion: network?.companion,
     cgroup: cgroup && { path: cgroup.path(id), resources: cgroup.resources },
   });
-  writeBundle(folder, config);
+  const text = formatConfig(config);
+  await checkConfig(paths, id, text);
+  writeBundle(folder, text);
   writeContainer(paths, {
     id,
     name,
@@ -104,7 +115,7 @@ async function prepare(options: ContainerOptions, context: RunContext, undo: Und
     ports: options.ports,
     labels: { ...defaults.labels, ...options.labels },
   });
-  return { id, folder, host, config };
+  return { id, host, config, starting };
 }
 
 async function chooseIds(options: ContainerOptions, host: Host, paths: Paths): Promise<Mapping> {
