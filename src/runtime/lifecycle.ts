@@ -63,8 +63,9 @@ async function prepare(options: ContainerOptions, context: RunContext, undo: Und
   const host = readHost(context.searchPath);
   const base = await chooseIds(options, host, paths);
   const id = newId();
-  // With one id only, the image's user decides which: the mapping is not known yet.
-  const starting = base.mode === 'single' || context.dryRun ? undefined : startEarly(paths, id, options, base.idMap);
+  // With one id only, the image's user decides which; with limits, this process may have to move to another cgroup first.
+  const later = base.mode === 'single' || hasLimits(options) || context.dryRun;
+  const starting = later ? undefined : startEarly(paths, id, options, base.idMap);
   undo.add(() => starting?.cancel());
   const image = await resolveImage(parseImageSource(options.image), { ...context, mapping: base });
   const defaults = withUser(imageDefaults(image, paths), options, host);
