@@ -1,12 +1,12 @@
 /** Checks config.json against the standard before anything is started: in WebAssembly, once for each kind of launch. */
 
-import { appendFileSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { RootlessError } from '../errors.ts';
 import type { Paths } from '../paths.ts';
 
-/** Bytes of `$DATA/validated`, 17 a configuration, after which it begins anew. */
-const memory = 64 * 1024;
+/** Configurations that are remembered, about 20 KB each, before all are forgotten. */
+const most = 64;
 
 /**
  * The first validation in a process costs 20 ms, since WebAssembly is compiled when it first runs; so a configuration that was found
@@ -14,10 +14,10 @@ const memory = 64 * 1024;
  * @throws RootlessError SPEC_INVALID with the JSON path of the first problem, VALIDATOR_MISSING
  */
 export async function checkConfig(paths: Paths, id: string, text: string): Promise<void> {
-  const file = join(paths.data, 'validated');
-  const key = fingerprint(`${versionOf(paths)}${text.replaceAll(id, '').replaceAll(id.slice(0, 12), '')}`);
-  const known = recall(file);
-  if (known.includes(key)) return;
+  const folder = join(paths.data, 'checked');
+  const kind = versionOf(paths) + text.replaceAll(id, '').replaceAll(id.slice(0, 12), '');
+  const file = join(folder, nameOf(kind));
+  if (recall(file) === kind) return;
   const { validate } = await import('../wasm/validate.ts');
   const problem = validate('config', text, paths).find((one) => one.level === 'error');
   if (problem) {
@@ -27,19 +27,22 @@ export async function checkConfig(paths: Paths, id: string, text: string): Promi
       why: `the OCI runtime specification says so (${problem.section})`,
     });
   }
-  if (known.length > memory) writeFileSync(file, `${key}\n`);
-  else appendFileSync(file, `${key}\n`);
+  remember(folder, file, kind);
 }
 
-/** 16 hex digits: two FNV-1a hashes of 32 bits with different beginnings. Whoever could make two texts meet could as well edit the file. */
-export function fingerprint(text: string): string {
-  let [one, other] = [0x811c9dc5, 0x01000193];
-  for (let index = 0; index < text.length; index += 1) {
-    const unit = text.charCodeAt(index);
-    one = Math.imul(one ^ unit, 0x01000193);
-    other = Math.imul(other ^ unit, 0x85ebca6b) + index;
-  }
-  return [one, other].map((hash) => (hash >>> 0).toString(16).padStart(8, '0')).join('');
+/** Sampled, since a hash of everything in cold JavaScript takes longer than reading the file: what counts is that the contents are equal. */
+export function nameOf(text: string): string {
+  let hash = 0x811c9dc5;
+  for (let index = text.length - 1; index >= 0; index -= 61) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
+  return `${text.length}-${(hash >>> 0).toString(16)}`;
+}
+
+function remember(folder: string, file: string, kind: string): void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const names = readdirSync(folder);
+  if (names.length >= most) for (const name of names) rmSync(join(folder, name), { force: true });
+  // Half a file is not equal to anything: no need for a rename.
+  writeFileSync(file, kind, { mode: 0o600 });
 }
 
 /** Another build has other rules. */
@@ -48,10 +51,10 @@ function versionOf({ dist }: Paths): string {
   return `${stat?.size}:${stat?.mtimeMs}:`;
 }
 
-function recall(file: string): string {
+function recall(file: string): string | undefined {
   try {
-    return readFileSync(file, 'latin1');
+    return readFileSync(file, 'utf8');
   } catch {
-    return '';
+    return undefined;
   }
 }
