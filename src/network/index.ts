@@ -41,7 +41,9 @@ function checkTun(): void {
       code: 'TUN_UNAVAILABLE',
       message: `cannot make a private network: "${path}" ${missing ? 'is missing' : 'may not be opened'}`,
       why: 'pasta and slirp4netns connect containers through a tap device',
-      fix: missing ? 'sudo modprobe tun, or use --network none or --network host' : `sudo chmod 666 ${path}, or use --network none or --network host`,
+      fix: missing
+        ? 'sudo modprobe tun, or use --network none or --network host'
+        : `sudo chmod 666 ${path}, or use --network none or --network host`,
       cause,
     });
   }
@@ -50,8 +52,12 @@ function checkTun(): void {
 function noTool(slirp: boolean): RootlessError {
   return new RootlessError({
     code: 'NETWORK_TOOL_MISSING',
-    message: slirp ? 'cannot publish ports: pasta is not installed' : 'cannot make a private network: neither pasta nor slirp4netns is installed',
-    why: slirp ? 'slirp4netns is there, but rootless publishes ports through pasta only' : 'one of them carries the traffic of containers that users run',
+    message: slirp
+      ? 'cannot publish ports: pasta is not installed'
+      : 'cannot make a private network: neither pasta nor slirp4netns is installed',
+    why: slirp
+      ? 'slirp4netns is there, but rootless publishes ports through pasta only'
+      : 'one of them carries the traffic of containers that users run',
     fix: 'sudo apt-get install passt (Debian, Ubuntu; passt elsewhere too), or use --network none or --network host',
   });
 }

@@ -94,7 +94,11 @@ function bindError(port: PortRequest, cause: NodeJS.ErrnoException): RootlessErr
       cause,
     });
   }
-  return new RootlessError({ code: 'PORT_UNAVAILABLE', message: `cannot publish port ${show(port)}: ${cause.code ?? cause.message}`, cause });
+  return new RootlessError({
+    code: 'PORT_UNAVAILABLE',
+    message: `cannot publish port ${show(port)}: ${cause.code ?? cause.message}`,
+    cause,
+  });
 }
 
 function privileged(port: PortRequest, firstFree: number): RootlessError {

@@ -14,11 +14,10 @@ export const allCapabilities = (
   .map((name) => `CAP_${name}`);
 
 /** What docker gives to a container that asks for nothing. */
-export const defaultCapabilities = (
+export const defaultCapabilities =
   'CHOWN DAC_OVERRIDE FSETID FOWNER MKNOD NET_RAW SETGID SETUID SETFCAP SETPCAP NET_BIND_SERVICE SYS_CHROOT KILL AUDIT_WRITE'
-)
-  .split(' ')
-  .map((name) => `CAP_${name}`);
+    .split(' ')
+    .map((name) => `CAP_${name}`);
 
 /**
  * docker's rule: `ALL` among the added gives all but the dropped; `ALL` among the dropped leaves only the added.

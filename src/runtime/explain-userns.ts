@@ -7,7 +7,11 @@ import type { ExplainFacts } from './explain.ts';
 type Known = Pick<ExplainFacts, 'switches' | 'underSeccomp' | 'helper'>;
 
 export function explainUserns(failure: HelperFailure, facts: Known): ErrorFacts {
-  return { code: 'USERNS_UNAVAILABLE', message: `cannot make a user namespace: ${failure.errno ?? failure.message ?? 'refused'}`, ...findCause(failure, facts) };
+  return {
+    code: 'USERNS_UNAVAILABLE',
+    message: `cannot make a user namespace: ${failure.errno ?? failure.message ?? 'refused'}`,
+    ...findCause(failure, facts),
+  };
 }
 
 function findCause({ errno }: HelperFailure, { switches, underSeccomp, helper }: Known): { why?: string; fix?: string } {
@@ -18,7 +22,9 @@ function findCause({ errno }: HelperFailure, { switches, underSeccomp, helper }:
     return { why: 'user.max_user_namespaces is 0', fix: 'sudo sysctl -w user.max_user_namespaces=15000' };
   }
   if (errno === 'ENOSPC') {
-    return { why: `this user has reached user.max_user_namespaces (${switches.maxUserNamespaces ?? 'unknown'}), or namespaces are nested too deep` };
+    return {
+      why: `this user has reached user.max_user_namespaces (${switches.maxUserNamespaces ?? 'unknown'}), or namespaces are nested too deep`,
+    };
   }
   if (switches.apparmorRestrict === '1') {
     return {

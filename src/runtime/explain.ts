@@ -106,7 +106,12 @@ function explainExec(failure: HelperFailure, { image, command }: ExplainFacts): 
     };
   }
   if (failure.errno === 'EACCES') {
-    return { code: 'NOT_EXECUTABLE', message: `cannot run "${target}": permission denied`, why: 'it is a folder, is not marked as executable, or is on a noexec mount', exit: 126 };
+    return {
+      code: 'NOT_EXECUTABLE',
+      message: `cannot run "${target}": permission denied`,
+      why: 'it is a folder, is not marked as executable, or is on a noexec mount',
+      exit: 126,
+    };
   }
   return { code: 'EXEC_FAILED', message: `cannot run "${target}": ${reason(failure)}`, exit: 126 };
 }
@@ -120,7 +125,10 @@ function explainUser(failure: HelperFailure, { image }: ExplainFacts): ErrorFact
       fix: 'rootless unshare cat /proc/self/uid_map shows what is mapped',
     };
   }
-  return { code: 'USER_NOT_FOUND', message: `no user or group "${failure.target}" in "${image}"${failure.message ? `: ${failure.message}` : ''}` };
+  return {
+    code: 'USER_NOT_FOUND',
+    message: `no user or group "${failure.target}" in "${image}"${failure.message ? `: ${failure.message}` : ''}`,
+  };
 }
 
 function explainMount(failure: HelperFailure, { mounts }: ExplainFacts): ErrorFacts {
@@ -139,7 +147,9 @@ function explainMount(failure: HelperFailure, { mounts }: ExplainFacts): ErrorFa
     code: nested ? 'PROC_MASKED' : 'MOUNT_FAILED',
     message: `cannot mount ${source === undefined ? '' : `"${source}" on `}"${failure.target}": ${reason(failure)}`,
     why: nested ? 'the container that rootless runs in hides parts of /proc, so the kernel allows no new one inside it' : mountWhy(failure),
-    fix: nested ? 'docker run --security-opt systempaths=unconfined, or in Kubernetes procMount: Unmasked with hostUsers: false' : undefined,
+    fix: nested
+      ? 'docker run --security-opt systempaths=unconfined, or in Kubernetes procMount: Unmasked with hostUsers: false'
+      : undefined,
   };
 }
 

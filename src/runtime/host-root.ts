@@ -53,7 +53,10 @@ export function parseMountPoints(mountinfo: string): MountPoint[] {
 /** Nothing is mounted below the folder, and what it is on can be a lower layer. */
 export function canStack(folder: string, points: readonly MountPoint[]): boolean {
   const below = points.some(({ path }) => path.startsWith(`${folder}/`));
-  const holder = points.filter(({ path }) => path === '/' || path === folder).sort((a, b) => a.path.length - b.path.length).at(-1);
+  const holder = points
+    .filter(({ path }) => path === '/' || path === folder)
+    .sort((a, b) => a.path.length - b.path.length)
+    .at(-1);
   return !below && holder !== undefined && stackable.has(holder.type);
 }
 

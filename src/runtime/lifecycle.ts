@@ -125,7 +125,16 @@ async function chooseIds(options: ContainerOptions, host: Host, paths: Paths): P
   return chooseMapping(options.userns, host, slotsInUse(paths));
 }
 
-const noDefaults: ImageDefaults = { entrypoint: [], cmd: [], env: [], user: '', workingDir: '', volumes: [], stopSignal: undefined, labels: {} };
+const noDefaults: ImageDefaults = {
+  entrypoint: [],
+  cmd: [],
+  env: [],
+  user: '',
+  workingDir: '',
+  volumes: [],
+  stopSignal: undefined,
+  labels: {},
+};
 
 /** `host:` begins where the caller is, with the caller's home; folders that the container has for itself are not there. */
 function imageDefaults(image: Image, paths: Paths): ImageDefaults {

@@ -76,12 +76,19 @@ function tmpfsOptions(asked: readonly string[]): string[] {
 function checkTwice(mounts: readonly OciMount[]): void {
   const twice = mounts.find((one, index) => mounts.findIndex((other) => other.destination === one.destination) < index);
   if (!twice) return;
-  throw new RootlessError({ code: 'MOUNT_TWICE', message: `"${twice.destination}" is mounted twice`, why: 'each path in the container can be the target of one mount' });
+  throw new RootlessError({
+    code: 'MOUNT_TWICE',
+    message: `"${twice.destination}" is mounted twice`,
+    why: 'each path in the container can be the target of one mount',
+  });
 }
 
 function bind(source: string, destination: string, options: readonly string[]): OciMount {
   const recursive = options.includes('bind') || options.includes('bind-nonrecursive');
-  return mount(destination, 'bind', source, [recursive ? 'bind' : 'rbind', ...options.filter((name) => !/^r?bind(-nonrecursive)?$/.test(name))]);
+  return mount(destination, 'bind', source, [
+    recursive ? 'bind' : 'rbind',
+    ...options.filter((name) => !/^r?bind(-nonrecursive)?$/.test(name)),
+  ]);
 }
 
 function mount(destination: string, type: string, source: string, options: readonly string[]): OciMount {

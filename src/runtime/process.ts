@@ -58,7 +58,24 @@ export function mergeEnv(image: readonly string[], asked: readonly string[], hos
   return [...merged.values()];
 }
 
-const rlimits = ['AS', 'CORE', 'CPU', 'DATA', 'FSIZE', 'LOCKS', 'MEMLOCK', 'MSGQUEUE', 'NICE', 'NOFILE', 'NPROC', 'RSS', 'RTPRIO', 'RTTIME', 'SIGPENDING', 'STACK'];
+const rlimits = [
+  'AS',
+  'CORE',
+  'CPU',
+  'DATA',
+  'FSIZE',
+  'LOCKS',
+  'MEMLOCK',
+  'MSGQUEUE',
+  'NICE',
+  'NOFILE',
+  'NPROC',
+  'RSS',
+  'RTPRIO',
+  'RTTIME',
+  'SIGPENDING',
+  'STACK',
+];
 
 function rlimitType(name: string): string {
   const upper = name.toUpperCase().replace(/^RLIMIT_/, '');

@@ -28,7 +28,9 @@ function parseRule(value: unknown, at: string): DockerRule {
     names,
     action: text(rule['action'], `${at}.action`),
     ...(isPresent(rule['errnoRet']) ? { errnoRet: count(rule['errnoRet'], `${at}.errnoRet`) } : {}),
-    ...(isPresent(rule['args']) ? { args: array(rule['args'], `${at}.args`).map((arg, index) => parseArg(arg, `${at}.args[${index}]`)) } : {}),
+    ...(isPresent(rule['args'])
+      ? { args: array(rule['args'], `${at}.args`).map((arg, index) => parseArg(arg, `${at}.args[${index}]`)) }
+      : {}),
     ...(isPresent(rule['includes']) ? { includes: parseCondition(rule['includes'], `${at}.includes`) } : {}),
     ...(isPresent(rule['excludes']) ? { excludes: parseCondition(rule['excludes'], `${at}.excludes`) } : {}),
   };
@@ -67,7 +69,12 @@ function parseJson(json: string): unknown {
   try {
     return JSON.parse(json);
   } catch (cause) {
-    throw new RootlessError({ code: 'SECCOMP_PROFILE_INVALID', message: 'invalid seccomp profile: not JSON', why: (cause as Error).message, cause });
+    throw new RootlessError({
+      code: 'SECCOMP_PROFILE_INVALID',
+      message: 'invalid seccomp profile: not JSON',
+      why: (cause as Error).message,
+      cause,
+    });
   }
 }
 

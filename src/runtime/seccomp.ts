@@ -73,7 +73,11 @@ export function convertProfile(profile: DockerProfile, facts: SeccompFacts): Oci
 export function architectures(arch: string): string[] {
   if (arch === 'x64') return ['SCMP_ARCH_X86_64', 'SCMP_ARCH_X86', 'SCMP_ARCH_X32'];
   if (arch === 'arm64') return ['SCMP_ARCH_AARCH64', 'SCMP_ARCH_ARM'];
-  throw new RootlessError({ code: 'ARCH_UNSUPPORTED', message: `no seccomp filter for the architecture "${arch}"`, why: 'x86-64 and arm64 are supported' });
+  throw new RootlessError({
+    code: 'ARCH_UNSUPPORTED',
+    message: `no seccomp filter for the architecture "${arch}"`,
+    why: 'x86-64 and arm64 are supported',
+  });
 }
 
 /** docker's rule: all included capabilities must be there, none of the excluded ones may; one of the architectures is enough. */

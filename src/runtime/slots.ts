@@ -6,7 +6,6 @@ import { listContainers } from './state.ts';
 
 export function slotsInUse(paths: Paths): SlotsInUse {
   const running = listContainers(paths).filter((container) => container.slot && container.status === 'running');
-  const held = (kind: 'uid' | 'gid') =>
-    running.flatMap(({ idMap }) => idMap[kind].map(({ hostID, size }) => ({ start: hostID, size })));
+  const held = (kind: 'uid' | 'gid') => running.flatMap(({ idMap }) => idMap[kind].map(({ hostID, size }) => ({ start: hostID, size })));
   return { uid: held('uid'), gid: held('gid') };
 }

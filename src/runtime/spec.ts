@@ -39,13 +39,16 @@ export function buildSpec(options: ContainerOptions, facts: SpecFacts): OciConfi
     process: buildProcess(options, facts.image, hostname),
     root: { path: facts.root.path, readonly: options.readOnly },
     hostname,
-    mounts: [...(facts.root.mounts ?? []), ...buildMounts({
-      options,
-      ttyGroup: mapping.idMap.gid.some((extent) => extent.containerID <= 5 && extent.containerID + extent.size > 5),
-      cgroup: facts.cgroup !== undefined,
-      volumes: facts.volumes,
-      files: facts.files,
-    })],
+    mounts: [
+      ...(facts.root.mounts ?? []),
+      ...buildMounts({
+        options,
+        ttyGroup: mapping.idMap.gid.some((extent) => extent.containerID <= 5 && extent.containerID + extent.size > 5),
+        cgroup: facts.cgroup !== undefined,
+        volumes: facts.volumes,
+        files: facts.files,
+      }),
+    ],
     annotations: annotations(options, facts),
     linux: {
       uidMappings: mapping.idMap.uid,
@@ -117,7 +120,17 @@ function checkSysctls({ sysctls, network }: ContainerOptions): Readonly<Record<s
 
 /** docker's lists (moby, oci/defaults). */
 const maskedPaths = [
-  '/proc/asound', '/proc/acpi', '/proc/interrupts', '/proc/kcore', '/proc/keys', '/proc/latency_stats', '/proc/timer_list',
-  '/proc/timer_stats', '/proc/sched_debug', '/proc/scsi', '/sys/firmware', '/sys/devices/virtual/powercap',
+  '/proc/asound',
+  '/proc/acpi',
+  '/proc/interrupts',
+  '/proc/kcore',
+  '/proc/keys',
+  '/proc/latency_stats',
+  '/proc/timer_list',
+  '/proc/timer_stats',
+  '/proc/sched_debug',
+  '/proc/scsi',
+  '/sys/firmware',
+  '/sys/devices/virtual/powercap',
 ];
 const readonlyPaths = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];

@@ -6,10 +6,7 @@ import { type IdMap, runHelper } from '../helper.ts';
 import type { Paths } from '../paths.ts';
 import { readBootId } from './alive.ts';
 
-export type Storage =
-  | { readonly kind: 'overlay' }
-  | { readonly kind: 'fuse'; readonly program: string }
-  | { readonly kind: 'copy' };
+export type Storage = { readonly kind: 'overlay' } | { readonly kind: 'fuse'; readonly program: string } | { readonly kind: 'copy' };
 
 type Remembered = { readonly bootId: string; readonly device: number; readonly storage: Storage };
 

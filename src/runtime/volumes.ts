@@ -11,7 +11,12 @@ import type { ContainerOptions } from './options.ts';
  * written there stays in the container's own layer, beside what the image has there, and goes with the container.
  * @throws RootlessError VOLUME_NAME_INVALID, SYSTEM_… when a folder cannot be made
  */
-export function makeVolumes(paths: Paths, folder: string, options: ContainerOptions, imageVolumes: readonly string[]): Record<string, string> {
+export function makeVolumes(
+  paths: Paths,
+  folder: string,
+  options: ContainerOptions,
+  imageVolumes: readonly string[],
+): Record<string, string> {
   const made: Record<string, string> = {};
   for (const mount of options.mounts) {
     if (mount.kind === 'bind' && mount.createSource && !statSync(mount.source, { throwIfNoEntry: false })) {

@@ -45,7 +45,8 @@ export function chooseMapping(request: UsernsRequest, host: Host, inUse: SlotsIn
     return { mode: 'ranges', idMap: { ...place(request, host, ranges, inUse), ...programs } };
   }
   if (host.canMap) return { mode: 'direct', idMap: place(request, host, directSupply(host), inUse) };
-  if (request.kind !== 'host') throw new RootlessError({ ...obstacle, message: `cannot use --userns ${request.kind}: ${obstacle.message}` });
+  if (request.kind !== 'host')
+    throw new RootlessError({ ...obstacle, message: `cannot use --userns ${request.kind}: ${obstacle.message}` });
   return { mode: 'single', idMap: singleMap(host, 0, 0), notice: `one user id only: ${obstacle.message}` };
 }
 

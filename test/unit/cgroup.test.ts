@@ -17,7 +17,11 @@ const limits: readonly (readonly [Limits, Resources, readonly string[]])[] = [
   [{ cpus: 1.5 }, { cpu: { quota: 150_000, period: 100_000 } }, ['cpu']],
   [{ cpus: 0.001 }, { cpu: { quota: 1000, period: 100_000 } }, ['cpu']],
   [{ pids: 20 }, { pids: { limit: 20 } }, ['pids']],
-  [{ memory: MiB, cpus: 2, pids: 5 }, { memory: { limit: MiB, swap: 2 * MiB }, cpu: { quota: 200_000, period: 100_000 }, pids: { limit: 5 } }, ['memory', 'cpu', 'pids']],
+  [
+    { memory: MiB, cpus: 2, pids: 5 },
+    { memory: { limit: MiB, swap: 2 * MiB }, cpu: { quota: 200_000, period: 100_000 }, pids: { limit: 5 } },
+    ['memory', 'cpu', 'pids'],
+  ],
 ];
 
 for (const [asked, resources, controllers] of limits) {

@@ -11,7 +11,12 @@ import { pastaArgs } from '../../src/network/pasta.ts';
 import { type PortRequest, refuseConflicts, reservePorts } from '../../src/network/ports.ts';
 import { slirpArgs } from '../../src/network/slirp4netns.ts';
 
-const tcp = (hostPort: number, containerPort: number, hostAddress?: string): PortRequest => ({ hostPort, containerPort, protocol: 'tcp', hostAddress });
+const tcp = (hostPort: number, containerPort: number, hostAddress?: string): PortRequest => ({
+  hostPort,
+  containerPort,
+  protocol: 'tcp',
+  hostAddress,
+});
 const udp = (hostPort: number, containerPort: number): PortRequest => ({ hostPort, containerPort, protocol: 'udp' });
 const hasCode = (code: string) => (error: unknown) => error instanceof RootlessError && error.code === code;
 
@@ -99,10 +104,18 @@ test("slirp4netns cannot reach the host's loopback, and says when it is ready", 
 
 const dns = { forwarder: '169.254.1.1', host: '169.254.1.2' };
 const resolvers: readonly (readonly [string, string, string])[] = [
-  ['a loopback resolver gives way to the forwarder', 'nameserver 127.0.0.53\noptions edns0\nsearch lan\n', 'nameserver 169.254.1.1\noptions edns0\nsearch lan\n'],
+  [
+    'a loopback resolver gives way to the forwarder',
+    'nameserver 127.0.0.53\noptions edns0\nsearch lan\n',
+    'nameserver 169.254.1.1\noptions edns0\nsearch lan\n',
+  ],
   ['other resolvers follow the forwarder', 'nameserver 9.9.9.9\nnameserver ::1\n', 'nameserver 169.254.1.1\nnameserver 9.9.9.9\n'],
   ['an address with a zone means nothing in a container', 'nameserver fe80::1%eth0\n', 'nameserver 169.254.1.1\n'],
-  ['at most three are used', 'nameserver 1.1.1.1\nnameserver 1.1.1.2\nnameserver 1.1.1.3\n', 'nameserver 169.254.1.1\nnameserver 1.1.1.1\nnameserver 1.1.1.2\n'],
+  [
+    'at most three are used',
+    'nameserver 1.1.1.1\nnameserver 1.1.1.2\nnameserver 1.1.1.3\n',
+    'nameserver 169.254.1.1\nnameserver 1.1.1.1\nnameserver 1.1.1.2\n',
+  ],
   ['comments go', '# made by x\n; and y\n nameserver 8.8.8.8\n', 'nameserver 169.254.1.1\nnameserver 8.8.8.8\n'],
   ['an empty file still gives the forwarder', '', 'nameserver 169.254.1.1\n'],
 ];
@@ -112,7 +125,14 @@ for (const [name, host, wanted] of resolvers) {
 }
 
 test('the hosts file has the own name, the host, and what was added', () => {
-  const text = hostsFile('web.example', [{ name: 'db', address: '10.0.0.7' }, { name: 'me', address: 'host-gateway' }], dns);
+  const text = hostsFile(
+    'web.example',
+    [
+      { name: 'db', address: '10.0.0.7' },
+      { name: 'me', address: 'host-gateway' },
+    ],
+    dns,
+  );
   assert.match(text, /^127\.0\.0\.1\tlocalhost$/m);
   assert.match(text, /^127\.0\.1\.1\tweb\.example web$/m);
   assert.match(text, /^169\.254\.1\.2\thost\.docker\.internal /m);

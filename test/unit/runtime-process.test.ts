@@ -12,7 +12,14 @@ import { buildSpec } from '../../src/runtime/spec.ts';
 const hasCode = (code: string) => (error: unknown) => error instanceof RootlessError && error.code === code;
 const image: ImageDefaults = { entrypoint: [], cmd: [], env: [], user: '', workingDir: '', volumes: [], stopSignal: undefined, labels: {} };
 
-const commands: readonly (readonly [string, readonly string[], readonly string[], readonly string[] | undefined, readonly string[], readonly string[]])[] = [
+const commands: readonly (readonly [
+  string,
+  readonly string[],
+  readonly string[],
+  readonly string[] | undefined,
+  readonly string[],
+  readonly string[],
+])[] = [
   ['CMD alone', [], ['c', '1'], undefined, [], ['c', '1']],
   ['ENTRYPOINT and CMD', ['e'], ['c'], undefined, [], ['e', 'c']],
   ['arguments instead of CMD', ['e'], ['c'], undefined, ['a', 'b'], ['e', 'a', 'b']],

@@ -48,13 +48,43 @@ test('kernels are compared by number', () => {
 test('the default refuses what is not listed', () => {
   assert.is(byDefault.defaultAction, 'SCMP_ACT_ERRNO');
   assert.is(byDefault.defaultErrnoRet, 1);
-  for (const name of ['mount', 'unshare', 'setns', 'bpf', 'keyctl', 'add_key', 'init_module', 'kexec_load', 'io_uring_setup', 'userfaultfd', 'perf_event_open', 'open_by_handle_at', 'pivot_root', 'swapon', 'reboot']) {
+  for (const name of [
+    'mount',
+    'unshare',
+    'setns',
+    'bpf',
+    'keyctl',
+    'add_key',
+    'init_module',
+    'kexec_load',
+    'io_uring_setup',
+    'userfaultfd',
+    'perf_event_open',
+    'open_by_handle_at',
+    'pivot_root',
+    'swapon',
+    'reboot',
+  ]) {
     assert.equal(rulesFor(byDefault, name), [], name);
   }
 });
 
 test('the default allows what programs need', () => {
-  for (const name of ['read', 'openat', 'execve', 'futex', 'mmap', 'epoll_wait', 'chown', 'setuid', 'ptrace', 'chroot', 'getrandom', 'rseq', 'mknod']) {
+  for (const name of [
+    'read',
+    'openat',
+    'execve',
+    'futex',
+    'mmap',
+    'epoll_wait',
+    'chown',
+    'setuid',
+    'ptrace',
+    'chroot',
+    'getrandom',
+    'rseq',
+    'mknod',
+  ]) {
     assert.is(rulesFor(byDefault, name).length, 1, name);
     assert.is(rulesFor(byDefault, name)[0]?.action, 'SCMP_ACT_ALLOW');
   }
@@ -69,13 +99,19 @@ test('new namespaces need CAP_SYS_ADMIN, and clone3 says that it does not exist'
   assert.equal([clone3?.action, clone3?.errnoRet], ['SCMP_ACT_ERRNO', 38]);
   const admin = withCaps('CAP_SYS_ADMIN');
   for (const name of ['clone', 'clone3', 'unshare', 'mount', 'setns']) {
-    assert.equal(rulesFor(admin, name).map((rule) => [rule.action, rule.args]), [['SCMP_ACT_ALLOW', undefined]], name);
+    assert.equal(
+      rulesFor(admin, name).map((rule) => [rule.action, rule.args]),
+      [['SCMP_ACT_ALLOW', undefined]],
+      name,
+    );
   }
 });
 
 test('every address family but the three that leave the container is allowed', () => {
   const allows = (family: number) =>
-    rulesFor(byDefault, 'socket').some(({ args = [] }) => args.every(({ op, value }) => (op === 'SCMP_CMP_LT' ? family < value : family > value)));
+    rulesFor(byDefault, 'socket').some(({ args = [] }) =>
+      args.every(({ op, value }) => (op === 'SCMP_CMP_LT' ? family < value : family > value)),
+    );
   for (const family of [1, 2, 10, 16, 17, 41]) assert.ok(allows(family), `${family}`);
   for (const family of [38, 39, 40]) assert.not.ok(allows(family), `${family}`);
 });
@@ -83,24 +119,37 @@ test('every address family but the three that leave the container is allowed', (
 test('each architecture brings those that its processors also run', () => {
   assert.equal(architectures('x64'), ['SCMP_ARCH_X86_64', 'SCMP_ARCH_X86', 'SCMP_ARCH_X32']);
   assert.equal(architectures('arm64'), ['SCMP_ARCH_AARCH64', 'SCMP_ARCH_ARM']);
-  assert.throws(() => architectures('mips'), (error: unknown) => error instanceof RootlessError && error.code === 'ARCH_UNSUPPORTED');
+  assert.throws(
+    () => architectures('mips'),
+    (error: unknown) => error instanceof RootlessError && error.code === 'ARCH_UNSUPPORTED',
+  );
 });
 
 const emulated = emulateRoot(byDefault, architectures('x64'));
 
 test('with one id, calls that change ids succeed and do nothing, and owners are recorded', () => {
   for (const name of ['setuid', 'setgroups', 'capset', 'setresgid32']) {
-    assert.equal(rulesFor(emulated, name).map((rule) => [rule.action, rule.errnoRet]), [['SCMP_ACT_ERRNO', 0]], name);
+    assert.equal(
+      rulesFor(emulated, name).map((rule) => [rule.action, rule.errnoRet]),
+      [['SCMP_ACT_ERRNO', 0]],
+      name,
+    );
   }
   for (const name of ['chown', 'lchown', 'fchownat', 'fchown32']) {
-    assert.equal(rulesFor(emulated, name).map((rule) => rule.action), ['SCMP_ACT_NOTIFY'], name);
+    assert.equal(
+      rulesFor(emulated, name).map((rule) => rule.action),
+      ['SCMP_ACT_NOTIFY'],
+      name,
+    );
   }
   assert.is(rulesFor(emulated, 'read').length, 1);
 });
 
 test('with one id, device nodes are pretended, other nodes are made', () => {
   const answer = (mode: number) =>
-    rulesFor(emulated, 'mknodat').find(({ args = [] }) => args.every(({ index, value, valueTwo }) => index === 2 && (mode & value) === valueTwo))?.action;
+    rulesFor(emulated, 'mknodat').find(({ args = [] }) =>
+      args.every(({ index, value, valueTwo }) => index === 2 && (mode & value) === valueTwo),
+    )?.action;
   assert.is(answer(0o020666), 'SCMP_ACT_ERRNO');
   assert.is(answer(0o060660), 'SCMP_ACT_ERRNO');
   for (const mode of [0o644, 0o100644, 0o010644, 0o140755]) assert.is(answer(mode), 'SCMP_ACT_ALLOW', mode.toString(8));
@@ -117,7 +166,10 @@ test("docker's own form of a profile is read: archMap, conditions, null lists, o
   const profile = parseProfile(
     JSON.stringify({
       defaultAction: 'SCMP_ACT_ERRNO',
-      archMap: [{ architecture: 'SCMP_ARCH_X86_64', subArchitectures: ['SCMP_ARCH_X86'] }, { architecture: 'SCMP_ARCH_AARCH64', subArchitectures: null }],
+      archMap: [
+        { architecture: 'SCMP_ARCH_X86_64', subArchitectures: ['SCMP_ARCH_X86'] },
+        { architecture: 'SCMP_ARCH_AARCH64', subArchitectures: null },
+      ],
       syscalls: [
         { names: ['read'], action: 'SCMP_ACT_ALLOW', args: null, comment: '', includes: {}, excludes: { caps: ['CAP_CHOWN'] } },
         { name: 'write', action: 'SCMP_ACT_ALLOW', args: [{ index: 0, value: 1, valueTwo: 0, op: 'SCMP_CMP_EQ' }] },
@@ -136,7 +188,10 @@ const wrong: readonly (readonly [string, string])[] = [
   ['{"defaultAction":"A","syscalls":{}}', '$.syscalls is not a list'],
   ['{"defaultAction":"A","syscalls":[{"action":"B"}]}', '$.syscalls[0].names is not a list'],
   ['{"defaultAction":"A","syscalls":[{"names":[1],"action":"B"}]}', '$.syscalls[0].names[0] is not a text'],
-  ['{"defaultAction":"A","syscalls":[{"names":["x"],"action":"B","args":[{"index":-1,"value":0,"op":"C"}]}]}', '$.syscalls[0].args[0].index is not a whole number'],
+  [
+    '{"defaultAction":"A","syscalls":[{"names":["x"],"action":"B","args":[{"index":-1,"value":0,"op":"C"}]}]}',
+    '$.syscalls[0].args[0].index is not a whole number',
+  ],
 ];
 
 for (const [json, message] of wrong) {

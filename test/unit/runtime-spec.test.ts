@@ -9,11 +9,25 @@ import { type ContainerOptions, defaults, type Mapping } from '../../src/runtime
 import type { ImageDefaults } from '../../src/runtime/process.ts';
 import { buildSpec, pingGroups, type SpecFacts } from '../../src/runtime/spec.ts';
 
-const image: ImageDefaults = { entrypoint: [], cmd: ['sh'], env: [], user: '', workingDir: '', volumes: [], stopSignal: undefined, labels: {} };
+const image: ImageDefaults = {
+  entrypoint: [],
+  cmd: ['sh'],
+  env: [],
+  user: '',
+  workingDir: '',
+  volumes: [],
+  stopSignal: undefined,
+  labels: {},
+};
 const line = (containerID: number, hostID: number, size: number) => ({ containerID, hostID, size });
 const ranges: Mapping = {
   mode: 'ranges',
-  idMap: { uid: [line(0, 1000, 1), line(1, 100000, 65536)], gid: [line(0, 1000, 1), line(1, 100000, 65536)], newuidmap: '/n/u', newgidmap: '/n/g' },
+  idMap: {
+    uid: [line(0, 1000, 1), line(1, 100000, 65536)],
+    gid: [line(0, 1000, 1), line(1, 100000, 65536)],
+    newuidmap: '/n/u',
+    newgidmap: '/n/g',
+  },
 };
 const facts: SpecFacts = {
   id: 'abcdef0123456789'.repeat(4),
@@ -72,14 +86,17 @@ test('/dev/pts belongs to the group tty only where that group is mapped', () => 
 });
 
 test('a mount comes after the one that it lies in, and /dev/shm has its size', () => {
-  const config = spec({
-    shmSize: 4096,
-    mounts: [
-      { kind: 'bind', source: '/h/deep', target: '/a/b/c', readOnly: true, options: [], createSource: false },
-      { kind: 'tmpfs', target: '/a', options: ['size=1m'] },
-      { kind: 'volume', target: '/a/b', readOnly: false },
-    ],
-  }, { volumes: { '/a/b': '/v/1' } });
+  const config = spec(
+    {
+      shmSize: 4096,
+      mounts: [
+        { kind: 'bind', source: '/h/deep', target: '/a/b/c', readOnly: true, options: [], createSource: false },
+        { kind: 'tmpfs', target: '/a', options: ['size=1m'] },
+        { kind: 'volume', target: '/a/b', readOnly: false },
+      ],
+    },
+    { volumes: { '/a/b': '/v/1' } },
+  );
   const order = config.mounts.map((mount) => mount.destination).filter((path) => path.startsWith('/a'));
   assert.equal(order, ['/a', '/a/b', '/a/b/c']);
   assert.ok(mountAt(config, '/dev/shm')[0]?.options.includes('size=4096'));
@@ -88,14 +105,16 @@ test('a mount comes after the one that it lies in, and /dev/shm has its size', (
 });
 
 test('a tmpfs is noexec, nosuid and nodev unless the opposite is said', () => {
-  const options = (list: readonly string[]) => mountAt(spec({ mounts: [{ kind: 'tmpfs', target: '/t', options: list }] }), '/t')[0]?.options;
+  const options = (list: readonly string[]) =>
+    mountAt(spec({ mounts: [{ kind: 'tmpfs', target: '/t', options: list }] }), '/t')[0]?.options;
   assert.equal(options([]), ['noexec', 'nosuid', 'nodev']);
   assert.equal(options(['exec', 'size=1m']), ['nosuid', 'nodev', 'exec', 'size=1m']);
 });
 
 test('a bind keeps the propagation that was asked for, and binds flatly when told', () => {
   const bind = (list: readonly string[]) =>
-    mountAt(spec({ mounts: [{ kind: 'bind', source: '/s', target: '/t', readOnly: false, options: list, createSource: false }] }), '/t')[0]?.options;
+    mountAt(spec({ mounts: [{ kind: 'bind', source: '/s', target: '/t', readOnly: false, options: list, createSource: false }] }), '/t')[0]
+      ?.options;
   assert.equal(bind([]), ['rbind', 'rw', 'rprivate']);
   assert.equal(bind(['rslave', 'noexec']), ['rbind', 'rw', 'rslave', 'noexec']);
   assert.equal(bind(['bind-nonrecursive']), ['bind', 'rw', 'rprivate']);
@@ -108,7 +127,10 @@ test('what the user mounts replaces what rootless would mount there', () => {
       { kind: 'tmpfs', target: '/dev/shm/', options: [] },
     ],
   });
-  assert.equal(mountAt(config, '/etc/hosts').map((mount) => mount.source), ['/my/hosts']);
+  assert.equal(
+    mountAt(config, '/etc/hosts').map((mount) => mount.source),
+    ['/my/hosts'],
+  );
   assert.is(mountAt(config, '/dev/shm').length, 1);
 });
 
@@ -175,7 +197,12 @@ test('every mapped group may ping, as far as one range of the host can say it', 
 
 test('a folder of the host can be below an overlay if nothing is mounted in it and its filesystem can', () => {
   const points = parseMountPoints(
-    ['1 0 8:1 / / rw - ext4 a rw', '2 1 8:2 / /home rw - xfs b rw', '3 1 0:3 / /var/lib/x rw - tmpfs c rw', '4 1 0:4 / /net\\040share rw - nfs4 d rw'].join('\n'),
+    [
+      '1 0 8:1 / / rw - ext4 a rw',
+      '2 1 8:2 / /home rw - xfs b rw',
+      '3 1 0:3 / /var/lib/x rw - tmpfs c rw',
+      '4 1 0:4 / /net\\040share rw - nfs4 d rw',
+    ].join('\n'),
   );
   assert.is(canStack('/usr', points), true);
   assert.is(canStack('/home', points), true);

@@ -28,7 +28,15 @@ import { defaults } from '../../src/runtime/options.ts';
 import { withTmp } from '../support/tmp.ts';
 
 const hasCode = (code: string) => (error: unknown) => error instanceof RootlessError && error.code === code;
-const inFolder = (data: string): Paths => ({ data, runtime: data, cache: data, config: data, home: data, dist: data, helper: join(data, 'helper') });
+const inFolder = (data: string): Paths => ({
+  data,
+  runtime: data,
+  cache: data,
+  config: data,
+  home: data,
+  dist: data,
+  helper: join(data, 'helper'),
+});
 const dead = { ...ourselves(), startTime: '1' };
 
 function make(paths: Paths, more: Partial<Container> = {}): Container {
@@ -71,7 +79,8 @@ test('a name is made from the id: the same one each time, a longer one when it i
 
 test('names are those that docker takes', () => {
   for (const name of ['web', 'web-1', 'a.b_c', '0x']) assert.is(checkName(name), name);
-  for (const name of ['', 'a', '-a', 'a b', '../x', 'ä1', 'a/b', 'x'.repeat(129)]) assert.throws(() => checkName(name), hasCode('NAME_INVALID'), name);
+  for (const name of ['', 'a', '-a', 'a b', '../x', 'ä1', 'a/b', 'x'.repeat(129)])
+    assert.throws(() => checkName(name), hasCode('NAME_INVALID'), name);
 });
 
 test('a name belongs to one container until it is released', () =>
@@ -117,7 +126,8 @@ test('a container is found by name, by id and by a beginning that only it has', 
     assert.is(findContainer(paths, one.name).id, one.id);
     assert.is(findContainer(paths, one.id).id, one.id);
     assert.is(findContainer(paths, one.id.slice(0, 12)).id, one.id);
-    for (const wanted of ['nope', '', '..', 'f'.repeat(65)]) assert.throws(() => findContainer(paths, wanted), hasCode('CONTAINER_NOT_FOUND'), wanted);
+    for (const wanted of ['nope', '', '..', 'f'.repeat(65)])
+      assert.throws(() => findContainer(paths, wanted), hasCode('CONTAINER_NOT_FOUND'), wanted);
     while (listContainers(paths).length < 17) make(paths);
     const first = listContainers(paths).map((container) => container.id[0] ?? '');
     const shared = first.find((digit, index) => first.indexOf(digit) !== index) ?? '';
@@ -132,7 +142,10 @@ test('the list is newest first, and skips what is half written', () =>
     mkdirSync(join(folder, 'containers', newId()));
     const damaged = make(paths);
     writeFileSync(join(folder, 'containers', damaged.id, 'container.json'), '{"id":');
-    assert.equal(listContainers(paths).map((container) => container.id), [fresh.id, old.id]);
+    assert.equal(
+      listContainers(paths).map((container) => container.id),
+      [fresh.id, old.id],
+    );
   }));
 
 test('what a dead maker left is seen until its mark is cleared', () =>

@@ -12,7 +12,16 @@ const whole = { uid: [range(0, 0xffffffff)], gid: [range(0, 0xffffffff)] };
 const none = { uid: [], gid: [] };
 const some = { uid: [range(100000, 65536)], gid: [range(200000, 65536)] };
 const programs = { uid: { path: '/usr/bin/newuidmap', setuid: true }, gid: { path: '/usr/bin/newgidmap', setuid: true } };
-const ana: Host = { uid: 1000, gid: 100, name: 'ana', canMap: false, privilegesBarred: undefined, outer: whole, subids: some, mappers: programs };
+const ana: Host = {
+  uid: 1000,
+  gid: 100,
+  name: 'ana',
+  canMap: false,
+  privilegesBarred: undefined,
+  outer: whole,
+  subids: some,
+  mappers: programs,
+};
 
 const thrown = (request: UsernsRequest, host: Host): RootlessError => {
   try {
@@ -61,7 +70,11 @@ const obstacles: readonly (readonly [string, Partial<Host>, string])[] = [
   ['ranges outside the outer container', { outer: { uid: [range(0, 65536)], gid: [range(0, 65536)] } }, 'SUBID_MISSING'],
   ['no newuidmap', { mappers: { uid: undefined, gid: programs.gid } }, 'NEWUIDMAP_MISSING'],
   ['no newgidmap', { mappers: { uid: programs.uid, gid: undefined } }, 'NEWUIDMAP_MISSING'],
-  ['a newuidmap where set-uid bits are ignored', { mappers: { uid: { path: '/proc/version', setuid: false }, gid: programs.gid } }, 'NEWUIDMAP_NOT_SETUID'],
+  [
+    'a newuidmap where set-uid bits are ignored',
+    { mappers: { uid: { path: '/proc/version', setuid: false }, gid: programs.gid } },
+    'NEWUIDMAP_NOT_SETUID',
+  ],
   ['no_new_privs', { privilegesBarred: 'no-new-privs' }, 'NEWUIDMAP_NOT_SETUID'],
   ['a bounding set without CAP_SETUID', { privilegesBarred: 'bounding-set' }, 'NEWUIDMAP_NOT_SETUID'],
 ];

@@ -12,8 +12,18 @@ const root: Pin = { container: 0, host: 1000 };
 
 const layouts: readonly (readonly [string, Pin | undefined, readonly IdRange[], readonly IdMapping[]])[] = [
   ['root, then one range', root, [range(100000, 65536)], [line(0, 1000, 1), line(1, 100000, 65536)]],
-  ['root, then two ranges', root, [range(100000, 65536), range(300000, 9)], [line(0, 1000, 1), line(1, 100000, 65536), line(65537, 300000, 9)]],
-  ['ranges that continue each other as one line', root, [range(100000, 40000), range(140000, 40000)], [line(0, 1000, 1), line(1, 100000, 80000)]],
+  [
+    'root, then two ranges',
+    root,
+    [range(100000, 65536), range(300000, 9)],
+    [line(0, 1000, 1), line(1, 100000, 65536), line(65537, 300000, 9)],
+  ],
+  [
+    'ranges that continue each other as one line',
+    root,
+    [range(100000, 40000), range(140000, 40000)],
+    [line(0, 1000, 1), line(1, 100000, 80000)],
+  ],
   ['the identity as one line', { container: 0, host: 0 }, [range(0, 0xffffffff)], [line(0, 0, 0xffffffff)]],
   [
     'the own id in the middle',
@@ -21,9 +31,19 @@ const layouts: readonly (readonly [string, Pin | undefined, readonly IdRange[], 
     [range(100000, 65536)],
     [line(0, 100000, 1000), line(1000, 1000, 1), line(1001, 101000, 64536)],
   ],
-  ['an own id far beyond the range at its place', { container: 90000, host: 7 }, [range(100000, 65536)], [line(0, 100000, 65536), line(90000, 7, 1)]],
+  [
+    'an own id far beyond the range at its place',
+    { container: 90000, host: 7 },
+    [range(100000, 65536)],
+    [line(0, 100000, 65536), line(90000, 7, 1)],
+  ],
   ['an own id right behind the range', { container: 65535, host: 7 }, [range(100000, 65535)], [line(0, 100000, 65535), line(65535, 7, 1)]],
-  ['a range that has the own id without it', { container: 0, host: 500 }, [range(100, 70000)], [line(0, 500, 1), line(1, 100, 400), line(401, 501, 69599)]],
+  [
+    'a range that has the own id without it',
+    { container: 0, host: 500 },
+    [range(100, 70000)],
+    [line(0, 500, 1), line(1, 100, 400), line(401, 501, 69599)],
+  ],
   ['a short range with nobody at the end', root, [range(100000, 1000)], [line(0, 1000, 1), line(1, 100000, 999), line(65534, 100999, 1)]],
   ['no ranges at all', root, [], [line(0, 1000, 1)]],
   ['ranges without an own id', undefined, [range(100000, 65536)], [line(0, 100000, 65536)]],

@@ -14,7 +14,11 @@ const range = (start: number, size: number) => ({ start, size });
 const tables: readonly (readonly [string, string, readonly { start: number; size: number }[]])[] = [
   ['by name', 'bob:1:2\nana:100000:65536\n', [range(100000, 65536)]],
   ['by number', '1000:100000:65536\n', [range(100000, 65536)]],
-  ['several, in the order of the file', 'ana:300000:10\n1000:100000:20\nana:200000:30', [range(300000, 10), range(100000, 20), range(200000, 30)]],
+  [
+    'several, in the order of the file',
+    'ana:300000:10\n1000:100000:20\nana:200000:30',
+    [range(300000, 10), range(100000, 20), range(200000, 30)],
+  ],
   ['overlapping ones once', 'ana:100:50\nana:120:50\n', [range(100, 50), range(150, 20)]],
   ['the same line twice once', 'ana:100:50\nana:100:50\n', [range(100, 50)]],
   ['beyond 2^31', 'ana:3000000000:65536', [range(3000000000, 65536)]],
