@@ -23,7 +23,9 @@ export function intersect(ranges: readonly IdRange[], frame: readonly IdRange[])
 
 /** Ranges without overlaps: what an earlier range has, a later one loses. */
 export function disjoint(ranges: readonly IdRange[]): IdRange[] {
-  return ranges.reduce<IdRange[]>((kept, range) => [...kept, ...subtract([range], kept)], []);
+  const kept: IdRange[] = [];
+  for (const range of ranges) kept.push(...subtract([range], kept));
+  return kept;
 }
 
 export function count(ranges: readonly IdRange[]): number {

@@ -75,7 +75,7 @@ test('any free port gets a number, for tcp and for udp', async () => {
 });
 
 test('pasta forwards what was published and nothing else', () => {
-  const args = pastaArgs('/usr/bin/pasta', [tcp(8080, 80), tcp(8443, 443, '127.0.0.1'), udp(5353, 53)], '');
+  const args = pastaArgs('/usr/bin/pasta', [tcp(8080, 80), tcp(8443, 443, '127.0.0.1'), udp(5353, 53)], '', false);
   const after = (flag: string) => args.flatMap((arg, index) => (arg === flag ? [args[index + 1]] : []));
   assert.equal(after('-t'), ['8080:80', '127.0.0.1/8443:443']);
   assert.equal(after('-u'), ['5353:53']);
@@ -86,13 +86,19 @@ test('pasta forwards what was published and nothing else', () => {
 });
 
 test('without published ports pasta forwards none', () => {
-  const args = pastaArgs('/usr/bin/pasta', [], '');
+  const args = pastaArgs('/usr/bin/pasta', [], '', false);
   for (const flag of ['-t', '-u', '-T', '-U']) assert.is(args[args.indexOf(flag) + 1], 'none', flag);
 });
 
 test('only a pasta that knows how is asked to stand for the host', () => {
-  assert.not.ok(pastaArgs('p', [], '--no-map-gw').includes('--map-guest-addr'));
-  assert.ok(pastaArgs('p', [], '  --map-guest-addr ADDR').includes('--map-guest-addr'));
+  assert.not.ok(pastaArgs('p', [], '--no-map-gw', false).includes('--map-guest-addr'));
+  assert.ok(pastaArgs('p', [], '  --map-guest-addr ADDR', false).includes('--map-guest-addr'));
+});
+
+test('pasta keeps its user where root started it: nobody could not enter the container', () => {
+  const args = pastaArgs('p', [], '', true);
+  assert.is(args[args.indexOf('--runas') + 1], '0');
+  assert.not.ok(pastaArgs('p', [], '', false).includes('--runas'));
 });
 
 test("slirp4netns cannot reach the host's loopback, and says when it is ready", () => {

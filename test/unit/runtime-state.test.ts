@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { RootlessError } from '../../src/errors.ts';
-import type { Paths } from '../../src/paths.ts';
+import { findPaths, type Paths } from '../../src/paths.ts';
 import { isAlive, ourselves } from '../../src/runtime/alive.ts';
 import { checkName, inventName, newId } from '../../src/runtime/ids.ts';
 import { slotsInUse } from '../../src/runtime/slots.ts';
@@ -29,12 +29,7 @@ import { withTmp } from '../support/tmp.ts';
 
 const hasCode = (code: string) => (error: unknown) => error instanceof RootlessError && error.code === code;
 const inFolder = (data: string): Paths => ({
-  data,
-  runtime: data,
-  cache: data,
-  config: data,
-  home: data,
-  dist: data,
+  ...findPaths({ HOME: data, ROOTLESS_DATA: data, XDG_RUNTIME_DIR: data }),
   helper: join(data, 'helper'),
 });
 const dead = { ...ourselves(), startTime: '1' };
