@@ -19,10 +19,24 @@ pub fn decoder<'a>(mut input: impl Read + Send + 'a) -> io::Result<Box<dyn Read 
     match format {
         Format::Plain => Ok(Box::new(whole)),
         Format::Gzip => Ok(Box::new(Gzip::new(BufReader::with_capacity(CHUNK, whole)))),
-        Format::Zstd => zstd(BufReader::with_capacity(CHUNK, whole)),
+        Format::Zstd => Ok(Box::new(Worded(zstd(BufReader::with_capacity(CHUNK, whole))?))),
         Format::Other(name) => {
             Err(io::Error::other(format!("layers compressed with {name} are not part of the OCI image format")))
         }
+    }
+}
+
+/// Natively zstd is one library, in WebAssembly another: what is wrong with a stream is said in the same words.
+struct Worded<'a>(Box<dyn Read + Send + 'a>);
+
+impl Read for Worded<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer).map_err(|error| match error.raw_os_error() {
+            Some(_) => error,
+            None if error.kind() == io::ErrorKind::Interrupted => error,
+            None if error.to_string().contains("memory") => error,
+            None => io::Error::new(io::ErrorKind::InvalidData, "the zstd stream is broken or ends early"),
+        })
     }
 }
 
