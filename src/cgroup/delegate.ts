@@ -16,7 +16,7 @@ export async function delegateCgroup(limits: Limits, uid: number): Promise<(id: 
   const needed = neededControllers(limits);
   const own = ownCgroup(readText('/proc/self/cgroup'));
   if (own === undefined || !isUnified(readText('/proc/self/mountinfo'))) throw notUnified();
-  const subtree = claim(own, needed) ?? (await claimScope(needed, uid));
+  const subtree = claim(own, needed, 'alone') ?? (await claimScope(own, needed, uid));
   return (id) => join(subtree, `rootless-${id}`);
 }
 
@@ -35,20 +35,21 @@ export function isUnified(mountinfo: string): boolean {
 
 /**
  * Makes `path` divisible: processes may be in leaves only, so ours moves to one beside the container's ("no internal processes",
- * cgroups(7)), then the controllers are handed down. Undefined if this cgroup is not ours, or lacks a controller.
+ * cgroups(7)), then the controllers are handed down. `alone`: only if no other process would have to move too.
+ * @returns the subtree, or undefined if this cgroup is not ours, or lacks a controller
  */
-function claim(path: string, needed: readonly Controller[]): string | undefined {
+function claim(path: string, needed: readonly Controller[], who: 'alone' | 'all'): string | undefined {
   // A second container of the same scope finds itself in the leaf that the first one made: go on one level up.
   const subtree = path.endsWith('/rootless-self') ? join(path, '..') : path;
   const folder = join(mountPoint, subtree);
   const available = readText(join(folder, 'cgroup.controllers')).trim().split(' ');
   if (!isWritable(folder) || needed.some((controller) => !available.includes(controller))) return undefined;
+  const inside = readText(join(folder, 'cgroup.procs')).split('\n').filter(Boolean);
+  if (who === 'alone' && inside.some((pid) => pid !== String(process.pid))) return undefined;
   try {
     const leaf = join(folder, 'rootless-self');
     mkdirSync(leaf, { recursive: true });
-    for (const pid of readText(join(folder, 'cgroup.procs')).split('\n').filter(Boolean)) {
-      writeFileSync(join(leaf, 'cgroup.procs'), pid);
-    }
+    for (const pid of inside) writeFileSync(join(leaf, 'cgroup.procs'), pid);
     writeFileSync(join(folder, 'cgroup.subtree_control'), needed.map((controller) => `+${controller}`).join(' '));
     return subtree;
   } catch {
@@ -56,14 +57,16 @@ function claim(path: string, needed: readonly Controller[]): string | undefined 
   }
 }
 
-async function claimScope(needed: readonly Controller[], uid: number): Promise<string> {
+/** A scope of our own from systemd; where there is no systemd, in a container say, the whole cgroup that we are in. */
+async function claimScope(own: string, needed: readonly Controller[], uid: number): Promise<string> {
   const failure = await requestScope(uid);
-  const moved = ownCgroup(readText('/proc/self/cgroup'));
-  const subtree = failure === undefined && moved !== undefined ? claim(moved, needed) : undefined;
+  const moved = failure === undefined ? (ownCgroup(readText('/proc/self/cgroup')) ?? own) : own;
+  const subtree = claim(moved, needed, 'all');
   if (subtree !== undefined) return subtree;
-  const delegated = readText(join(mountPoint, moved ?? '', 'cgroup.controllers')).trim();
-  const missing = needed.filter((controller) => !delegated.split(' ').includes(controller));
-  throw failure === undefined ? notDelegated(missing) : noManager(failure);
+  const delegated = readText(join(mountPoint, moved, 'cgroup.controllers'))
+    .trim()
+    .split(' ');
+  throw failure === undefined ? notDelegated(needed.filter((controller) => !delegated.includes(controller))) : noManager(failure);
 }
 
 function isWritable(folder: string): boolean {
@@ -90,7 +93,7 @@ function noManager(reason: string): RootlessError {
   return new RootlessError({
     code: 'CGROUP_NOT_DELEGATED',
     message: 'cannot limit memory, cpus or pids: no cgroup is delegated to you',
-    why: `your own cgroup is not writable, and systemd gave none: ${reason}`,
+    why: `your own cgroup cannot be divided, and systemd gave none: ${reason}`,
     fix: 'log in through ssh or a console, or: sudo loginctl enable-linger $USER',
   });
 }
