@@ -1,6 +1,6 @@
 /** Counts what a container could leave behind: processes, mounts, cgroups, and entries of the folders that rootless writes. */
 
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -50,11 +50,22 @@ export async function leftAfter(before: Census, milliseconds = 5000): Promise<st
 function processes(): string[] {
   const numbers = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid);
   return numbers.flatMap((pid) => {
-    const name = read(`/proc/${pid}/comm`).trim();
+    const name = nameOf(pid);
     const text = ['cmdline', 'environ', 'mountinfo'].map((file) => read(`/proc/${pid}/${file}`)).join('\0');
     const named = text.includes(data) || text.includes(marker);
     return named || (ours.test(name) && owned(pid)) ? [`${pid} ${name}`] : [];
   });
+}
+
+/** The helper may run from a sealed copy in memory, whose `comm` is a number: its executable's name says more. */
+function nameOf(pid: string): string {
+  try {
+    const file = readlinkSync(`/proc/${pid}/exe`);
+    if (file.includes('rootless-helper')) return 'rootless-helper';
+  } catch {
+    // Not ours to look at, or gone.
+  }
+  return read(`/proc/${pid}/comm`).trim();
 }
 
 /** Pasta hides its environment and /proc folder's owner, so the real id is read from its status. */

@@ -26,8 +26,7 @@ const applets =
 
 /** Fills a folder with a small root filesystem: busybox, passwd, group, a folder with the sticky bit. */
 export function busyboxRootfs(folder: string): string {
-  for (const name of ['bin', 'etc', 'tmp', 'root', 'home/ana', 'var', 'usr/bin'])
-    mkdirSync(join(folder, name), { recursive: true });
+  for (const name of ['bin', 'etc', 'tmp', 'root', 'home/ana', 'var', 'usr/bin']) mkdirSync(join(folder, name), { recursive: true });
   copyFileSync(busybox(), join(folder, 'bin/busybox'));
   chmodSync(join(folder, 'bin/busybox'), 0o755);
   for (const applet of applets.split(' ')) symlinkSync('busybox', join(folder, 'bin', applet));
@@ -65,12 +64,7 @@ export function tarOf(folder: string): Buffer {
 }
 
 /** Writes an OCI image layout with these layers (tars, bottom first) and config; returns its folder. */
-export function ociLayout(
-  folder: string,
-  layers: readonly Buffer[],
-  config: ImageConfig = {},
-  compression: Compression = 'gzip',
-): string {
+export function ociLayout(folder: string, layers: readonly Buffer[], config: ImageConfig = {}, compression: Compression = 'gzip'): string {
   const blobs = join(folder, 'blobs/sha256');
   mkdirSync(blobs, { recursive: true });
   const put = (mediaType: string, bytes: Buffer) => {

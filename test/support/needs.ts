@@ -29,8 +29,7 @@ const probes: Readonly<Record<Need, () => string | undefined>> = {
 };
 
 function overlay(): string | undefined {
-  const script =
-    'mount -t tmpfs t /mnt && cd /mnt && mkdir l u w m && mount -t overlay o -o lowerdir=l,upperdir=u,workdir=w,userxattr m';
+  const script = 'mount -t tmpfs t /mnt && cd /mnt && mkdir l u w m && mount -t overlay o -o lowerdir=l,upperdir=u,workdir=w,userxattr m';
   return works('unshare', ['-Urm', 'sh', '-c', script], 'the kernel refuses overlay mounts in a user namespace');
 }
 
