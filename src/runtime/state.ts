@@ -73,6 +73,13 @@ export function releaseName(paths: Paths, name: string): void {
   quietly(() => unlinkSync(nameLink(paths, name)));
 }
 
+/** For a container that nothing describes any more: its name is only known by the link. */
+export function releaseNamesOf(paths: Paths, id: string): void {
+  for (const name of names(join(paths.data, 'names'))) {
+    if (readLink(nameLink(paths, name)) === id) releaseName(paths, name);
+  }
+}
+
 export function clearMark(paths: Paths, id: string): void {
   quietly(() => unlinkSync(liveMark(paths, id)));
 }

@@ -6,7 +6,7 @@ import { runHelper } from '../helper.ts';
 import type { Paths } from '../paths.ts';
 import { asideFolder, removeTree } from './folders.ts';
 import { removeContainer } from './remove.ts';
-import { clearMark, containerFolder, readContainer, writeExit } from './state.ts';
+import { clearMark, containerFolder, readContainer, releaseNamesOf, writeExit } from './state.ts';
 
 /** `ids`: containers whose maker is gone. One that cannot be removed now is tried again by a later run. */
 export async function sweep(paths: Paths, ids: readonly string[]): Promise<void> {
@@ -22,9 +22,10 @@ export async function sweep(paths: Paths, ids: readonly string[]): Promise<void>
 async function sweepOne(paths: Paths, id: string): Promise<void> {
   const container = readContainer(paths, id);
   if (container === undefined) {
-    // Killed before it was described: nothing ran, so everything in the folder is ours.
+    // Killed before it was described, so that nothing ran and everything in the folder is ours; or the helper has removed it.
     rmSync(containerFolder(paths, id), { recursive: true, force: true });
     rmSync(asideFolder(paths, id), { recursive: true, force: true });
+    releaseNamesOf(paths, id);
     clearMark(paths, id);
     return;
   }

@@ -1,6 +1,6 @@
 /** Containers on disk: names, marks of their makers, and what is read back. */
 
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -22,6 +22,7 @@ import {
   writeContainer,
   writeExit,
 } from '../../src/runtime/state.ts';
+import { sweep } from '../../src/runtime/sweep.ts';
 import { newUndo } from '../../src/runtime/undo.ts';
 import { makeVolumes } from '../../src/runtime/volumes.ts';
 import { defaults } from '../../src/runtime/options.ts';
@@ -151,6 +152,19 @@ test('what a dead maker left is seen until its mark is cleared', () =>
     assert.equal(abandoned(paths), [left.id]);
     clearMark(paths, left.id);
     assert.equal(abandoned(paths), []);
+  }));
+
+test('after a kill everything goes that the killed one had: folder, name and mark', () =>
+  withTmp(async (folder) => {
+    const paths = inFolder(folder);
+    const id = newId();
+    const before = claimName(paths, id, undefined);
+    makeFolder(paths, id, dead);
+    await sweep(paths, abandoned(paths));
+    assert.equal(abandoned(paths), []);
+    assert.equal(readdirSync(join(folder, 'names')), []);
+    assert.equal(readdirSync(join(folder, 'containers')), []);
+    assert.ok(before);
   }));
 
 test('only running containers with a slot hold ids', () =>
