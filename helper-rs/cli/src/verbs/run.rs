@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 pub fn run(global: Global) -> Step<u8> {
     let mut bundle = PathBuf::from(".");
     let (mut id, mut parent, mut remove) = (None, None, false);
-    let (mut early, mut wait) = (None, None);
+    let (mut early, mut wait) = (None, false);
     let mut options = LaunchOptions { die_with_parent: true, root: global.root.clone(), ..LaunchOptions::default() };
     let mut given = Options::new(&global.rest);
     while let Some(argument) = given.next()? {
@@ -28,7 +28,7 @@ pub fn run(global: Global) -> Step<u8> {
                 "bundle" | "b" => bundle = given.value()?.into(),
                 "rm" => remove = true,
                 "idmap" => early = Some(IdMap::parse(&given.text()?)?),
-                "wait-fd" => wait = Some(given.number()?),
+                "wait" => wait = true,
                 "parent-fd" => parent = Some(given.number()?),
                 "pid-file" => options.pid_file = Some(given.value()?.into()),
                 "console-socket" => options.console_socket = Some(given.value()?.into()),
@@ -39,22 +39,28 @@ pub fn run(global: Global) -> Step<u8> {
         }
     }
     let id = args::required(id, "container id")?;
-    let prepared = match early {
-        Some(map) => Some((prepare(&map, global.reporter.events.as_ref())?, map)),
-        None => None,
+    let read = match &early {
+        Some(map) => sealed::ensure(map, true, global.reporter.events.as_ref()).map(|()| None)?,
+        None => Some(read(&id, &bundle, &global)?),
     };
-    if let Some(wait) = wait {
-        if rustix::io::read(args::fd(wait)?, &mut [0]).during("args", "wait-fd")? == 0 {
-            return Err(Failure::because("parent", "the caller is gone"));
-        }
-    }
-    let mut plan = Plan::read(&id, &bundle)?;
-    options.userns =
-        prepared.filter(|(_, map)| plan.new_user_namespace() && *map == plan.id_map).map(|(userns, _)| userns);
-    sealed::ensure(&plan.id_map, plan.in_user_namespace(), global.reporter.events.as_ref())?;
     // From here on a signal waits for the monitor, and the end of the caller is noticed.
     let signals = signal::catch().during("init", "signalfd")?;
     let parent: Option<OwnedFd> = parent.map(args::fd).transpose()?;
+    let mut plan = match read {
+        Some(plan) => plan,
+        None => {
+            let map = early.unwrap_or_default();
+            options.userns = Some(userns::prepare(&map)?);
+            if wait {
+                wait_for_byte(args::required(parent.as_ref(), "--parent-fd")?)?;
+            }
+            let plan = Plan::read(&id, &bundle)?;
+            if !plan.new_user_namespace() || plan.id_map != map {
+                return Err(Failure::because("config", "--idmap is not the bundle's mapping").on("$.linux.uidMappings"));
+            }
+            plan
+        }
+    };
     if let Some(fd) = &parent {
         options.parent = Some(rustix::io::fcntl_dupfd_cloexec(fd, 3).during("args", "parent-fd")?);
     }
@@ -74,10 +80,18 @@ pub fn run(global: Global) -> Step<u8> {
     Ok(ended.status())
 }
 
-/// What the mapping alone allows, while the caller still writes the bundle: the sealed copy and the user namespace.
-fn prepare(map: &IdMap, events: Option<&OwnedFd>) -> Step<OwnedFd> {
-    sealed::ensure(map, true, events)?;
-    userns::prepare(map)
+fn read(id: &str, bundle: &Path, global: &Global) -> Step<Plan> {
+    let plan = Plan::read(id, bundle)?;
+    sealed::ensure(&plan.id_map, plan.in_user_namespace(), global.reporter.events.as_ref())?;
+    Ok(plan)
+}
+
+/// The caller has written the bundle, or is gone.
+fn wait_for_byte(parent: &OwnedFd) -> Step<()> {
+    match rustix::io::retry_on_intr(|| rustix::io::read(parent, &mut [0])).during("args", "parent-fd")? {
+        0 => Err(Failure::because("parent", "the caller is gone")),
+        _ => Ok(()),
+    }
 }
 
 fn live(
