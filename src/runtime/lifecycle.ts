@@ -17,7 +17,7 @@ import { asideFolder, removeTree } from './folders.ts';
 import { type Layers, planRoot } from './root.ts';
 import { chooseSeccomp } from './seccomp.ts';
 import { buildSpec, hostnameOf, type RootPlan } from './spec.ts';
-import { claimName, clearMark, makeFolder, releaseName, writeContainer, writeExit } from './state.ts';
+import { claimName, clearMark, leaveMark, makeFolder, releaseName, writeContainer, writeExit } from './state.ts';
 import { chooseStorage } from './storage.ts';
 import { newUndo, type Undo } from './undo.ts';
 import { checkConfig } from './validated.ts';
@@ -61,8 +61,11 @@ type Prepared = {
 async function prepare(options: ContainerOptions, context: RunContext, undo: Undo, always: Undo): Promise<Prepared> {
   const { paths, signal } = context;
   const host = readHost(context.searchPath);
-  const base = await chooseIds(options, host, paths);
   const id = newId();
+  const maker = ourselves();
+  undo.add(() => clearMark(paths, id));
+  leaveMark(paths, id, maker);
+  const base = await chooseIds(options, host, paths, id, always);
   // With one id only, the image's user decides which; with limits, this process may have to move to another cgroup first.
   const later = base.mode === 'single' || hasLimits(options) || context.dryRun;
   const starting = later ? undefined : startEarly(paths, id, options, base.idMap);
@@ -76,9 +79,7 @@ async function prepare(options: ContainerOptions, context: RunContext, undo: Und
   const seccomp = await chooseSeccomp(options, mapping.mode);
   const storage = image.kind === 'host' ? undefined : await chooseStorage(paths, mapping.idMap, context.searchPath, signal);
 
-  const maker = ourselves();
-  undo.add(() => clearMark(paths, id));
-  const folder = makeFolder(paths, id, maker);
+  const folder = makeFolder(paths, id);
   undo.add(() => removeTree(paths, folder, mapping.idMap));
   const name = claimName(paths, id, options.name);
   undo.add(() => releaseName(paths, name));
@@ -113,16 +114,18 @@ async function prepare(options: ContainerOptions, context: RunContext, undo: Und
     slot: options.userns.kind === 'auto',
     remove: options.remove,
     network: options.network,
-    ports: options.ports,
+    ports: network?.ports ?? options.ports,
     labels: { ...defaults.labels, ...options.labels },
   });
   return { id, host, config, starting };
 }
 
-async function chooseIds(options: ContainerOptions, host: Host, paths: Paths): Promise<Mapping> {
+async function chooseIds(options: ContainerOptions, host: Host, paths: Paths, id: string, always: Undo): Promise<Mapping> {
   if (options.userns.kind !== 'auto') return chooseMapping(options.userns, host);
-  const { slotsInUse } = await import('./slots.ts');
-  return chooseMapping(options.userns, host, slotsInUse(paths));
+  const { claimSlot } = await import('./slots.ts');
+  const { mapping, release } = claimSlot(paths, id, (inUse) => chooseMapping(options.userns, host, inUse));
+  always.add(release);
+  return mapping;
 }
 
 const noDefaults: ImageDefaults = {

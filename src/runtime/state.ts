@@ -40,9 +40,12 @@ export const containerFolder = (paths: Paths, id: string): string => join(paths.
 const nameLink = (paths: Paths, name: string): string => join(paths.data, 'names', name);
 const liveMark = (paths: Paths, id: string): string => join(paths.data, 'live', id);
 
-/** Makes the container's folder and the mark that says who made it, mark first: a folder without one is never left behind unseen. */
-export function makeFolder(paths: Paths, id: string, maker: Maker): string {
+/** Says who makes a container. Before anything else: what is made without a mark would never be seen as left behind. */
+export function leaveMark(paths: Paths, id: string, maker: Maker): void {
   write(join(paths.data, 'live'), id, JSON.stringify(maker));
+}
+
+export function makeFolder(paths: Paths, id: string): string {
   const folder = containerFolder(paths, id);
   mkdirSync(folder, { recursive: true, mode: 0o711 });
   return folder;

@@ -8,13 +8,14 @@ import { RootlessError } from '../../src/errors.ts';
 import { findPaths, type Paths } from '../../src/paths.ts';
 import { isAlive, ourselves } from '../../src/runtime/alive.ts';
 import { checkName, inventName, newId } from '../../src/runtime/ids.ts';
-import { slotsInUse } from '../../src/runtime/slots.ts';
+import { claimSlot, slotsInUse } from '../../src/runtime/slots.ts';
 import {
   abandoned,
   claimName,
   clearMark,
   type Container,
   findContainer,
+  leaveMark,
   listContainers,
   makeFolder,
   readContainer,
@@ -25,7 +26,7 @@ import {
 import { sweep } from '../../src/runtime/sweep.ts';
 import { newUndo } from '../../src/runtime/undo.ts';
 import { makeVolumes } from '../../src/runtime/volumes.ts';
-import { defaults } from '../../src/runtime/options.ts';
+import { defaults, type Mapping } from '../../src/runtime/options.ts';
 import { withTmp } from '../support/tmp.ts';
 
 const hasCode = (code: string) => (error: unknown) => error instanceof RootlessError && error.code === code;
@@ -38,7 +39,8 @@ const dead = { ...ourselves(), startTime: '1' };
 function make(paths: Paths, more: Partial<Container> = {}): Container {
   const id = newId();
   const maker = more.maker ?? ourselves();
-  makeFolder(paths, id, maker);
+  leaveMark(paths, id, maker);
+  makeFolder(paths, id);
   const container: Container = {
     id,
     name: claimName(paths, id, undefined),
@@ -159,7 +161,8 @@ test('after a kill everything goes that the killed one had: folder, name and mar
     const paths = inFolder(folder);
     const id = newId();
     const before = claimName(paths, id, undefined);
-    makeFolder(paths, id, dead);
+    leaveMark(paths, id, dead);
+    makeFolder(paths, id);
     await sweep(paths, abandoned(paths));
     assert.equal(abandoned(paths), []);
     assert.equal(readdirSync(join(folder, 'names')), []);
@@ -175,6 +178,26 @@ test('only running containers with a slot hold ids', () =>
     assert.equal(slotsInUse(paths), { uid: [], gid: [] });
     make(paths, { slot: true });
     assert.equal(slotsInUse(paths), { uid: [{ start: 100, size: 10 }], gid: [{ start: 200, size: 10 }] });
+  }));
+
+test('two containers that start at once never get one slot, and a dead one holds none', () =>
+  withTmp((folder) => {
+    const paths = inFolder(folder);
+    const choose = ({ uid }: { readonly uid: readonly { start: number; size: number }[] }): Mapping => {
+      const start = Math.max(1000, ...uid.map((range) => range.start + range.size));
+      const extents = [{ containerID: 0, hostID: start, size: 10 }];
+      return { mode: 'ranges', idMap: { uid: extents, gid: extents } };
+    };
+    const start = (maker = ourselves()) => {
+      const id = newId();
+      leaveMark(paths, id, maker);
+      return { id, slot: claimSlot(paths, id, choose) };
+    };
+    const first = start();
+    assert.is(first.slot.mapping.idMap.uid[0]?.hostID, 1000);
+    assert.is(start().slot.mapping.idMap.uid[0]?.hostID, 1010);
+    clearMark(paths, first.id);
+    assert.is(start().slot.mapping.idMap.uid[0]?.hostID, 1000);
   }));
 
 test('what was made is undone in reverse, past failures, unless it is kept', async () => {
