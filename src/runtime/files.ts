@@ -3,19 +3,28 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { containerResolvConf, type DnsPlan, hostsFile } from '../network/dns.ts';
+import { aptSetting, aptTarget } from './apt.ts';
 import type { OwnMount } from './mounts.ts';
 import type { ContainerOptions } from './options.ts';
 
-export function writeFiles(folder: string, hostname: string, options: ContainerOptions, dns: DnsPlan | undefined): OwnMount[] {
-  const files: Record<string, string> = {
-    hostname: `${hostname}\n`,
-    hosts: hostsFile(hostname, options.addHosts, dns),
-    'resolv.conf': resolvConf(options, dns),
-  };
-  return Object.entries(files).map(([name, text]) => {
+/** With `apt` also the setting that a container with one id needs. */
+export function writeFiles(
+  folder: string,
+  hostname: string,
+  options: ContainerOptions,
+  dns: DnsPlan | undefined,
+  apt: boolean,
+): OwnMount[] {
+  const files = [
+    { name: 'hostname', target: '/etc/hostname', text: `${hostname}\n` },
+    { name: 'hosts', target: '/etc/hosts', text: hostsFile(hostname, options.addHosts, dns) },
+    { name: 'resolv.conf', target: '/etc/resolv.conf', text: resolvConf(options, dns) },
+    ...(apt ? [{ name: 'apt.conf', target: aptTarget, text: aptSetting }] : []),
+  ];
+  return files.map(({ name, target, text }) => {
     const source = join(folder, name);
     writeFileSync(source, text, { mode: 0o644 });
-    return { source, target: `/etc/${name}` };
+    return { source, target };
   });
 }
 

@@ -6,6 +6,7 @@ import type { Paths } from '../paths.ts';
 import { chooseMapping, mapWantedUser } from '../userns/choose.ts';
 import { type Host, readHost } from '../userns/host.ts';
 import { ourselves } from './alive.ts';
+import { hasApt } from './apt.ts';
 import { formatConfig, writeBundle } from './bundle.ts';
 import type { RunContext } from './context.ts';
 import { writeFiles } from './files.ts';
@@ -92,7 +93,7 @@ async function prepare(options: ContainerOptions, context: RunContext, undo: Und
     image: defaults,
     mapping,
     root,
-    files: writeFiles(folder, hostname, options, network?.dns),
+    files: writeFiles(folder, hostname, options, network?.dns, mapping.mode === 'single' && hasApt(layersOf(image))),
     volumes: await planVolumes(paths, folder, options, defaults),
     seccomp,
     companion: network?.companion,

@@ -5,6 +5,7 @@ use crate::channel::{self, Channel, Message};
 use crate::companion::Companion;
 use crate::failure::{During, Failure, Step};
 use crate::init::{self, InitOptions};
+use crate::notify::Notifier;
 use crate::plan::Plan;
 use crate::state::{self, Saved};
 use crate::sys::process::{self, Child, Forked};
@@ -37,7 +38,8 @@ pub struct Launched {
     pub userns: Option<OwnedFd>,
     pub terminal: Option<OwnedFd>,
     /// Answers chown-like calls of a container with one id.
-    pub listener: Option<OwnedFd>,
+    #[expect(dead_code, reason = "held, so that it ends with the container")]
+    pub notifier: Option<Notifier>,
     pub cgroup: Option<PathBuf>,
     pub companions: Vec<Companion>,
 }
@@ -72,7 +74,7 @@ pub fn launch(
             child,
             userns: partial.userns.take(),
             terminal: escorted.terminal,
-            listener: escorted.listener,
+            notifier: escorted.notifier,
             cgroup: partial.cgroup.clone(),
             companions: escorted.companions,
         }),
@@ -180,7 +182,7 @@ fn join_all(plan: &Plan, prepared: Option<&OwnedFd>) -> Step<()> {
 
 struct Escorted {
     terminal: Option<OwnedFd>,
-    listener: Option<OwnedFd>,
+    notifier: Option<Notifier>,
     companions: Vec<Companion>,
 }
 
@@ -235,14 +237,16 @@ fn escort(
     report(child.pid);
     channel.send(Message::Go, None)?;
     if options.gate.is_some() {
-        return Ok(Escorted { terminal, listener: None, companions });
+        return Ok(Escorted { terminal, notifier: None, companions });
     }
-    let mut listener = None;
+    let mut notifier = None;
     loop {
         match channel.receive(watch)? {
-            (Message::Listener, Some(fd)) if plan.annotations.single_id => listener = Some(fd),
+            (Message::Listener, Some(fd)) if plan.annotations.single_id => {
+                notifier = Some(Notifier::start(&fd, &child.pidfd)?);
+            }
             (Message::Listener, Some(fd)) => crate::agent::send(plan, child.pid, &fd)?,
-            (Message::End, _) => return Ok(Escorted { terminal, listener, companions }),
+            (Message::End, _) => return Ok(Escorted { terminal, notifier, companions }),
             (message, _) => return Err(Failure::because("init", format!("{message:?} before exec"))),
         }
     }

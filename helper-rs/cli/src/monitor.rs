@@ -1,8 +1,7 @@
-//! The process that stays: forwards signals, relays the terminal, answers the filter, reaps, and says how it ended.
+//! The process that stays: forwards signals, relays the terminal, reaps, and says how it ended.
 
 use crate::failure::{During, Step};
 use crate::launch::Launched;
-use crate::notify;
 use crate::relay::Relay;
 use crate::sys::process::{self, Ended};
 use crate::sys::signal::{self, Caught};
@@ -33,7 +32,6 @@ impl Monitor<'_> {
         });
         let mut direct: Option<(i32, Instant)> = None;
         let mut killed_by: Option<i32> = None;
-        let mut listener = self.container.listener.as_ref();
         let mut parent = self.parent.as_ref();
         let ended = loop {
             let mut fds = vec![
@@ -41,7 +39,6 @@ impl Monitor<'_> {
                 PollFd::new(&self.signals, PollFlags::IN),
             ];
             let parent_at = push(&mut fds, parent);
-            let listener_at = push(&mut fds, listener);
             let relay_at = fds.len();
             if let Some(relay) = &relay {
                 relay.interests(&mut fds);
@@ -52,19 +49,15 @@ impl Monitor<'_> {
             };
             let fired: Vec<PollFlags> = fds.iter().map(PollFd::revents).collect();
             drop(fds);
-            let is = |at: Option<usize>| at.is_some_and(|at| !fired[at].is_empty());
             if let Some(relay) = &mut relay {
                 relay.pump(&fired[relay_at..]);
-            }
-            if is(listener_at) && !listener.is_some_and(|fd| notify::answer(fd)) {
-                listener = None;
             }
             if !fired[1].is_empty() {
                 while let Some(caught) = signal::next(self.signals.as_fd()).during("wait", "signalfd")? {
                     self.forward(&caught, &mut direct, &mut killed_by);
                 }
             }
-            if is(parent_at) {
+            if parent_at.is_some_and(|at| !fired[at].is_empty()) {
                 let _ = process::send_signal(&self.container.child.pidfd, libc::SIGKILL);
                 parent = None;
             }

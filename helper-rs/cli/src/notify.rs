@@ -1,10 +1,14 @@
 //! Root emulation for a container with one id: chown-like calls are answered by recording the owner, as containers-storage does,
 //! in `user.containers.override_stat` = `UID:GID:0MODE`. The call itself could only fail: there is no second id.
 
+use crate::failure::{During, Step};
 use crate::override_stat;
+use crate::sys::process::{self, Child, Forked};
 use crate::sys::seccomp::{self, Notification};
+use crate::sys::signal;
 use rootless_core::seccomp::syscalls::{number, Number};
 use rootless_core::seccomp::Arch;
+use rustix::event::{poll, PollFd, PollFlags};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{openat2, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
@@ -15,13 +19,48 @@ const PATH_MAX: usize = 4096;
 const AT_FDCWD: i32 = -100;
 const UNCHANGED: u32 = u32::MAX;
 
-/// Answers one call; false when no process is left that could ask.
-pub fn answer(listener: &OwnedFd) -> bool {
+/// The process that answers: inside the container's user namespace, because writing attributes of a file that its owner may not
+/// write takes the capabilities of the namespace's root. Ended when dropped.
+pub struct Notifier(Child);
+
+impl Notifier {
+    /// Starts to answer for the container that `container` (a pidfd) belongs to.
+    pub fn start(listener: &OwnedFd, container: &OwnedFd) -> Step<Notifier> {
+        match process::fork().during("seccomp", "notifier")? {
+            Forked::Child => {
+                signal::ignore_terminal();
+                let joined = process::join(container.as_fd(), libc::CLONE_NEWUSER);
+                // Joining has cleared it.
+                if joined.and_then(|()| process::die_with_parent()).is_ok() {
+                    while answer(listener) {}
+                }
+                process::exit_now(0)
+            }
+            Forked::Parent(child) => Ok(Notifier(child)),
+        }
+    }
+}
+
+impl Drop for Notifier {
+    fn drop(&mut self) {
+        let _ = process::send_signal(&self.0.pidfd, libc::SIGKILL);
+        let _ = process::wait_for(self.0.pid);
+    }
+}
+
+/// Waits for a call and answers it; false when no process is left that could ask.
+fn answer(listener: &OwnedFd) -> bool {
+    let mut fds = [PollFd::new(listener, PollFlags::IN)];
+    match poll(&mut fds, None) {
+        Err(Errno::INTR) => return true,
+        Err(_) => return false,
+        Ok(_) if !fds[0].revents().contains(PollFlags::IN) => return false,
+        Ok(_) => {}
+    }
     let asked = match seccomp::receive(listener.as_fd()) {
         Ok(asked) => asked,
-        Err(Errno::INTR | Errno::AGAIN) => return true,
-        // The asking process was killed meanwhile; the next poll tells whether others are left.
-        Err(Errno::NOENT) => return !is_dead(listener),
+        // The asking process was killed meanwhile.
+        Err(Errno::INTR | Errno::AGAIN | Errno::NOENT) => return true,
         Err(_) => return false,
     };
     let errno = match act(listener, &asked) {
@@ -30,13 +69,6 @@ pub fn answer(listener: &OwnedFd) -> bool {
     };
     let _ = seccomp::respond(listener.as_fd(), asked.id, errno);
     true
-}
-
-fn is_dead(listener: &OwnedFd) -> bool {
-    use rustix::event::{poll, PollFd, PollFlags, Timespec};
-    let mut fds = [PollFd::new(listener, PollFlags::IN)];
-    let _ = poll(&mut fds, Some(&Timespec::default()));
-    fds[0].revents().contains(PollFlags::HUP)
 }
 
 fn act(listener: &OwnedFd, asked: &Notification) -> Result<(), Errno> {

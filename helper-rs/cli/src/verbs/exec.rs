@@ -6,6 +6,7 @@ use crate::failure::{During, Failure, Step};
 use crate::init;
 use crate::launch::{write_atomically, Launched};
 use crate::monitor::Monitor;
+use crate::notify::Notifier;
 use crate::plan::Plan;
 use crate::process::{self, Program};
 use crate::state::Saved;
@@ -47,14 +48,16 @@ pub fn exec(global: Global) -> Step<u8> {
     let signals = signal::catch().during("init", "signalfd")?;
     let (ours, theirs) = channel::pair()?;
     let child = enter(&plan, &saved, init.as_fd(), &wish, theirs)?;
-    let (mut listener, mut master) = (None, None);
+    let (mut notifier, mut master) = (None, None);
     loop {
         match ours.receive(None) {
             Ok((Message::Terminal, Some(fd))) => match &wish.console_socket {
                 Some(path) => terminal::hand_over(&fd, path)?,
                 None => master = Some(fd),
             },
-            Ok((Message::Listener, Some(fd))) if plan.annotations.single_id => listener = Some(fd),
+            Ok((Message::Listener, Some(fd))) if plan.annotations.single_id => {
+                notifier = Some(Notifier::start(&fd, &init)?);
+            }
             Ok((Message::Listener, Some(fd))) => agent::send(&plan, child.pid, &fd)?,
             Ok((Message::End, _)) => break,
             Ok((message, _)) => return Err(Failure::because("init", format!("{message:?} before exec"))),
@@ -70,7 +73,7 @@ pub fn exec(global: Global) -> Step<u8> {
     if wish.detach {
         return Ok(0);
     }
-    let launched = Launched { child, userns: None, terminal: master, listener, cgroup: None, companions: Vec::new() };
+    let launched = Launched { child, userns: None, terminal: master, notifier, cgroup: None, companions: Vec::new() };
     Monitor { container: &launched, signals, parent: None, is_pid_one: false }.run().map(sys::Ended::status)
 }
 
