@@ -72,7 +72,7 @@ size() { echo "$(($(stat -c %s "$1") / 1024)) KiB"; }
 
 build_dev() {
   local target=${CARGO_TARGET_DIR:-$top/helper-rs/target} name
-  RUSTFLAGS=-Ctarget-feature=+crt-static cargo build --manifest-path helper-rs/Cargo.toml --locked --target "$host" \
+  RUSTFLAGS=-Ctarget-feature=+crt-static cargo build --manifest-path helper-rs/Cargo.toml --target "$host" \
     --target-dir "$target" -p rootless-helper -p rootless-hello
   mkdir -p dist
   for name in rootless-helper hello; do put "$target/$host/debug/$name" dist; done
@@ -102,12 +102,15 @@ build_all() {
 # Finds a toolchain, installing what is missing where that is allowed.
 prepare() {
   if ! use_rustup && ! use_packages; then
-    install_packages
-    hash -r
+    local names
+    names=$(package_names) || { may_install && apt-get update -qq && names=$(package_names); } || names=
+    [ -z "$names" ] || install_packages $names
     use_packages || fail "no Rust toolchain that can build for WebAssembly
-  fix: $(advice)"
+  fix: $(advice "$names")"
   fi
-  have cc || fail "no C compiler (one dependency is in C)
+  have wasm-opt || install_packages binaryen
+  have cc || install_packages gcc libc6-dev
+  have cc || fail "no C compiler: one dependency is in C
   fix: sudo apt-get install gcc libc6-dev"
   say "with $toolchain"
 }
@@ -165,13 +168,16 @@ shims() {
   [ -z "$builtins" ] || wasip1_flags="$wasip1_flags -Clink-arg=$builtins"
 }
 
+may_install() { [ "$(id -u)" = 0 ] && have apt-get; }
+
+# Packages by name, as root; nothing happens for anyone else.
 install_packages() {
-  [ "$(id -u)" = 0 ] && have apt-get || return 0
-  local names
-  names=$(package_names) || { apt-get update -qq; names=$(package_names) || return 0; }
-  say "installing $names"
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=120 $names >/dev/null ||
-    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=120 $names >/dev/null; }
+  may_install || return 0
+  say "installing $*"
+  local options="-y -qq --no-install-recommends -o DPkg::Lock::Timeout=120"
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get install $options "$@" >/dev/null 2>&1 || { apt-get update -qq && apt-get install $options "$@" >/dev/null; } || true
+  hash -r
 }
 
 # The names differ: bookworm and trixie have rustc-web (for browsers), Ubuntu rustc-1.NN, later releases a new rustc.
@@ -180,7 +186,7 @@ package_names() {
   for rust in rustc-web rustc $(apt-cache pkgnames rustc-1. 2>/dev/null | grep -E '^rustc-1\.[0-9]+$' | sort -rV); do
     at_least "$(candidate "$rust")" "$oldest" || continue
     suffix=${rust#rustc}
-    runtime=$(apt-cache pkgnames libclang-rt- | grep -E '^libclang-rt-[0-9]+-dev-wasm32$' | sort -rV | head -n 1)
+    runtime=$(apt-cache pkgnames libclang-rt- | grep -E '^libclang-rt-([0-9]+-)?dev-wasm32$' | sort -V | tail -n 1)
     names="$rust cargo$suffix lld wasi-libc $runtime binaryen gcc libc6-dev"
     case $suffix in
       -web) echo "$names rust-web-src" ;;
@@ -194,15 +200,14 @@ package_names() {
 candidate() { apt-cache policy "$1" 2>/dev/null | sed -n 's/^ *Candidate: \(([^)]*)\)\{0,1\}//p' | sed 's/[+~-].*//'; }
 
 advice() {
-  local names
-  if names=$(package_names 2>/dev/null); then echo "sudo apt-get install $names"; return; fi
+  if [ -n "$1" ]; then echo "sudo apt-get install $1"; return; fi
   echo "rustup toolchain install stable --target wasm32-unknown-unknown,wasm32-wasip1   (Rust $oldest or newer)"
 }
 
 # Cheap to compile rather than fast to run: each is used once. Their own versions are locked.
 build_tools() {
   export PATH="$cache/tools/bin:$PATH"
-  tool "wasm-bindgen" "$wasm_bindgen" wasm-bindgen-cli --no-default-features
+  tool "wasm-bindgen" "$wasm_bindgen" wasm-bindgen-cli --no-default-features --bin wasm-bindgen
   tool "wasm-pack" "$wasm_pack" wasm-pack
 }
 
