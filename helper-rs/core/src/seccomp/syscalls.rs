@@ -208,8 +208,8 @@ const ELSEWHERE: &[&str] = &[
     "arm_fadvise64_64", "arm_sync_file_range", "atomic_barrier", "atomic_cmpxchg_32", "breakpoint", "cachectl", "cacheflush",
     "execv", "fadvise64_64", "get_tls", "getdomainname", "gethostname", "getpagesize", "getxgid", "getxpid", "getxuid",
     "kern_features", "memory_ordering", "multiplexer", "or1k_atomic", "osf_sigprocmask", "pciconfig_iobase",
-    "pciconfig_read", "pciconfig_write", "perfctr", "riscv_flush_icache", "riscv_hwprobe", "rtas", "runas",
-    "s390_guarded_storage", "s390_pci_mmio_read", "s390_pci_mmio_write", "s390_runtime_instr", "s390_sthyi", "set_tls",
+    "pciconfig_read", "pciconfig_write", "perfctr", "recv", "riscv_flush_icache", "riscv_hwprobe", "rtas", "runas",
+    "s390_guarded_storage", "s390_pci_mmio_read", "s390_pci_mmio_write", "s390_runtime_instr", "s390_sthyi", "send", "set_tls",
     "spu_create", "spu_run", "subpage_prot", "swapcontext", "switch_endian", "sync_file_range2", "sys_debug_setcontext",
     "syscall", "sysmips", "timerfd", "usr26", "usr32", "utrap_install",
 ];
