@@ -1,6 +1,5 @@
 /** Starts the helper on a bundle, passes signals on, and turns its answer into an exit code or an error. */
 
-import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { type HelperProcess, type HelperResult, type IdMap, startHelper } from '../helper.ts';
 import type { Paths } from '../paths.ts';
@@ -11,7 +10,6 @@ import type { ContainerOptions } from './options.ts';
 import { abandoned, containerFolder } from './state.ts';
 
 const forwarded = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGCONT'] as const;
-const fromKeyboard: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT'];
 
 export type Ended = { readonly code: number; readonly oom: boolean };
 
@@ -54,9 +52,8 @@ export async function launch(
 ): Promise<Ended> {
   starting?.go();
   const { child, done } = starting?.helper ?? start(paths, id, options, []);
-  const pass = (name: NodeJS.Signals) => {
-    if (!fromKeyboard.includes(name) || !inForeground()) child.kill(name);
-  };
+  // A key press reaches the whole foreground group, the helper too: it knows who sent what, and drops our copy.
+  const pass = (name: NodeJS.Signals) => void child.kill(name);
   for (const name of forwarded) process.on(name, pass);
   const swept = sweepAbandoned(paths);
   try {
@@ -82,12 +79,4 @@ async function sweepAbandoned(paths: Paths): Promise<void> {
   if (ids.length === 0) return;
   const { sweep } = await import('./sweep.ts');
   await sweep(paths, ids);
-}
-
-/** The terminal sends Ctrl-C to its whole foreground group: the helper has it already, and must not get it twice. */
-function inForeground(): boolean {
-  const stat = readFileSync('/proc/self/stat', 'latin1');
-  // Fields 5 and 8 of proc_pid_stat(5): our group, and the terminal's foreground group.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return fields[2] === fields[5];
 }

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 const MOUNT: &str = "/sys/fs/cgroup";
-const CGROUP2_MAGIC: i64 = 0x6367_7270;
+const CGROUP2_MAGIC: rustix::fs::FsWord = 0x6367_7270;
 
 /// A cgroup that was made for one container.
 pub struct Cgroup {
@@ -19,7 +19,7 @@ pub struct Cgroup {
 /// Makes the leaf and sets its limits. On a host without a pure cgroup v2 tree a path alone is ignored; limits are refused.
 pub fn make(linux: &Linux) -> Step<Option<Cgroup>> {
     let wanted = linux.resources.as_ref().map(values).unwrap_or_default();
-    let unified = rustix::fs::statfs(MOUNT).is_ok_and(|fs| fs.f_type as i64 == CGROUP2_MAGIC);
+    let unified = rustix::fs::statfs(MOUNT).is_ok_and(|fs| fs.f_type == CGROUP2_MAGIC);
     let path = linux.cgroups_path.as_deref().unwrap_or_default();
     if !unified || path.is_empty() {
         return match wanted.first() {

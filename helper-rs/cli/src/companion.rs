@@ -124,6 +124,8 @@ struct Streams {
 /// The guardian's life: start, say when it serves, wait for the end of the helper or of the companion.
 fn guard(argv: &[String], prepare: impl FnOnce() -> Step<()>, streams: &Streams, line: &OwnedFd) -> Step<i32> {
     signal::ignore_terminal();
+    // A session of its own: who kills the whole process group must not take the guardian before the companion.
+    rustix::process::setsid().during("companion", "setsid")?;
     // What the companion leaves in the background becomes our child, not that of the host's pid 1.
     rustix::process::set_child_subreaper(rustix::process::Pid::from_raw(1)).during("companion", "subreaper")?;
     let first = match process::fork().during("companion", "fork")? {

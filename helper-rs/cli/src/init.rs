@@ -174,7 +174,7 @@ pub fn open_proc() -> Step<OwnedFd> {
     let fd = rustix::fs::open("/proc", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
         .during("init", "/proc")?;
     let kind = rustix::fs::fstatfs(&fd).during("init", "/proc")?.f_type;
-    if kind as i64 == rustix::fs::PROC_SUPER_MAGIC as i64 {
+    if kind == rustix::fs::PROC_SUPER_MAGIC {
         Ok(fd)
     } else {
         Err(Failure::because("init", "it is not procfs").on("/proc"))

@@ -7,7 +7,7 @@ use crate::sys::mount::MountAttr;
 use rootless_core::lower::annotations::{Copy, Overlay, Rootfs};
 use rootless_core::lower::mounts::{MOUNT_ATTR_RDONLY, MS_PRIVATE, MS_SLAVE};
 use rustix::fd::{AsFd, OwnedFd};
-use rustix::fs::{open, Mode, OFlags};
+use rustix::fs::{open, AtFlags, Mode, OFlags};
 use rustix::mount::{
     fsconfig_create, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, move_mount, open_tree, unmount,
     FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags,
@@ -72,6 +72,9 @@ fn mount_overlay(overlay: &Overlay, target: &Path) -> Step<()> {
     } else {
         overlay.upper.clone().zip(overlay.work.clone())
     };
+    if let Some((upper, _)) = &upper {
+        own_root(upper)?;
+    }
     let data = overlay_data(overlay, upper.as_ref());
     if data.len() <= LONGEST_DATA {
         let path = |text: &str| CString::new(text).map_err(|_| Failure::because("overlay", "NUL in path"));
@@ -79,6 +82,17 @@ fn mount_overlay(overlay: &Overlay, target: &Path) -> Step<()> {
         sys_mount::mount(c"overlay", &target_name, c"overlay", &path(&data)?).during("overlay", data)
     } else {
         mount_long_overlay(overlay, upper.as_ref(), target).during("overlay", format!("{} layers", overlay.lower.len()))
+    }
+}
+
+/// The container's `/` is the upper folder: it belongs to the container's root, also where the caller who made it is another
+/// user in there (`--userns keep-id`).
+fn own_root(upper: &str) -> Step<()> {
+    use rustix::process::{Gid, Uid};
+    match rustix::fs::chownat(rustix::fs::CWD, upper, Some(Uid::ROOT), Some(Gid::ROOT), AtFlags::SYMLINK_NOFOLLOW) {
+        // One id only, and it is not 0: there is nobody else to own it.
+        Err(rustix::io::Errno::INVAL) => Ok(()),
+        other => other.during("overlay", upper),
     }
 }
 

@@ -82,7 +82,8 @@ mod tests {
 
     #[test]
     fn users_and_groups_are_found_by_name_and_number() {
-        let table: &[(&str, u32, u32, &[u32], Option<&str>)] = &[
+        type Row = (&'static str, u32, u32, &'static [u32], Option<&'static str>);
+        let table: &[Row] = &[
             ("", 0, 0, &[], Some("/root")),
             ("web", 33, 33, &[44], Some("/var/www")),
             ("33", 33, 33, &[44], Some("/var/www")),
