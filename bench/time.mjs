@@ -23,7 +23,7 @@ export function timeAll(commands, { rounds = 4, runs = 10 } = {}) {
 
 function works(command) {
   if (command.prepare) spawnSync('sh', ['-c', command.prepare], { stdio: 'ignore' });
-  const run = spawnSync(command.argv[0], command.argv.slice(1), { encoding: 'utf8' });
+  const run = spawnSync(command.argv[0], command.argv.slice(1), { encoding: 'utf8', stdio: ['ignore', 'ignore', 'pipe'] });
   if (run.status !== 0) console.error(`bench: ${command.name} does not run here: ${run.stderr?.trim().split('\n').pop()}`);
   return run.status === 0;
 }

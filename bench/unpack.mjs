@@ -23,7 +23,7 @@ export async function measure() {
     },
     {
       name: 'gzip | tar',
-      argv: ['sh', '-c', `gzip -dc ${layer.path} | tar -x -C ${to('tar')}`],
+      argv: ['sh', '-c', `gzip -dc ${layer.path} | tar -x --exclude './dev/*' -C ${to('tar')}`],
       prepare: `chmod -R u+rwx '${to('tar')}' 2>/dev/null; rm -rf '${to('tar')}'; mkdir '${to('tar')}'`,
     },
     { name: 'inflate alone', argv: ['gzip', '-dc', layer.path], prepare: 'true' },

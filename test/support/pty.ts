@@ -15,9 +15,8 @@ def size(rows, columns):
 size(24, 80)
 say(pid=pid)
 pending = b''
-open_in = True
 while True:
-    ready = select.select([fd] + ([0] if open_in else []), [], [])[0]
+    ready = select.select([fd, 0], [], [])[0]
     if fd in ready:
         try: chunk = os.read(fd, 65536)
         except OSError: chunk = b''
@@ -25,7 +24,8 @@ while True:
         say(out=base64.b64encode(chunk).decode())
     if 0 in ready:
         chunk = os.read(0, 65536)
-        if not chunk: open_in = False
+        # The test is over, or dead: closing the terminal hangs up on whatever still uses it.
+        if not chunk: break
         pending += chunk
         while b'\\n' in pending:
             line, pending = pending.split(b'\\n', 1)
@@ -36,6 +36,7 @@ while True:
             if 'modes' in order:
                 flags = termios.tcgetattr(fd)[3]
                 say(modes={'echo': bool(flags & termios.ECHO), 'canonical': bool(flags & termios.ICANON), 'signals': bool(flags & termios.ISIG)})
+os.close(fd)
 status = os.waitpid(pid, 0)[1]
 say(code=os.waitstatus_to_exitcode(status))
 `;
