@@ -123,6 +123,19 @@ pub fn unknown(option: &str) -> Failure {
     Failure::because("args", "unknown option").on(option)
 }
 
+/// The whole command line of a verb that takes a container id and nothing else.
+pub fn id_alone(rest: &[OsString]) -> Step<String> {
+    let mut id = None;
+    let mut given = Options::new(rest);
+    while let Some(argument) = given.next()? {
+        match argument {
+            Argument::Operand(operand) => only_id(&mut id, operand)?,
+            Argument::Option(name) => return Err(unknown(&name)),
+        }
+    }
+    required(id, "container id")
+}
+
 /// The one operand that is a container id.
 pub fn only_id(id: &mut Option<String>, operand: OsString) -> Step<()> {
     let text = operand.into_string().map_err(|_| Failure::because("args", "not UTF-8"))?;

@@ -3,7 +3,7 @@
 use super::state::print_json;
 use crate::args::{self, Argument, Global, Options};
 use crate::failure::{Failure, Step};
-use crate::state::{start_time, Saved};
+use crate::state::Saved;
 use serde_json::json;
 use std::fs;
 
@@ -83,7 +83,7 @@ fn processes(saved: &Saved) -> Step<Vec<i32>> {
     if let Some(text) = saved.cgroup.as_ref().and_then(|path| fs::read_to_string(path.join("cgroup.procs")).ok()) {
         return Ok(text.lines().filter_map(|line| line.parse().ok()).collect());
     }
-    if start_time(saved.pid) != Some(saved.start_time) {
+    if !saved.is_alive() {
         return Err(Failure::because("state", "container is not running").on(&saved.id));
     }
     let namespace = |pid: i32| fs::read_link(format!("/proc/{pid}/ns/pid")).ok();

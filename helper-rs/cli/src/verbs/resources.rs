@@ -17,15 +17,7 @@ fn group(saved: &Saved) -> Step<&PathBuf> {
 }
 
 pub fn pause(global: Global, frozen: bool) -> Step<u8> {
-    let mut id = None;
-    let mut given = Options::new(&global.rest);
-    while let Some(argument) = given.next()? {
-        match argument {
-            Argument::Operand(operand) => args::only_id(&mut id, operand)?,
-            Argument::Option(name) => return Err(args::unknown(&name)),
-        }
-    }
-    let saved = Saved::read(&global.root, &args::required(id, "container id")?)?;
+    let saved = Saved::read(&global.root, &args::id_alone(&global.rest)?)?;
     let (status, wanted) = (saved.status(&global.root), if frozen { "running" } else { "paused" });
     if status != wanted {
         return Err(Failure::because("state", format!("the container is {status}, not {wanted}")).on(&saved.id));

@@ -1,19 +1,11 @@
 //! `state`: the standard's document of one container.
 
-use crate::args::{self, Argument, Global, Options};
+use crate::args::{self, Global};
 use crate::failure::Step;
 use crate::state::Saved;
 
 pub fn state(global: Global) -> Step<u8> {
-    let mut id = None;
-    let mut given = Options::new(&global.rest);
-    while let Some(argument) = given.next()? {
-        match argument {
-            Argument::Operand(operand) => args::only_id(&mut id, operand)?,
-            Argument::Option(name) => return Err(args::unknown(&name)),
-        }
-    }
-    let saved = Saved::read(&global.root, &args::required(id, "container id")?)?;
+    let saved = Saved::read(&global.root, &args::id_alone(&global.rest)?)?;
     print_json(&saved.standard(&global.root))?;
     Ok(0)
 }
