@@ -3,7 +3,7 @@
 //! ```text
 //!   parent                         child
 //!     │ ── Mapped ─────────────────▶ │  ids are mapped: become root of the namespace, mount
-//!     │ ◀──────────────── Mounted ── │  only if there are createRuntime hooks
+//!     │ ◀──────────────── Mounted ── │  only if there are prestart or createRuntime hooks
 //!     │ ── HooksDone ──────────────▶ │  pivot, mask, drop
 //!     │ ◀──── Terminal (+ fd) ────── │  only with a terminal
 //!     │ ◀──────────────── Ready ──── │  nothing is left but ids, filter and exec

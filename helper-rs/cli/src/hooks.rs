@@ -1,19 +1,31 @@
 //! OCI hooks (config.md "POSIX-platform Hooks"): run with the state on stdin, killed at their time-out.
 
 use crate::failure::{During, Failure, Step};
+use crate::plan::Plan;
+use crate::report::Reporter;
+use crate::state;
 use rootless_core::oci::runtime::Hook;
+use rootless_core::oci::state::State;
 use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Runs hooks in order; the first that fails ends the list.
-pub fn run(hooks: &[Hook], state: &str, point: &str) -> Step<()> {
+pub fn run(hooks: &[Hook], state: &State, point: &str) -> Step<()> {
+    let state = serde_json::to_string(state).unwrap_or_default();
     for (index, hook) in hooks.iter().enumerate() {
-        run_one(hook, state)
+        run_one(hook, &state)
             .map_err(|failure| Failure { target: Some(format!("{point} {}", hook.path)), ..failure }.at(index))?;
     }
     Ok(())
+}
+
+/// Those that run when the container is gone. The standard: one that fails is reported, and stops nothing.
+pub fn run_poststop(plan: &Plan, reporter: &Reporter) {
+    if let Err(failure) = run(&plan.hooks.poststop, &state::standard(plan, "stopped", None), "poststop") {
+        reporter.failure(&failure);
+    }
 }
 
 fn run_one(hook: &Hook, state: &str) -> Step<()> {

@@ -64,12 +64,11 @@ fn story(plan: &Plan, channel: &Channel, options: &InitOptions) -> Step<(Program
     if !binds_dev(plan) {
         devices::make(&root, &plan.linux.devices, plan.in_user_namespace())?;
     }
-    let hooks = plan.spec.hooks.clone().unwrap_or_default();
-    if !hooks.create_runtime.is_empty() || !hooks.prestart.is_empty() {
+    if !plan.hooks.create_runtime.is_empty() || !plan.hooks.prestart.is_empty() {
         channel.send(Message::Mounted, None)?;
         channel.expect(Message::HooksDone, None)?;
     }
-    hooks::run(&hooks.create_container, &state(options, "creating"), "createContainer")?;
+    hooks::run(&plan.hooks.create_container, &state(options, "creating"), "createContainer")?;
 
     rootfs::pivot(&root)?;
     let root = rustix::fs::open("/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).during("pivot", "/")?;
@@ -97,7 +96,7 @@ fn story(plan: &Plan, channel: &Channel, options: &InitOptions) -> Step<(Program
     channel.send(Message::Ready, None)?;
     channel.expect(Message::Go, None)?;
     let channel = pass_gate(channel, options)?;
-    hooks::run(&hooks.start_container, &state(options, "created"), "startContainer")?;
+    hooks::run(&plan.hooks.start_container, &state(options, "created"), "startContainer")?;
     become_program(plan, &identity, &channel, options.preserve_fds, options.die_with_parent)?;
     if let Some(own_program) = own_program {
         split_off_init(&own_program)?;
@@ -287,9 +286,8 @@ fn pass_gate(channel: &Channel, options: &InitOptions) -> Step<Channel> {
     Ok(channel)
 }
 
-fn state(options: &InitOptions, status: &str) -> String {
-    let state = State { status: status.to_string(), ..options.bundle_state.clone() };
-    serde_json::to_string(&state).unwrap_or_default()
+fn state(options: &InitOptions, status: &str) -> State {
+    State { status: status.to_string(), ..options.bundle_state.clone() }
 }
 
 /// `--init`: this process goes on as pid 1, under the same filter and without the capabilities that the program has not

@@ -214,11 +214,9 @@ fn escort(
     loop {
         match channel.receive(watch)? {
             (Message::Mounted, _) => {
-                let hooks = plan.spec.hooks.clone().unwrap_or_default();
                 let state = state::standard(plan, "creating", Some(child.pid));
-                let text = serde_json::to_string(&state).unwrap_or_default();
-                hooks::run(&hooks.prestart, &text, "prestart")?;
-                hooks::run(&hooks.create_runtime, &text, "createRuntime")?;
+                hooks::run(&plan.hooks.prestart, &state, "prestart")?;
+                hooks::run(&plan.hooks.create_runtime, &state, "createRuntime")?;
                 channel.send(Message::HooksDone, None)?;
             }
             (Message::Terminal, Some(master)) => match &options.console_socket {

@@ -6,7 +6,7 @@ use crate::userns::{self, IdMap};
 use rootless_core::lower::annotations::{self, Annotations, Rootfs};
 use rootless_core::lower::mounts::{self, MountOp, Source};
 use rootless_core::lower::namespaces::{self, Namespaces, CLONE_NEWCGROUP, CLONE_NEWNS, CLONE_NEWUSER};
-use rootless_core::oci::runtime::{Capabilities, Linux, Process, Root, Spec};
+use rootless_core::oci::runtime::{Capabilities, Hooks, Linux, Process, Root, Spec};
 use rootless_core::seccomp::{self, Arch};
 use rootless_core::{caps, validate};
 use std::path::{Component, Path, PathBuf};
@@ -37,6 +37,7 @@ pub struct Plan {
     pub bundle: PathBuf,
     pub spec: Spec,
     pub process: Process,
+    pub hooks: Hooks,
     pub linux: Linux,
     pub root: Root,
     pub rootfs: PathBuf,
@@ -103,6 +104,7 @@ impl Plan {
             id_map,
             bundle,
             process,
+            hooks: spec.hooks.clone().unwrap_or_default(),
             linux,
             root,
             annotations,

@@ -35,7 +35,9 @@ pub fn delete(global: Global) -> Step<u8> {
     if let Some(path) = &saved.cgroup {
         cgroup::remove(path);
     }
-    run_poststop(&global, &saved);
+    if let Ok(plan) = Plan::read(&saved.id, &saved.bundle) {
+        hooks::run_poststop(&plan, &global.reporter);
+    }
     state::forget(&global.root, &id)?;
     Ok(0)
 }
@@ -48,16 +50,5 @@ fn kill(saved: &Saved) -> Step<()> {
     match poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&patience)) {
         Ok(0) => Err(Failure::because("wait", "it does not end after SIGKILL").on(&saved.id)),
         _ => Ok(()),
-    }
-}
-
-/// The standard: a hook that fails is reported, and the container is deleted all the same.
-fn run_poststop(global: &Global, saved: &Saved) {
-    let Ok(plan) = Plan::read(&saved.id, &saved.bundle) else { return };
-    let hooks = plan.spec.hooks.clone().unwrap_or_default();
-    let stopped = state::standard(&plan, "stopped", None);
-    let text = serde_json::to_string(&stopped).unwrap_or_default();
-    if let Err(failure) = hooks::run(&hooks.poststop, &text, "poststop") {
-        global.reporter.failure(&failure);
     }
 }

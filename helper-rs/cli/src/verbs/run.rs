@@ -105,11 +105,7 @@ fn live(
     let mut created = |pid: i32| global.reporter.event(&json!({ "event": "created", "pid": pid }));
     let mut launched = launch::launch(plan, options, partial, &mut created)?;
     global.reporter.event(&json!({ "event": "running", "pid": launched.child.pid }));
-    let hooks = plan.spec.hooks.clone().unwrap_or_default();
-    if !hooks.poststart.is_empty() {
-        let running = state::standard(plan, "running", Some(launched.child.pid));
-        hooks::run(&hooks.poststart, &serde_json::to_string(&running).unwrap_or_default(), "poststart")?;
-    }
+    hooks::run(&plan.hooks.poststart, &state::standard(plan, "running", Some(launched.child.pid)), "poststart")?;
     let monitor = Monitor { container: &launched, signals, parent, is_pid_one: launch::is_pid_one(plan) };
     let ended = monitor.run();
     partial.userns = launched.userns.take();
@@ -122,15 +118,7 @@ fn clean(global: &Global, plan: &Plan, remove: bool, partial: &Partial) -> Step<
     if let Some(path) = &partial.cgroup {
         cgroup::remove(path);
     }
-    let hooks = plan.spec.hooks.clone().unwrap_or_default();
-    if !hooks.poststop.is_empty() {
-        let stopped = state::standard(plan, "stopped", None);
-        if let Err(failure) =
-            hooks::run(&hooks.poststop, &serde_json::to_string(&stopped).unwrap_or_default(), "poststop")
-        {
-            global.reporter.failure(&failure);
-        }
-    }
+    hooks::run_poststop(plan, &global.reporter);
     state::forget(&global.root, &plan.id)?;
     if remove {
         if let Err(failure) = remove_bundle(plan, partial.userns.as_ref()) {

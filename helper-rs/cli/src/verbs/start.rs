@@ -1,6 +1,6 @@
 //! `start`: lets the program of a created container go, and waits until it was executed.
 
-use crate::args::{self, Argument, Global, Options};
+use crate::args::{self, Global};
 use crate::channel::{Channel, Message};
 use crate::failure::{During, Failure, Step};
 use crate::hooks;
@@ -9,15 +9,7 @@ use crate::state::{self, Saved};
 use rustix::net::{connect, socket_with, AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
 pub fn start(global: Global) -> Step<u8> {
-    let mut id = None;
-    let mut given = Options::new(&global.rest);
-    while let Some(argument) = given.next()? {
-        match argument {
-            Argument::Operand(operand) => args::only_id(&mut id, operand)?,
-            Argument::Option(name) => return Err(args::unknown(&name)),
-        }
-    }
-    let id = args::required(id, "container id")?;
+    let id = args::id_alone(&global.rest)?;
     let saved = Saved::read(&global.root, &id)?;
     match saved.status(&global.root) {
         "created" => {}
@@ -41,11 +33,7 @@ pub fn start(global: Global) -> Step<u8> {
     }
     let _ = std::fs::remove_file("start");
     let plan = Plan::read(&id, &saved.bundle)?;
-    let hooks = plan.spec.hooks.clone().unwrap_or_default();
-    if !hooks.poststart.is_empty() {
-        let running = state::standard(&plan, "running", Some(saved.pid));
-        hooks::run(&hooks.poststart, &serde_json::to_string(&running).unwrap_or_default(), "poststart")?;
-    }
+    hooks::run(&plan.hooks.poststart, &state::standard(&plan, "running", Some(saved.pid)), "poststart")?;
     Ok(0)
 }
 
