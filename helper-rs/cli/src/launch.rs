@@ -5,6 +5,7 @@ use crate::channel::{self, Channel, Message};
 use crate::companion::Companion;
 use crate::failure::{During, Failure, Step};
 use crate::init::{self, InitOptions};
+use crate::middle::clone_through;
 use crate::notify::Notifier;
 use crate::plan::Plan;
 use crate::state::{self, Saved};
@@ -60,9 +61,8 @@ pub fn launch(
 ) -> Step<Launched> {
     let cgroup = cgroup::make(&plan.linux)?;
     partial.cgroup = cgroup.as_ref().map(|group| group.path.clone());
-    let (ours, theirs) = channel::pair()?;
     let watch = options.parent.as_ref().map(AsFd::as_fd);
-    let (child, channel) = start_child(plan, &options, cgroup.as_ref(), ours, theirs)?;
+    let (child, channel) = start_child(plan, &options, cgroup.as_ref())?;
     if plan.new_user_namespace() {
         partial.userns = match &options.userns {
             Some(prepared) => rustix::io::fcntl_dupfd_cloexec(prepared, 3).ok(),
@@ -87,13 +87,7 @@ pub fn launch(
 }
 
 /// Clones the child, directly or, if namespaces are to be joined, through a process that joins them first.
-fn start_child(
-    plan: &Plan,
-    options: &LaunchOptions,
-    cgroup: Option<&Cgroup>,
-    ours: Channel,
-    theirs: Channel,
-) -> Step<(Child, Channel)> {
+fn start_child(plan: &Plan, options: &LaunchOptions, cgroup: Option<&Cgroup>) -> Step<(Child, Channel)> {
     let init_options = InitOptions {
         die_with_parent: options.die_with_parent,
         gate: match &options.gate {
@@ -104,8 +98,15 @@ fn start_child(
         bundle_state: state::standard(plan, "creating", None),
     };
     let into = cgroup.map(|group| group.fd.as_fd());
+    let (ours, theirs) = channel::pair()?;
     if !plan.namespaces.join.is_empty() || options.userns.is_some() {
-        return join_then_clone(plan, options.userns.as_ref(), &init_options, into, ours, theirs);
+        let prepared = options.userns.as_ref();
+        let join_and_clone = || {
+            join_all(plan, prepared)?;
+            let new = plan.namespaces.new & if prepared.is_some() { !CLONE_NEWUSER } else { -1 };
+            Ok((process::clone(new | libc::CLONE_PARENT, into).during("clone", names(new))?, ()))
+        };
+        return clone_through((ours, theirs), join_and_clone, |(), theirs| init::run(plan, theirs, &init_options));
     }
     match process::clone(plan.namespaces.new, into).during("clone", names(plan.namespaces.new))? {
         Forked::Child => {
@@ -114,57 +115,6 @@ fn start_child(
             process::exit_now(i32::from(failure.exit))
         }
         Forked::Parent(child) => Ok((child, ours)),
-    }
-}
-
-/// A middle process joins what exists, then makes the container's process as our child, not its own (CLONE_PARENT):
-/// joining a pid namespace takes effect for children only, and this process must not leave its own namespaces.
-fn join_then_clone(
-    plan: &Plan,
-    prepared: Option<&OwnedFd>,
-    options: &InitOptions,
-    cgroup: Option<BorrowedFd<'_>>,
-    ours: Channel,
-    theirs: Channel,
-) -> Step<(Child, Channel)> {
-    let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).during("clone", "pipe")?;
-    match process::fork().during("clone", "middle process")? {
-        Forked::Child => {
-            drop((ours, read));
-            let made = join_all(plan, prepared).and_then(|()| {
-                let new = plan.namespaces.new & if prepared.is_some() { !CLONE_NEWUSER } else { -1 };
-                process::clone(new | libc::CLONE_PARENT, cgroup).during("clone", names(new))
-            });
-            match made {
-                Ok(Forked::Child) => {
-                    let failure = init::run(plan, theirs, options);
-                    process::exit_now(i32::from(failure.exit))
-                }
-                Ok(Forked::Parent(child)) => {
-                    let _ = rustix::io::write(&write, &child.pid.to_ne_bytes());
-                    process::exit_now(0)
-                }
-                Err(failure) => {
-                    theirs.send_failure(&failure);
-                    process::exit_now(1)
-                }
-            }
-        }
-        Forked::Parent(middle) => {
-            drop((theirs, write));
-            let mut pid = [0; 4];
-            let got = rustix::io::read(&read, &mut pid).unwrap_or(0);
-            process::wait_for(middle.pid).during("clone", "middle process")?;
-            if got != pid.len() {
-                return Err(match ours.receive(None) {
-                    Err(failure) => failure,
-                    Ok(_) => Failure::because("clone", "the middle process ended early"),
-                });
-            }
-            let pid = i32::from_ne_bytes(pid);
-            let pidfd = process::open_pidfd(pid).during("clone", pid)?;
-            Ok((Child { pid, pidfd }, ours))
-        }
     }
 }
 

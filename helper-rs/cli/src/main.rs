@@ -23,6 +23,8 @@ mod inside;
 mod launch;
 mod layers;
 #[cfg(target_os = "linux")]
+mod middle;
+#[cfg(target_os = "linux")]
 mod monitor;
 #[cfg(target_os = "linux")]
 mod mounts;

@@ -5,12 +5,13 @@ use crate::channel::{self, Channel, Message};
 use crate::failure::{During, Failure, Step};
 use crate::init;
 use crate::launch::{write_atomically, Launched};
+use crate::middle::clone_through;
 use crate::monitor::Monitor;
 use crate::notify::Notifier;
 use crate::plan::Plan;
 use crate::process::{self, Program};
 use crate::state::Saved;
-use crate::sys::process::{self as sys, Child, Forked};
+use crate::sys::process::{self as sys, Child};
 use crate::sys::signal;
 use crate::{agent, sealed, terminal, userns};
 use rootless_core::lower::namespaces::{CLONE_NEWTIME, CLONE_NEWUSER, KINDS};
@@ -46,11 +47,10 @@ pub fn exec(global: Global) -> Step<u8> {
         plan.annotations.user.clone_from(&wish.user);
     }
     let signals = signal::catch().during("init", "signalfd")?;
-    let (ours, theirs) = channel::pair()?;
-    let child = enter(&plan, &saved, init.as_fd(), &wish, theirs)?;
+    let (child, channel) = enter(&plan, &saved, init.as_fd(), &wish)?;
     let (mut notifier, mut master) = (None, None);
     loop {
-        match ours.receive(None) {
+        match channel.receive(None) {
             Ok((Message::Terminal, Some(fd))) => match &wish.console_socket {
                 Some(path) => terminal::hand_over(&fd, path)?,
                 None => master = Some(fd),
@@ -124,49 +124,23 @@ fn wanted_process(own: &Process, wish: &Wish) -> Step<Process> {
     Ok(process)
 }
 
-/// A middle process joins the namespaces and makes the new process inside them, as our child.
-fn enter(plan: &Plan, saved: &Saved, init: BorrowedFd<'_>, wish: &Wish, theirs: Channel) -> Step<Child> {
-    let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).during("clone", "pipe")?;
+/// Makes the new process inside the container's namespaces.
+fn enter(plan: &Plan, saved: &Saved, init: BorrowedFd<'_>, wish: &Wish) -> Step<(Child, Channel)> {
     let flags = different_namespaces(saved.pid);
-    match sys::fork().during("clone", "middle process")? {
-        Forked::Child => {
-            drop(read);
-            // Inside from here on: nothing in the container may look into this process.
-            let made = init::open_proc().and_then(|proc| {
-                sys::set_dumpable(false).and_then(|()| sys::join(init, flags)).during("clone", "namespaces")?;
-                Ok((sys::clone(libc::CLONE_PARENT, None).during("clone", "process")?, proc))
-            });
-            match made {
-                Ok((Forked::Child, proc)) => {
-                    let failure = match story(plan, &theirs, wish, flags, proc) {
-                        Ok(program) => program.exec(),
-                        Err(failure) => failure,
-                    };
-                    theirs.send_failure(&failure);
-                    sys::exit_now(i32::from(failure.exit))
-                }
-                Ok((Forked::Parent(child), _)) => {
-                    let _ = rustix::io::write(&write, &child.pid.to_ne_bytes());
-                    sys::exit_now(0)
-                }
-                Err(failure) => {
-                    theirs.send_failure(&failure);
-                    sys::exit_now(1)
-                }
-            }
-        }
-        Forked::Parent(middle) => {
-            drop((theirs, write));
-            let mut pid = [0; 4];
-            let got = rustix::io::read(&read, &mut pid).unwrap_or(0);
-            sys::wait_for(middle.pid).during("clone", "middle process")?;
-            if got != pid.len() {
-                return Err(Failure::because("clone", "the container's namespaces cannot be joined"));
-            }
-            let pid = i32::from_ne_bytes(pid);
-            Ok(Child { pid, pidfd: sys::open_pidfd(pid).during("clone", pid)? })
-        }
-    }
+    let join_and_clone = || {
+        // Inside from here on: nothing in the container may look into this process.
+        let proc = init::open_proc()?;
+        sys::set_dumpable(false).and_then(|()| sys::join(init, flags)).during("clone", "namespaces")?;
+        Ok((sys::clone(libc::CLONE_PARENT, None).during("clone", "process")?, proc))
+    };
+    clone_through(channel::pair()?, join_and_clone, |proc, theirs| {
+        let failure = match story(plan, &theirs, wish, flags, proc) {
+            Ok(program) => program.exec(),
+            Err(failure) => failure,
+        };
+        theirs.send_failure(&failure);
+        failure
+    })
 }
 
 /// Joining a user namespace that is already ours is an error in the kernel: join only what differs.
