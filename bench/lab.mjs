@@ -1,6 +1,6 @@
 // Where benchmarks run: as an unprivileged user in a private folder, with a delegated cgroup v2 tree if root can make one.
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, rmdirSync } from 'node:fs';
+import { cpSync, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { debianArchive } from '../scripts/test/debian.mjs';
@@ -18,7 +18,13 @@ mkdir -p /sys/fs/cgroup/rootless-bench/leaf
 chown -R "$1:" /sys/fs/cgroup/rootless-bench
 echo $$ > /sys/fs/cgroup/rootless-bench/leaf/cgroup.procs
 shift
-exec "$@"`;
+status=0
+"$@" || status=$?
+# podman leaves processes behind.
+echo $$ > /sys/fs/cgroup/cgroup.procs
+echo 1 > /sys/fs/cgroup/rootless-bench/cgroup.kill
+for _ in 1 2 3 4 5 6 7 8 9; do find /sys/fs/cgroup/rootless-bench -depth -type d -exec rmdir {} + 2>/dev/null && break; sleep 0.2; done
+exit $status`;
 
 /** Runs sections of this benchmark as the user; returns stdout. */
 export function asBenchUser(sections) {
@@ -37,15 +43,6 @@ export function asBenchUser(sections) {
     return must('unshare', ['-m', 'bash', '-c', look, 'bash', user.name, runuser, ...args], copy.env);
   } finally {
     copy.remove();
-    for (const path of ['leaf', '']) removeGroup(join('/sys/fs/cgroup/rootless-bench', path));
-  }
-}
-
-function removeGroup(path) {
-  try {
-    rmdirSync(path);
-  } catch {
-    // Not on this hierarchy, or the machine's /sys/fs/cgroup is another one.
   }
 }
 

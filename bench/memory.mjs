@@ -6,7 +6,7 @@ import { rootless } from './time.mjs';
 export async function measure() {
   const ours = await resident(
     [...rootless, 'run', '--rm', '--network', 'none', 'host:', 'sh', '-c', 'echo ready; exec sleep 60'],
-    /^rootless/,
+    /^(memfd:)?rootless/,
   );
   const podman = [
     'podman',
@@ -24,12 +24,6 @@ export async function measure() {
     'echo ready; exec sleep 60',
   ];
   const theirs = spawnSync('podman', ['image', 'exists', 'localhost/bench']).status === 0 ? await resident(podman, /^conmon/) : undefined;
-  // podman keeps a process of its own after the last container.
-  for (const args of [
-    ['rm', '-f', '-a', '-t', '0'],
-    ['system', 'migrate'],
-  ])
-    spawnSync('podman', args, { stdio: 'ignore' });
   return [
     {
       section: 'memory',
