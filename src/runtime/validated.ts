@@ -5,6 +5,9 @@ import { join } from 'node:path';
 import { RootlessError } from '../errors.ts';
 import type { Paths } from '../paths.ts';
 
+/** What the embedded image is told (cli/run.ts); another in each run. */
+const startTime = /ROOTLESS_STARTED_MS=[\d.]+/;
+
 /** Configurations that are remembered, about 20 KB each, before all are forgotten. */
 const most = 64;
 
@@ -15,7 +18,7 @@ const most = 64;
  */
 export async function checkConfig(paths: Paths, id: string, text: string): Promise<void> {
   const folder = join(paths.data, 'checked');
-  const kind = versionOf(paths) + text.replaceAll(id, '').replaceAll(id.slice(0, 12), '');
+  const kind = versionOf(paths) + text.replaceAll(id, '').replaceAll(id.slice(0, 12), '').replace(startTime, '');
   const file = join(folder, nameOf(kind));
   if (recall(file) === kind) return;
   const { validate } = await import('../wasm/validate.ts');
