@@ -4,7 +4,7 @@ use crate::failure::{During, Failure, Step};
 use crate::report::Reporter;
 use lexopt::prelude::*;
 use rustix::fd::{OwnedFd, RawFd};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 /// What stands before the verb, and the rest.
@@ -121,6 +121,10 @@ impl Options {
 
 pub fn unknown(option: &str) -> Failure {
     Failure::because("args", "unknown option").on(option)
+}
+
+pub fn surplus(operand: &OsStr) -> Failure {
+    Failure::because("args", "unexpected argument").on(operand.to_string_lossy())
 }
 
 /// The whole command line of a verb that takes a container id and nothing else.

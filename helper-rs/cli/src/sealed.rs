@@ -10,8 +10,6 @@ use crate::userns::IdMap;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{fcntl_add_seals, fcntl_get_seals, memfd_create, MemfdFlags, Mode, OFlags, SealFlags};
 use rustix::io::{fcntl_setfd, FdFlags};
-use std::ffi::CString;
-use std::os::unix::ffi::OsStringExt;
 
 /// Restarts the helper from a sealed memory file if its own file could be changed by ids of `map`.
 /// Of the descriptors that the command line names, `events` was adopted already: the copy must find it open again.
@@ -35,14 +33,7 @@ pub fn ensure(map: &IdMap, in_user_namespace: bool, events: Option<&OwnedFd>) ->
     if let Some(events) = events {
         fcntl_setfd(events, FdFlags::empty()).during("init", "events")?;
     }
-    let c = |text: std::ffi::OsString| CString::new(text.into_vec()).unwrap_or_default();
-    let args: Vec<CString> = std::env::args_os().map(c).collect();
-    let env: Vec<CString> = std::env::vars_os()
-        .map(|(mut key, value)| {
-            key.push("=");
-            key.push(value);
-            c(key)
-        })
-        .collect();
-    Err(Failure::new("init").errno(exec::exec_fd(copy.as_fd(), &args, &env)).on("sealed copy"))
+    let args: Vec<_> = std::env::args_os().map(exec::c).collect();
+    let errno = exec::exec_fd(copy.as_fd(), &args, &exec::own_environment());
+    Err(Failure::new("init").errno(errno).on("sealed copy"))
 }

@@ -14,8 +14,6 @@ pub mod remove;
 mod tests;
 #[cfg(target_os = "linux")]
 pub mod unpack;
-#[cfg(target_os = "linux")]
-pub mod verbs;
 
 use check::Level;
 use std::ffi::OsString;

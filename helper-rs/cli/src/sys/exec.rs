@@ -3,11 +3,22 @@
 use super::last;
 use rustix::fd::{AsRawFd, BorrowedFd};
 use rustix::io::Errno;
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, OsString};
+use std::os::unix::ffi::OsStringExt;
 
 /// A null-terminated pointer list that borrows its strings.
 fn pointers(strings: &[CString]) -> Vec<*const libc::c_char> {
     strings.iter().map(|s| s.as_ptr()).chain(std::iter::once(std::ptr::null())).collect()
+}
+
+/// Text of the command line or the environment: neither has a NUL byte.
+pub fn c(text: OsString) -> CString {
+    CString::new(text.into_vec()).unwrap_or_default()
+}
+
+/// This process's own environment.
+pub fn own_environment() -> Vec<CString> {
+    std::env::vars_os().map(|(key, value)| c([key, "=".into(), value].into_iter().collect())).collect()
 }
 
 /// Replaces the program; returns only the reason why it could not.

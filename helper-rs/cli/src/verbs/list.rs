@@ -15,7 +15,7 @@ pub fn list(global: Global) -> Step<u8> {
             Argument::Option(name) if name == "quiet" || name == "q" => quiet = true,
             Argument::Option(name) if name == "format" || name == "f" => as_json = given.text()? == "json",
             Argument::Option(name) => return Err(args::unknown(&name)),
-            Argument::Operand(operand) => return Err(args::unknown(&operand.to_string_lossy())),
+            Argument::Operand(operand) => return Err(args::surplus(&operand)),
         }
     }
     let entries = fs::read_dir(&global.root).into_iter().flatten().flatten();

@@ -1,64 +1,143 @@
-//! Verbs that work inside an id mapping: `unpack`, `flatten`, `remove`, `unshare`.
+//! Verbs that change files as mapped ids: `unpack`, `flatten`, `remove`. What the caller names is opened with the ids of the
+//! caller, because inside the mapping it may belong to nobody; then into the mapping, then the work.
 
 use crate::args::{self, Argument, Global, Options};
-use crate::failure::{Failure, Step};
-use crate::layers::verbs;
+use crate::failure::{During, Failure, Step};
+use crate::layers::flatten::flatten_open;
+use crate::layers::remove::remove_at;
+use crate::layers::unpack;
 use crate::userns::{self, IdMap};
-use std::ffi::{CString, OsString};
-use std::os::unix::ffi::OsStringExt;
+use rustix::fs::{mkdir, open, Dir, Mode, OFlags};
+use rustix::io::Errno;
+use std::ffi::CString;
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
-fn enter(json: &str) -> Step<()> {
-    userns::enter(&IdMap::parse(json)?, 0)
-}
-
+/// `unpack --to DIR --idmap JSON [--single-id] [--diff-id sha256:…] [--sync] [FILE]`
 pub fn unpack(global: Global) -> Step<u8> {
-    verbs::unpack_verb(&global.rest, &mut enter)
+    let mut options = unpack::Options::default();
+    let (mut to, mut map, mut file) = (None, None, None::<PathBuf>);
+    let mut given = Options::new(&global.rest);
+    while let Some(argument) = given.next()? {
+        match argument {
+            Argument::Option(name) => match name.as_str() {
+                "to" => to = Some(PathBuf::from(given.value()?)),
+                "idmap" => map = Some(IdMap::parse(&given.text()?)?),
+                "single-id" => options.single_id = true,
+                "diff-id" => options.diff_id = Some(given.text()?),
+                "sync" => options.sync = true,
+                other => return Err(args::unknown(other)),
+            },
+            Argument::Operand(path) if file.is_none() => file = Some(path.into()),
+            Argument::Operand(path) => return Err(args::surplus(&path)),
+        }
+    }
+    let (to, map) = (args::required(to, "--to")?, args::required(map, "--idmap")?);
+    let layer: File = match file {
+        Some(path) if path.as_os_str() != "-" => File::open(&path).during("unpack", path.display())?,
+        _ => rustix::stdio::stdin().try_clone_to_owned().during("unpack", "stdin")?.into(),
+    };
+    let folder = enter_with(&to, &map, "unpack")?;
+    let summary = unpack::unpack(layer, folder, &options)?;
+    let line = serde_json::to_string(&summary).map_err(|error| Failure::because("unpack", error.to_string()))?;
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "{line}").and_then(|()| stdout.flush()).during("unpack", "stdout")?;
+    Ok(0)
 }
 
+/// `flatten --to DIR --idmap JSON LOWER…`
 pub fn flatten(global: Global) -> Step<u8> {
-    verbs::flatten_verb(&global.rest, &mut enter)
+    let (mut to, mut map, mut lower) = (None, None, Vec::<PathBuf>::new());
+    let mut given = Options::new(&global.rest);
+    while let Some(argument) = given.next()? {
+        match argument {
+            Argument::Option(name) if name == "to" => to = Some(PathBuf::from(given.value()?)),
+            Argument::Option(name) if name == "idmap" => map = Some(IdMap::parse(&given.text()?)?),
+            Argument::Option(name) => return Err(args::unknown(&name)),
+            Argument::Operand(path) => lower.push(path.into()),
+        }
+    }
+    let (to, map) = (args::required(to, "--to")?, args::required(map, "--idmap")?);
+    let folder = |path: &PathBuf| {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        open(path, flags, Mode::empty()).during("copy", path.display())
+    };
+    let lower = lower.iter().map(folder).collect::<Step<Vec<_>>>()?;
+    flatten_open(lower, enter_with(&to, &map, "copy")?)?;
+    Ok(0)
 }
 
+/// `remove --idmap JSON PATH…`
 pub fn remove(global: Global) -> Step<u8> {
-    verbs::remove_verb(&global.rest, &mut |json| userns::enter_to_remove(&IdMap::parse(json)?))
-}
-
-/// Runs a program in a user and a mount namespace with the mapping: files look there as a container sees them.
-pub fn unshare(global: Global) -> Step<u8> {
-    let (mut map, mut command): (Option<IdMap>, Vec<OsString>) = (None, Vec::new());
+    let (mut map, mut paths) = (None, Vec::<PathBuf>::new());
     let mut given = Options::new(&global.rest);
     while let Some(argument) = given.next()? {
         match argument {
             Argument::Option(name) if name == "idmap" => map = Some(IdMap::parse(&given.text()?)?),
             Argument::Option(name) => return Err(args::unknown(&name)),
-            Argument::Operand(program) => {
-                command.push(program);
-                command.extend(given.rest());
-                break;
-            }
+            Argument::Operand(path) => paths.push(path.into()),
         }
     }
-    let name = args::required(command.first(), "program")?.to_string_lossy().into_owned();
-    userns::enter(&args::required(map, "--idmap")?, libc::CLONE_NEWNS)?;
-    let c = |text: OsString| CString::new(text.into_vec()).unwrap_or_default();
-    let env: Vec<CString> = std::env::vars_os()
-        .map(|(mut key, value)| {
-            key.push("=");
-            key.push(value);
-            c(key)
-        })
-        .collect();
-    let path = std::env::var("PATH").unwrap_or_else(|_| "/usr/bin:/bin".into());
-    let folders: Vec<&str> = if name.contains('/') { vec![""] } else { path.split(':').collect() };
-    let command: Vec<CString> = command.into_iter().map(c).collect();
-    let mut errno = rustix::io::Errno::NOENT;
-    for folder in folders {
-        let file = if folder.is_empty() { name.clone() } else { format!("{folder}/{name}") };
-        match crate::sys::exec::exec(&CString::new(file).unwrap_or_default(), &command, &env) {
-            rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR => {}
-            other => errno = other,
+    let map = args::required(map, "--idmap")?;
+    let mut opened = Vec::new();
+    for (index, path) in paths.iter().enumerate() {
+        match Above::of(path, "remove") {
+            Ok(above) => opened.push((index, above)),
+            // What is not there is gone already.
+            Err(failure) if failure.errno == Some(Errno::NOENT.raw_os_error()) => {}
+            Err(failure) => return Err(failure.at(index)),
         }
     }
-    let exit = if errno == rustix::io::Errno::NOENT { 127 } else { 126 };
-    Err(Failure::new("exec").errno(errno).on(name).exit(exit))
+    userns::enter_to_remove(&map)?;
+    for (index, above) in opened {
+        remove_at(above.fd.as_fd(), &above.name).map_err(|errno| above.failure.clone().errno(errno).at(index))?;
+    }
+    Ok(0)
+}
+
+/// Makes the folder, then enters the mapping, whose root it belongs to.
+fn enter_with(to: &Path, map: &IdMap, step: &'static str) -> Step<OwnedFd> {
+    let folder = new_folder(to, step)?;
+    userns::give(map, &[to])?;
+    userns::enter(map, 0)?;
+    Ok(folder)
+}
+
+/// A path taken apart: its folder, opened before the mapping is entered, and its last name.
+struct Above {
+    fd: OwnedFd,
+    name: CString,
+    failure: Failure,
+}
+
+impl Above {
+    fn of(path: &Path, step: &'static str) -> Step<Above> {
+        let failure = Failure::new(step).on(path.display());
+        let name = path.file_name().and_then(|name| CString::new(name.as_bytes()).ok());
+        let name = name.ok_or_else(|| failure.clone().errno(Errno::INVAL))?;
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let fd = open(parent, flags, Mode::empty()).map_err(|errno| failure.clone().errno(errno))?;
+        Ok(Above { fd, name, failure })
+    }
+}
+
+/// Makes the folder, or takes it if it is there and empty. Before the mapping is entered: inside it, the folders above may be
+/// closed to everybody.
+fn new_folder(path: &Path, step: &'static str) -> Step<OwnedFd> {
+    match mkdir(path, Mode::from_raw_mode(0o755)) {
+        Ok(()) | Err(Errno::EXIST) => {}
+        Err(errno) => return Err(Failure::new(step).on(path.display()).errno(errno)),
+    }
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let folder = open(path, flags, Mode::empty()).during(step, path.display())?;
+    for entry in Dir::read_from(&folder).during(step, path.display())? {
+        if !matches!(entry.during(step, path.display())?.file_name().to_bytes(), b"." | b"..") {
+            return Err(Failure::new(step).on(path.display()).errno(Errno::NOTEMPTY));
+        }
+    }
+    Ok(folder)
 }

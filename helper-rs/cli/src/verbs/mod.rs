@@ -13,6 +13,7 @@ mod run;
 mod spec;
 mod start;
 mod state;
+mod unshare;
 
 use crate::args::Global;
 use crate::failure::{Failure, Step};
@@ -40,7 +41,7 @@ pub fn run(global: Global) -> Step<u8> {
         "unpack" => mapped::unpack(global),
         "flatten" => mapped::flatten(global),
         "remove" => mapped::remove(global),
-        "unshare" => mapped::unshare(global),
+        "unshare" => unshare::unshare(global),
         "probe" => probe::probe(global),
         "checkpoint" | "restore" => Err(Failure::because("args", "checkpoint and restore are not supported")),
         "version" => features::version(),

@@ -13,7 +13,7 @@ pub fn spec(global: Global) -> Step<u8> {
             Argument::Option(name) if name == "rootless" => rootless = true,
             Argument::Option(name) if name == "bundle" || name == "b" => bundle = given.value()?.into(),
             Argument::Option(name) => return Err(args::unknown(&name)),
-            Argument::Operand(operand) => return Err(args::unknown(&operand.to_string_lossy())),
+            Argument::Operand(operand) => return Err(args::surplus(&operand)),
         }
     }
     let file = bundle.join("config.json");
