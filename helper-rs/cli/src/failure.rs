@@ -121,7 +121,6 @@ impl From<std::io::Error> for Errno {
     }
 }
 
-#[cfg(target_os = "linux")]
 impl From<rustix::io::Errno> for Errno {
     fn from(error: rustix::io::Errno) -> Self {
         Errno(error.raw_os_error())

@@ -12,6 +12,7 @@ mod channel;
 mod companion;
 #[cfg(target_os = "linux")]
 mod devices;
+#[cfg(target_os = "linux")]
 mod failure;
 #[cfg(target_os = "linux")]
 mod hooks;
