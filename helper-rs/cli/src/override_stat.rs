@@ -1,11 +1,19 @@
-//! `user.containers.override_stat`: where containers-storage and fuse-overlayfs keep the owner that an inode cannot have.
-//! `UID:GID:MODE[:TYPE]`, the mode octal.
+//! `user.containers.override_stat`: where containers-storage and fuse-overlayfs keep owner, mode and type that an inode cannot
+//! have. `UID:GID:MODE[:TYPE]`, the mode octal with at least four digits.
 
 use rustix::fd::{AsRawFd, OwnedFd};
 use rustix::fs::{getxattr, setxattr, XattrFlags};
 use rustix::io::Errno;
 
-const NAME: &str = "user.containers.override_stat";
+pub const NAME: &str = "user.containers.override_stat";
+
+/// What the attribute holds; `kind` is `dir`, `file`, `char-MAJOR-MINOR` or `block-MAJOR-MINOR`.
+pub fn value(uid: u32, gid: u32, mode: u32, kind: Option<&str>) -> String {
+    match kind {
+        Some(kind) => format!("{uid}:{gid}:{mode:04o}:{kind}"),
+        None => format!("{uid}:{gid}:{mode:04o}"),
+    }
+}
 
 /// Extended attributes are not reached through O_PATH, but by the descriptor's name.
 fn by_name(file: &OwnedFd) -> String {
@@ -29,9 +37,8 @@ pub fn write(file: &OwnedFd, uid: u32, gid: u32, mode: u32) -> Result<(), Errno>
     let mut buffer = [0; 128];
     let before = getxattr(by_name(file), NAME, &mut buffer).unwrap_or(0);
     let before = std::str::from_utf8(&buffer[..before]).unwrap_or("");
-    let kind = parse(before).and_then(|(_, _, rest)| rest.split_once(':')).map(|(_, kind)| format!(":{kind}"));
-    let value = format!("{uid}:{gid}:{mode:04o}{}", kind.unwrap_or_default());
-    setxattr(by_name(file), NAME, value.as_bytes(), XattrFlags::empty())
+    let kind = parse(before).and_then(|(_, _, rest)| rest.split_once(':')).map(|(_, kind)| kind);
+    setxattr(by_name(file), NAME, value(uid, gid, mode, kind).as_bytes(), XattrFlags::empty())
 }
 
 #[cfg(test)]
@@ -44,5 +51,7 @@ mod tests {
         assert_eq!(parse("1:2:0755:char-1-3"), Some((1, 2, "0755:char-1-3")));
         assert_eq!(parse("1:x:0755"), None);
         assert_eq!(parse(""), None);
+        assert_eq!(value(1, 2, 0o755, Some("char-1-3")), "1:2:0755:char-1-3");
+        assert_eq!(value(1, 2, 0o4, None), "1:2:0004");
     }
 }

@@ -3,14 +3,12 @@
 use super::place::Placer;
 use super::refusal::{Placed, Refusal};
 use super::root::Root;
+use crate::override_stat;
 use rootless_core::tar::{Entry, Kind};
 use rustix::fs::{fchmod, fchown, fsetxattr, Mode, Timespec, Timestamps, XattrFlags};
 use rustix::io::Errno;
 use rustix::process::{Gid, Uid};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-
-/// What containers/storage and fuse-overlayfs read the owner, mode and type from when the inode cannot have them.
-const OVERRIDE: &str = "user.containers.override_stat";
 
 /// Who owns the entry, if that is not who creates it.
 pub fn owner(entry: &Entry, root: &Root, inherits: bool) -> Option<(Uid, Gid)> {
@@ -20,7 +18,7 @@ pub fn owner(entry: &Entry, root: &Root, inherits: bool) -> Option<(Uid, Gid)> {
     }
 }
 
-/// `UID:GID:MODE:TYPE`, the mode octal with at least four digits.
+/// What stands for the inode that the one mapped id cannot make.
 fn override_value(entry: &Entry) -> String {
     let kind = match entry.kind {
         Kind::Folder => "dir".to_string(),
@@ -28,7 +26,7 @@ fn override_value(entry: &Entry) -> String {
         Kind::BlockDevice => format!("block-{}-{}", entry.major, entry.minor),
         _ => "file".to_string(),
     };
-    format!("{}:{}:{:04o}:{kind}", entry.uid, entry.gid, entry.mode)
+    override_stat::value(entry.uid, entry.gid, entry.mode, Some(&kind))
 }
 
 pub fn ids(entry: &Entry) -> (Uid, Gid) {
@@ -55,8 +53,8 @@ impl Placer {
         }
         let device = matches!(entry.kind, Kind::CharDevice | Kind::BlockDevice);
         match self.single_id && (again || device || (entry.uid, entry.gid) != self.root.ids()) {
-            true => fsetxattr(fd, OVERRIDE, override_value(entry).as_bytes(), XattrFlags::empty())
-                .map_err(|errno| Refusal::Attribute(errno, OVERRIDE.into())),
+            true => fsetxattr(fd, override_stat::NAME, override_value(entry).as_bytes(), XattrFlags::empty())
+                .map_err(|errno| Refusal::Attribute(errno, override_stat::NAME.into())),
             false => Ok(()),
         }
     }
