@@ -6,8 +6,9 @@
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RootlessError } from '../errors.ts';
+import { bootId } from '../liveness.ts';
 import { temporaryName } from './atomic.ts';
-import { bootId, isAlive, ownerTag } from './owner.ts';
+import { isAlive, ownerTag } from './owner.ts';
 
 /** Milliseconds; what is done under the lock takes a few. */
 const patience = 30_000;

@@ -1,6 +1,6 @@
 /** Containers on disk: $DATA/containers/ID/, names as links in $DATA/names/, and a mark in $DATA/live/ while the maker runs. */
 
-import { lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, renameSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { RootlessError } from '../errors.ts';
 import type { IdMap } from '../helper.ts';
@@ -8,6 +8,7 @@ import type { Paths } from '../paths.ts';
 import { isAlive, type Maker } from './alive.ts';
 import { checkName, inventName } from './ids.ts';
 import type { PortRequest } from './options.ts';
+import { replace } from './replace.ts';
 
 /** container.json: what must be known of a container without reading its config.json. */
 export type Container = {
@@ -159,12 +160,6 @@ function write(folder: string, name: string, text: string): void {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     writeFileSync(file, text, { mode: 0o600 });
   }
-}
-
-function replace(file: string, text: string): void {
-  const temporary = `${file}.${process.pid}.tmp`;
-  writeFileSync(temporary, text, { mode: 0o600 });
-  renameSync(temporary, file);
 }
 
 function readJson<T>(file: string): T | undefined {

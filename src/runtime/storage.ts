@@ -1,10 +1,11 @@
 /** How a root filesystem can be stacked on layers here: the kernel's overlay, fuse-overlayfs, or a copy. Tried once a boot. */
 
-import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type IdMap, runHelper } from '../helper.ts';
+import { bootId } from '../liveness.ts';
 import type { Paths } from '../paths.ts';
-import { readBootId } from './alive.ts';
+import { replace } from './replace.ts';
 
 export type Storage = { readonly kind: 'overlay' } | { readonly kind: 'fuse'; readonly program: string } | { readonly kind: 'copy' };
 
@@ -13,13 +14,12 @@ type Remembered = { readonly bootId: string; readonly device: number; readonly s
 /** The answer holds for one boot and one filesystem: the kernel, its options or the disk under $DATA may change with either. */
 export async function chooseStorage(paths: Paths, idMap: IdMap, searchPath: readonly string[], signal?: AbortSignal): Promise<Storage> {
   const folder = join(paths.data, 'containers');
-  const key = { bootId: readBootId(), device: deviceOf(folder) };
+  const key = { bootId: bootId(), device: deviceOf(folder) };
   const file = join(paths.data, 'storage.json');
   const known = recall(file);
   if (known?.bootId === key.bootId && known.device === key.device) return known.storage;
   const storage = await probe(paths, idMap, folder, findProgram('fuse-overlayfs', searchPath), signal);
-  writeFileSync(`${file}.${process.pid}.tmp`, JSON.stringify({ ...key, storage }));
-  renameSync(`${file}.${process.pid}.tmp`, file);
+  replace(file, JSON.stringify({ ...key, storage }));
   return storage;
 }
 

@@ -10,12 +10,13 @@ import { writeAtomically } from '../../src/image/atomic.ts';
 import { type Digest, digestOf } from '../../src/image/digest.ts';
 import { fingerprint, layerName, missingLayers, readStamp, stackOf } from '../../src/image/layers.ts';
 import { withLock } from '../../src/image/lock.ts';
-import { bootId, isAlive, leftovers, ownerTag } from '../../src/image/owner.ts';
+import { isAlive, leftovers, ownerTag } from '../../src/image/owner.ts';
 import { parseReference } from '../../src/image/reference.ts';
 import { resolveImage } from '../../src/image/resolve.ts';
 import { blobFile, findById, findImage, imageFacts, listImages, type StoredImage } from '../../src/image/store.ts';
 import { addBlob, addBytes, lease } from '../../src/image/blobs.ts';
 import { collectBlobs, nameImage, removeImages, sweep } from '../../src/image/store-write.ts';
+import { bootId } from '../../src/liveness.ts';
 import { findPaths, type Paths } from '../../src/paths.ts';
 
 async function withStore(body: (paths: Paths, folder: string) => Promise<void>): Promise<void> {
