@@ -54,15 +54,8 @@ function registryEnvironment(env: NodeJS.ProcessEnv, home: string): RegistryEnvi
   const session = env['XDG_RUNTIME_DIR'] ? [join(env['XDG_RUNTIME_DIR'], 'containers/auth.json')] : [];
   const docker = join(env['DOCKER_CONFIG'] || join(home, '.docker'), 'config.json');
   return {
-    authFiles: env['REGISTRY_AUTH_FILE']
-      ? [env['REGISTRY_AUTH_FILE']]
-      : [...session, join(config, 'containers/auth.json'), docker],
-    certFolders: [
-      join(config, 'containers/certs.d'),
-      join(config, 'docker/certs.d'),
-      '/etc/containers/certs.d',
-      '/etc/docker/certs.d',
-    ],
+    authFiles: env['REGISTRY_AUTH_FILE'] ? [env['REGISTRY_AUTH_FILE']] : [...session, join(config, 'containers/auth.json'), docker],
+    certFolders: [join(config, 'containers/certs.d'), join(config, 'docker/certs.d'), '/etc/containers/certs.d', '/etc/docker/certs.d'],
     httpProxy: env['http_proxy'] || (env['REQUEST_METHOD'] ? undefined : env['HTTP_PROXY']) || undefined,
     httpsProxy: env['https_proxy'] || env['HTTPS_PROXY'] || undefined,
     noProxy: env['no_proxy'] || env['NO_PROXY'] || undefined,

@@ -46,8 +46,7 @@ export async function runFiles(tally, files, { seconds, label = '', launch = pla
   console.log(`${files[0].stage}${label}`);
   const together = files.filter(({ name }) => !alone.includes(name));
   const worker = async () => {
-    for (let file = together.shift(); file !== undefined; file = together.shift())
-      await runFile(tally, file, seconds, label, launch);
+    for (let file = together.shift(); file !== undefined; file = together.shift()) await runFile(tally, file, seconds, label, launch);
   };
   await Promise.all([worker(), worker()]);
   for (const file of files.filter(({ name }) => alone.includes(name))) await runFile(tally, file, seconds, label, launch);

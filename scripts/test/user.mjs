@@ -68,9 +68,7 @@ function ranges(file) {
   const rows = readFileSync(file, 'utf8')
     .split('\n')
     .filter((line) => line !== '' && !line.startsWith('#'));
-  return rows
-    .map((line) => line.split(':'))
-    .map(([name, first, count]) => ({ name, first: Number(first), count: Number(count) }));
+  return rows.map((line) => line.split(':')).map(([name, first, count]) => ({ name, first: Number(first), count: Number(count) }));
 }
 
 /** The first 65536 ids above every range that is listed, never below 100000. */

@@ -65,9 +65,7 @@ test('only cli/ui.ts imports consola', () => {
 });
 
 test('every import of ours names its file with .ts', () => {
-  const wrong = files(source).flatMap((path) =>
-    specifiers(path).filter(({ to }) => to.startsWith('.') && !/\.(ts|js|json)$/.test(to)),
-  );
+  const wrong = files(source).flatMap((path) => specifiers(path).filter(({ to }) => to.startsWith('.') && !/\.(ts|js|json)$/.test(to)));
   assert.equal(wrong, []);
 });
 
@@ -80,9 +78,7 @@ function allImports(): Import[] {
 }
 
 function specifiers(path: string): { readonly to: string; readonly typeOnly: boolean }[] {
-  const found = code(path).matchAll(
-    /(?:^|\n)\s*(?:import|export)\s(type\s)?[^'"]*?from\s+['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]/g,
-  );
+  const found = code(path).matchAll(/(?:^|\n)\s*(?:import|export)\s(type\s)?[^'"]*?from\s+['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]/g);
   return [...found].map((match) => ({ to: match[2] ?? match[3] ?? '', typeOnly: match[1] !== undefined }));
 }
 
