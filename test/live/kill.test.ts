@@ -10,7 +10,8 @@ import { busyboxImage } from '../support/images.ts';
 import { live } from '../support/live.ts';
 
 const needs = ['userns', 'busybox'] as const;
-const sleeper = ['sh', '-c', `echo ready; sleep 300; : ${marker}`];
+const sleeper = ['sh', '-c', 'echo ready; exec sleep 300'];
+const marked = ['--init', '-e', `MARKER=${marker}`];
 
 /** The image is unpacked and every cache is warm, so that later counts differ only by what a run leaves. */
 async function warm(): Promise<void> {
@@ -43,7 +44,7 @@ for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGKILL'] as const) {
   live(`${signal} to rootless while the program runs leaves nothing`, needs, async () => {
     await warm();
     const before = census();
-    const child = startRun(['--init'], sleeper);
+    const child = startRun(marked, sleeper);
     await until(child, 'ready');
     const ended = finished(child);
     child.kill(signal);
@@ -60,7 +61,7 @@ live(
     await warm();
     const before = census();
     for (let moment = 0; moment < 25; moment++) {
-      const child = startRun([], sleeper);
+      const child = startRun(marked.slice(1), sleeper);
       const closed = once(child, 'close');
       await pause(moment * 10);
       child.kill('SIGKILL');
@@ -79,7 +80,7 @@ live(
     const fresh = ['0', '1', '2', '3', '4', '5', '6', '7'];
     for (const name of fresh) {
       const env = { ROOTLESS_DATA: `${process.env['TMPDIR'] ?? '/tmp'}/kill-${process.pid}-${name}` };
-      const child = startRun([], sleeper, { env });
+      const child = startRun(marked.slice(1), sleeper, { env });
       const closed = once(child, 'close');
       await pause(60 + Number(name) * 25);
       child.kill('SIGKILL');
@@ -97,7 +98,7 @@ live(
 live('the helper killed under a running container: rootless ends, and nothing is left', needs, async () => {
   await warm();
   const before = census();
-  const child = startRun([], sleeper);
+  const child = startRun(marked.slice(1), sleeper);
   await until(child, 'ready');
   const ended = finished(child);
   const helpers = census().processes.filter((entry) => !before.processes.includes(entry) && entry.includes(' rootless-help'));

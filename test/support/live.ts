@@ -16,7 +16,7 @@ export function live(name: string, needs: readonly Need[], body: () => Promise<v
   const { skip } = test;
   const reason = unmet(needs);
   if (reason === undefined) {
-    test(name, () => limited(body, options.seconds ?? 60));
+    test(name, () => limited(name, body, options.seconds ?? 60));
   } else if (process.env['ROOTLESS_TEST_NO_SKIP'] === '1') {
     test(name, () => Promise.reject(new Error(`cannot run: ${reason}`)));
   } else {
@@ -27,7 +27,8 @@ export function live(name: string, needs: readonly Need[], body: () => Promise<v
 
 live.run = (): void => test.run();
 
-async function limited(body: () => Promise<void> | void, seconds: number): Promise<void> {
+async function limited(name: string, body: () => Promise<void> | void, seconds: number): Promise<void> {
+  const begun = performance.now();
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => reject(new Error(`still running after ${seconds} s`)), seconds * 1000);
@@ -36,5 +37,7 @@ async function limited(body: () => Promise<void> | void, seconds: number): Promi
     await Promise.race([body(), late]);
   } finally {
     clearTimeout(timer);
+    const took = (performance.now() - begun) / 1000;
+    if (took > 5) console.log(`slow: ${name}: ${took.toFixed(0)} s`);
   }
 }
