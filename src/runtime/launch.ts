@@ -1,7 +1,7 @@
 /** Starts the helper on a bundle, passes signals on, and turns its answer into an exit code or an error. */
 
 import type { Socket } from 'node:net';
-import { type HelperProcess, type HelperResult, type IdMap, startHelper } from '../helper.ts';
+import { type HelperProcess, type HelperResult, runHelper, type IdMap, startHelper } from '../helper.ts';
 import type { Paths } from '../paths.ts';
 import type { Host } from '../userns/host.ts';
 import type { RunContext } from './context.ts';
@@ -57,11 +57,18 @@ export async function launch(
   for (const name of forwarded) process.on(name, pass);
   const swept = sweepAbandoned(paths);
   try {
-    return await judge(await done, options, config, host, paths);
+    const result = await done;
+    if (wasKilled(result)) await runHelper(paths, ['--root', paths.runtime, 'delete', '--force', id]);
+    return await judge(result, options, config, host, paths);
   } finally {
     await swept;
     for (const name of forwarded) process.removeListener(name, pass);
   }
+}
+
+/** A helper that ends by itself says how; one that said nothing left its state behind. */
+function wasKilled({ events }: HelperResult): boolean {
+  return !events.some(({ event }) => event === 'exit' || event === 'error');
 }
 
 async function judge(result: HelperResult, options: ContainerOptions, config: OciConfig, host: Host, paths: Paths): Promise<Ended> {
