@@ -5,6 +5,7 @@ import { parseImageSource } from './image/reference.ts';
 import { type ImageFacts, imageFacts } from './image/store.ts';
 import { RootlessError } from './errors.ts';
 import { findPaths, type Paths } from './paths.ts';
+import { searchPath } from './programs.ts';
 import type { RunContext } from './runtime/context.ts';
 import { run as runContainer } from './runtime/lifecycle.ts';
 import { type ContainerOptions, defaults } from './runtime/options.ts';
@@ -47,7 +48,7 @@ export type PullRequest = {
  * @throws RootlessError with a stable `code` for whatever failed before the program ran
  */
 export function run(request: RunRequest, surroundings: RunSurroundings = {}): Promise<number> {
-  const context = { paths: findPaths(), searchPath: searchPath(), pull: 'missing' as const, ...surroundings };
+  const context = { paths: findPaths(), searchPath: searchPath(process.env), pull: 'missing' as const, ...surroundings };
   return runContainer({ ...defaults, ...request }, context);
 }
 
@@ -69,7 +70,7 @@ export async function pull(reference: string, request: PullRequest = {}): Promis
     tlsVerify,
     progress,
     signal,
-    mapping: chooseMapping({ kind: 'host' }, readHost(request.searchPath ?? searchPath())),
+    mapping: chooseMapping({ kind: 'host' }, readHost(request.searchPath ?? searchPath(process.env))),
   });
   return { name, id };
 }
@@ -95,8 +96,4 @@ export function find(wanted: string, paths: Paths = findPaths()): Listed {
  */
 export function validate(kind: DocumentKind, json: string, paths: Paths = findPaths()): readonly Problem[] {
   return validateDocument(kind, json, paths);
-}
-
-function searchPath(): readonly string[] {
-  return (process.env['PATH'] ?? '').split(':').filter((folder) => folder.startsWith('/'));
 }

@@ -4,15 +4,15 @@ import { release } from 'node:os';
 import manifest from '../../package.json' with { type: 'json' };
 import { imageFacts } from '../image/store.ts';
 import { findPaths } from '../paths.ts';
+import { findProgram, searchPath } from '../programs.ts';
 import { listContainers } from '../runtime/state.ts';
-import { chooseStorage, findProgram, type Storage } from '../runtime/storage.ts';
+import { chooseStorage, type Storage } from '../runtime/storage.ts';
 import { chooseMapping, type Mapping } from '../userns/choose.ts';
 import { readHost } from '../userns/host.ts';
 import { cgroupFacts } from './cgroup-facts.ts';
 import { command } from './command.ts';
 import { formatFlag, render } from './format.ts';
 import { print } from './output.ts';
-import { searchPath } from './search-path.ts';
 
 export default command({
   name: 'info',

@@ -5,13 +5,13 @@ import { parseImageSource } from '../image/reference.ts';
 import { pull } from '../image/transfer.ts';
 import { RootlessError } from '../errors.ts';
 import { findPaths } from '../paths.ts';
+import { searchPath } from '../programs.ts';
 import { chooseMapping } from '../userns/choose.ts';
 import { readHost } from '../userns/host.ts';
 import { command } from './command.ts';
 import { imageProgress } from './image-progress.ts';
 import { interruptible } from './interrupt.ts';
 import { print } from './output.ts';
-import { searchPath } from './search-path.ts';
 import { line } from './ui.ts';
 
 export default command({

@@ -4,6 +4,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import { RootlessError } from '../errors.ts';
 import { findPaths } from '../paths.ts';
+import { searchPath } from '../programs.ts';
 import { run } from '../runtime/lifecycle.ts';
 import type { ContainerOptions } from '../runtime/options.ts';
 import { command } from './command.ts';
@@ -13,7 +14,6 @@ import { notice } from './notice.ts';
 import { print } from './output.ts';
 import { runFlags } from './run-flags.ts';
 import { type RunInput, toOptions } from './run-options.ts';
-import { searchPath } from './search-path.ts';
 
 export default command({
   name: 'run',

@@ -3,6 +3,7 @@
 import { constants } from 'node:os';
 import { startHelper } from '../helper.ts';
 import { findPaths } from '../paths.ts';
+import { searchPath } from '../programs.ts';
 import { explain } from '../runtime/explain.ts';
 import { gatherFacts } from '../runtime/explain-facts.ts';
 import { slotsInUse } from '../runtime/slots.ts';
@@ -10,7 +11,6 @@ import { chooseMapping } from '../userns/choose.ts';
 import { readHost } from '../userns/host.ts';
 import { command } from './command.ts';
 import { notice } from './notice.ts';
-import { searchPath } from './search-path.ts';
 import { parseUserns } from './values/userns.ts';
 
 /** The terminal sends these to the command as well; the rest is for us alone and is passed on. */

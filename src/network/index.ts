@@ -1,9 +1,9 @@
 /** A private network for one container: which program serves it, and what addresses it gives. */
 
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { accessSync, constants } from 'node:fs';
 import { RootlessError } from '../errors.ts';
+import { findProgram } from '../programs.ts';
 import type { DnsPlan } from './dns.ts';
 import { pastaArgs, pastaForwarder, pastaHost } from './pasta.ts';
 import { firstFreePort, type PortRequest, reservePorts } from './ports.ts';
@@ -20,8 +20,8 @@ export type NetworkPlan = {
 /** @throws RootlessError TUN_UNAVAILABLE, NETWORK_TOOL_MISSING, and those of reservePorts */
 export async function planNetwork(asked: readonly PortRequest[], searchPath: readonly string[]): Promise<NetworkPlan> {
   checkTun();
-  const pasta = find('pasta', searchPath);
-  const slirp = pasta ? undefined : find('slirp4netns', searchPath);
+  const pasta = findProgram('pasta', searchPath);
+  const slirp = pasta ? undefined : findProgram('slirp4netns', searchPath);
   if (pasta === undefined && (slirp === undefined || asked.length > 0)) throw noTool(slirp !== undefined);
   const ports = asked.length > 0 ? await reservePorts(asked, firstFreePort()) : [];
   if (slirp !== undefined) return { companion: slirpArgs(slirp), dns: { forwarder: slirpForwarder, host: undefined }, ports };
@@ -66,13 +66,4 @@ function noTool(slirp: boolean): RootlessError {
 function helpOf(program: string): string {
   const run = spawnSync(program, ['--help'], { encoding: 'utf8', timeout: 10_000 });
   return `${run.stdout ?? ''}${run.stderr ?? ''}`;
-}
-
-function find(name: string, searchPath: readonly string[]): string | undefined {
-  for (const folder of ['/usr/bin', '/bin', '/usr/local/bin', ...searchPath]) {
-    const path = join(folder, name);
-    const stat = statSync(path, { throwIfNoEntry: false });
-    if (stat?.isFile() && (stat.mode & 0o111) !== 0) return path;
-  }
-  return undefined;
 }

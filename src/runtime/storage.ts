@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type IdMap, runHelper } from '../helper.ts';
 import { bootId } from '../liveness.ts';
 import type { Paths } from '../paths.ts';
+import { findProgram } from '../programs.ts';
 import { replace } from './replace.ts';
 
 export type Storage = { readonly kind: 'overlay' } | { readonly kind: 'fuse'; readonly program: string } | { readonly kind: 'copy' };
@@ -21,15 +22,6 @@ export async function chooseStorage(paths: Paths, idMap: IdMap, searchPath: read
   const storage = await probe(paths, idMap, folder, findProgram('fuse-overlayfs', searchPath), signal);
   replace(file, JSON.stringify({ ...key, storage }));
   return storage;
-}
-
-export function findProgram(name: string, searchPath: readonly string[]): string | undefined {
-  for (const folder of ['/usr/bin', '/bin', '/usr/local/bin', '/usr/sbin', ...searchPath]) {
-    const path = join(folder, name);
-    const stat = statSync(path, { throwIfNoEntry: false });
-    if (stat?.isFile() && (stat.mode & 0o111) !== 0) return path;
-  }
-  return undefined;
 }
 
 async function probe(paths: Paths, idMap: IdMap, folder: string, fuse: string | undefined, signal?: AbortSignal): Promise<Storage> {

@@ -2,18 +2,14 @@
 
 import { spawnSync } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { findProgram } from '../programs.ts';
 
 /** A found program. Without the set-uid bit it may still carry a file capability, which Node cannot read. */
 export type Mapper = { readonly path: string; readonly setuid: boolean };
 export type Mappers = { readonly uid: Mapper | undefined; readonly gid: Mapper | undefined };
 
-/** Places where distributions put them, before PATH: a fixed place is both faster and safer. */
-const places = ['/usr/bin', '/bin', '/usr/sbin', '/usr/local/bin', '/run/wrappers/bin'];
-
 export function findMappers(searchPath: readonly string[]): Mappers {
-  const folders = [...places, ...searchPath];
-  return { uid: findMapper('newuidmap', folders), gid: findMapper('newgidmap', folders) };
+  return { uid: findMapper('newuidmap', searchPath), gid: findMapper('newgidmap', searchPath) };
 }
 
 /** Why a mapper gives no privilege, by looking closely (a process may be started); undefined if nothing is wrong with it. */
@@ -33,13 +29,11 @@ export function mountFlags(mountinfo: string, path: string): string[] {
   return best.flags;
 }
 
-function findMapper(name: string, folders: readonly string[]): Mapper | undefined {
-  for (const folder of folders) {
-    const path = join(folder, name);
-    const stat = statSync(path, { throwIfNoEntry: false });
-    if (stat?.isFile() && (stat.mode & 0o111) !== 0) return { path, setuid: (stat.mode & 0o4000) !== 0 && stat.uid === 0 };
-  }
-  return undefined;
+function findMapper(name: string, searchPath: readonly string[]): Mapper | undefined {
+  const path = findProgram(name, searchPath);
+  if (path === undefined) return undefined;
+  const { mode, uid } = statSync(path);
+  return { path, setuid: (mode & 0o4000) !== 0 && uid === 0 };
 }
 
 /** getcap(8) reads security.capability; where it is missing, the program is given the benefit of the doubt. */

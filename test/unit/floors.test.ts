@@ -9,7 +9,7 @@ const source = resolve('src');
 
 /** Rooms by floor: a room may import itself and rooms on floors strictly below its own. */
 const floors: readonly (readonly string[])[] = [
-  ['errors', 'liveness'],
+  ['errors', 'liveness', 'programs'],
   ['paths'],
   ['wasm', 'helper'],
   ['userns', 'cgroup', 'image', 'network'],
