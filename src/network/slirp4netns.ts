@@ -1,7 +1,6 @@
 /** slirp4netns(1): the older way, where there is no pasta. Which options it gets. Pure. */
 
 export const slirpForwarder = '10.0.2.3';
-export const slirpHost = '10.0.2.2';
 
 /** Writes to fd 3 when it serves. The host's loopback stays out of reach. */
 export function slirpArgs(program: string): string[] {

@@ -1,5 +1,6 @@
 /** One container in the foreground, from what was asked to its exit code. */
 
+import { isLimited } from '../cgroup/limits.ts';
 import { parseImageSource } from '../image/reference.ts';
 import { type Image, resolveImage } from '../image/resolve.ts';
 import type { Paths } from '../paths.ts';
@@ -68,7 +69,7 @@ async function prepare(options: ContainerOptions, context: RunContext, undo: Und
   leaveMark(paths, id, maker);
   const base = await chooseIds(options, host, paths, id, always);
   // With one id only, the image's user decides which; with limits, this process may have to move to another cgroup first.
-  const later = base.mode === 'single' || hasLimits(options) || context.dryRun;
+  const later = base.mode === 'single' || isLimited(options.limits) || context.dryRun;
   const starting = later ? undefined : startEarly(paths, id, options, base.idMap);
   undo.add(() => starting?.cancel());
   const image = await resolveImage(parseImageSource(options.image), { ...context, mapping: base });
@@ -76,7 +77,7 @@ async function prepare(options: ContainerOptions, context: RunContext, undo: Und
   const mapping = mapWantedUser(base, host, options.user || defaults.user);
   if (mapping.notice) context.notice?.(mapping.notice);
   const network = options.network === 'private' ? await planNetwork(options, context) : undefined;
-  const cgroup = hasLimits(options) ? await planCgroup(options, host) : undefined;
+  const cgroup = isLimited(options.limits) ? await planCgroup(options, host) : undefined;
   const seccomp = await chooseSeccomp(options, mapping.mode);
   const storage = image.kind === 'host' ? undefined : await chooseStorage(paths, mapping.idMap, context.searchPath, signal);
 
@@ -163,10 +164,6 @@ function layersOf(image: Image): Layers {
 async function planHost(paths: Paths, id: string, folder: string): Promise<RootPlan> {
   const { planHostRoot } = await import('./host-root.ts');
   return planHostRoot(folder, asideFolder(paths, id));
-}
-
-function hasLimits({ limits }: ContainerOptions): boolean {
-  return Object.values(limits).some((limit) => limit !== undefined);
 }
 
 async function planCgroup(options: ContainerOptions, host: Host) {

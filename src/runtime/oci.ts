@@ -1,5 +1,6 @@
 /** The parts of the OCI runtime-spec 1.2 config.json that rootless writes. */
 
+import type { Resources } from '../cgroup/limits.ts';
 import type { IdMapping } from '../helper.ts';
 
 export type OciConfig = {
@@ -43,18 +44,12 @@ export type OciLinux = {
   readonly gidMappings: readonly IdMapping[];
   readonly namespaces: readonly { readonly type: string; readonly path?: string }[];
   readonly sysctl: Readonly<Record<string, string>>;
-  readonly resources?: OciResources;
+  readonly resources?: Resources;
   readonly cgroupsPath?: string;
   readonly seccomp?: OciSeccomp;
   readonly rootfsPropagation: string;
   readonly maskedPaths: readonly string[];
   readonly readonlyPaths: readonly string[];
-};
-
-export type OciResources = {
-  readonly memory?: { readonly limit?: number; readonly swap?: number };
-  readonly cpu?: { readonly quota: number; readonly period: number };
-  readonly pids?: { readonly limit: number };
 };
 
 export type OciSeccomp = {

@@ -1,10 +1,11 @@
 /** ContainerOptions + image + mapping + facts → OCI config.json. Pure: everything it needs is handed in. */
 
+import type { Resources } from '../cgroup/limits.ts';
 import { RootlessError } from '../errors.ts';
 import type { IdMapping } from '../helper.ts';
 import { toHost } from '../userns/idmap.ts';
 import { buildMounts, type OwnMount } from './mounts.ts';
-import type { OciConfig, OciMount, OciResources, OciSeccomp } from './oci.ts';
+import type { OciConfig, OciMount, OciSeccomp } from './oci.ts';
 import type { ContainerOptions, Mapping } from './options.ts';
 import { buildProcess, type ImageDefaults } from './process.ts';
 
@@ -27,7 +28,7 @@ export type SpecFacts = {
   readonly seccomp: OciSeccomp | undefined;
   /** argv of the process that serves a private network. */
   readonly companion: readonly string[] | undefined;
-  readonly cgroup: { readonly path: string; readonly resources: OciResources } | undefined;
+  readonly cgroup: { readonly path: string; readonly resources: Resources } | undefined;
 };
 
 export function buildSpec(options: ContainerOptions, facts: SpecFacts): OciConfig {
