@@ -47,6 +47,20 @@ test('every annotation that a bundle is given is in the contract', () => {
   );
 });
 
+test('every step and every verb of the helper is in the contract', () => {
+  const helper = files('helper-rs/cli/src', '.rs').map(read).join('\n');
+  const steps = new Set(
+    [...helper.matchAll(/(?:Failure::(?:new|because)\(|STEP: &str = |\.during\()\s*"([a-z-]+)"/g)].map((match) => match[1] ?? ''),
+  );
+  const verbs = [...read('helper-rs/cli/src/verbs/mod.rs').matchAll(/^ {8}"([a-z]+)" => (?!features::(?:version|help))/gm)].map(
+    (match) => match[1] ?? '',
+  );
+  assert.ok(steps.size > 25 && verbs.length > 20);
+  const documented = read('docs/contract.md');
+  const missing = [...steps, ...verbs].filter((word) => !new RegExp(`[\`\\s|]${word}[\`\\s\\\\|]`).test(documented));
+  assert.equal(missing, []);
+});
+
 test('every script that the README names is in package.json', () => {
   const scripts = Object.keys((JSON.parse(read('package.json')) as { scripts: Record<string, string> }).scripts);
   const named = [...read('README.md').matchAll(/npm run ([a-z:]+)/g)].map((match) => match[1] ?? '');
@@ -66,11 +80,11 @@ test('links between documents lead to files', () => {
   assert.equal(broken, []);
 });
 
-function files(folder: string): string[] {
+function files(folder: string, ending = '.ts'): string[] {
   return readdirSync(folder).flatMap((name) => {
     const path = join(folder, name);
-    if (statSync(path).isDirectory()) return files(path);
-    return name.endsWith('.ts') ? [path] : [];
+    if (statSync(path).isDirectory()) return files(path, ending);
+    return name.endsWith(ending) ? [path] : [];
   });
 }
 
