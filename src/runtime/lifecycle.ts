@@ -1,6 +1,6 @@
 /** One container in the foreground, from what was asked to its exit code. */
 
-import { isLimited } from '../cgroup/limits.ts';
+import { isLimited, toResources } from '../cgroup/limits.ts';
 import { parseImageSource } from '../image/reference.ts';
 import { type Image, resolveImage } from '../image/resolve.ts';
 import type { Paths } from '../paths.ts';
@@ -168,7 +168,6 @@ async function planHost(paths: Paths, id: string, folder: string): Promise<RootP
 
 async function planCgroup(options: ContainerOptions, host: Host) {
   const { delegateCgroup } = await import('../cgroup/delegate.ts');
-  const { toResources } = await import('../cgroup/limits.ts');
   const resources = toResources(options.limits);
   return { resources, path: await delegateCgroup(options.limits, host.uid) };
 }
