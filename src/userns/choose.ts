@@ -44,7 +44,8 @@ export function chooseMapping(request: UsernsRequest, host: Host, inUse: SlotsIn
     const programs = host.canMap ? {} : { newuidmap: host.mappers.uid?.path, newgidmap: host.mappers.gid?.path };
     return { mode: 'ranges', idMap: { ...place(request, host, ranges, inUse), ...programs } };
   }
-  if (host.canMap) return { mode: 'direct', idMap: place(request, host, directSupply(host), inUse) };
+  if (host.canMap)
+    return { mode: 'direct', idMap: place(request, host, request.kind === 'auto' ? foreignSupply(host) : directSupply(host), inUse) };
   if (request.kind !== 'host')
     throw new RootlessError({ ...obstacle, message: `cannot use --userns ${request.kind}: ${obstacle.message}` });
   return { mode: 'single', idMap: singleMap(host, 0, 0), notice: `one user id only: ${obstacle.message}` };
@@ -107,4 +108,27 @@ function directSupply(host: Host): Subids {
     return disjoint(usable.filter((range) => range.size > 0));
   };
   return { uid: all(host.outer.uid, host.uid), gid: all(host.outer.gid, host.gid) };
+}
+
+/** Where systemd takes ids for containers (its document UIDS-GIDS): no account of the host is among them. */
+const containerIds: readonly IdRange[] = [{ start: 524_288, size: 1_878_523_904 }];
+
+/** For `auto`, whose point is that an id of the container is nobody's on the host; a small outer map may have no such ids. */
+function foreignSupply(host: Host): Subids {
+  const some = (outer: readonly IdRange[], own: number) => {
+    const reserved = intersect(outer, containerIds);
+    if (count(reserved) > 0) return reserved;
+    return disjoint(outer.flatMap(({ start, size }) => without(start, size, own)));
+  };
+  return { uid: some(host.outer.uid, host.uid), gid: some(host.outer.gid, host.gid) };
+}
+
+/** A range in two pieces around one id that it may hold. */
+function without(start: number, size: number, id: number): IdRange[] {
+  if (id < start || id >= start + size) return [{ start, size }];
+  const pieces = [
+    { start, size: id - start },
+    { start: id + 1, size: start + size - id - 1 },
+  ];
+  return pieces.filter((piece) => piece.size > 0);
 }
