@@ -1,13 +1,16 @@
 /** Where rootless keeps things: XDG folders. The only reader of path variables in the environment. */
 
-import { lstatSync, mkdirSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, mkdirSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { RootlessError } from './errors.ts';
 
 /** Absolute folders. `data` outlives a reboot, `runtime` must not. */
 export type Paths = {
-  /** Images, unpacked layers, containers: `$ROOTLESS_DATA`, else `$XDG_DATA_HOME/rootless`. */
+  /**
+   * Images, unpacked layers, containers: the folder `store` in `$ROOTLESS_DATA`, else in `$XDG_DATA_HOME/rootless`. The folder above it
+   * is closed to others: a layer's set-user-id programs belong to this user, and nobody else on the machine may reach them.
+   */
   readonly data: string;
   /** State that ends with the boot: `$XDG_RUNTIME_DIR/rootless`, /run/user/UID/rootless, or a private folder in the temporary folder. */
   readonly runtime: string;
@@ -32,12 +35,12 @@ export type RegistryEnvironment = {
   readonly noProxy: string | undefined;
 };
 
-/** Reads the environment once; creates nothing except a private runtime folder where no session gave one. */
+/** Reads the environment once; creates nothing but its own two private folders. */
 export function findPaths(env: NodeJS.ProcessEnv = process.env): Paths {
   const home = env['HOME'] || homedir();
   const dist = env['ROOTLESS_DIST'] || distFolder();
   return {
-    data: env['ROOTLESS_DATA'] || join(env['XDG_DATA_HOME'] || join(home, '.local/share'), 'rootless'),
+    data: storeFolder(env['ROOTLESS_DATA'] || join(env['XDG_DATA_HOME'] || join(home, '.local/share'), 'rootless')),
     runtime: runtimeFolder(env),
     cache: join(env['XDG_CACHE_HOME'] || join(home, '.cache'), 'rootless'),
     config: join(env['XDG_CONFIG_HOME'] || join(home, '.config'), 'rootless'),
@@ -60,6 +63,21 @@ function registryEnvironment(env: NodeJS.ProcessEnv, home: string): RegistryEnvi
     httpsProxy: env['https_proxy'] || env['HTTPS_PROXY'] || undefined,
     noProxy: env['no_proxy'] || env['NO_PROXY'] || undefined,
   };
+}
+
+/** Where nothing can be made, whoever needs the store finds out; a folder of somebody else's is not changed. */
+function storeFolder(base: string): string {
+  const store = join(base, 'store');
+  try {
+    const stat = lstatSync(base, { throwIfNoEntry: false });
+    if (stat === undefined) mkdirSync(base, { recursive: true, mode: 0o700 });
+    else if ((stat.mode & 0o077) !== 0) chmodSync(base, 0o700);
+    // Others may pass through, as far as they come: with --userns nomap and auto the container's root is one of them.
+    if (!existsSync(store)) mkdirSync(store, { mode: 0o711 });
+  } catch {
+    // A read-only store, no home, somebody else's folder: see above.
+  }
+  return store;
 }
 
 /** Chunks lie flat in dist/, so this file's own folder is dist/ once bundled; from source it is src/. */

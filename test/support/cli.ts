@@ -24,7 +24,9 @@ export type Options = {
 };
 
 const base = mkdtempSync(join(tmpdir(), 'home-'));
-export const data = join(base, 'data');
+const dataRoot = join(base, 'data');
+/** What `Paths.data` is in the program under test. */
+export const data = join(dataRoot, 'store');
 export const runtime = join(base, 'run');
 mkdirSync(runtime, { mode: 0o700 });
 process.once('exit', () => removeTree(base));
@@ -32,7 +34,7 @@ process.once('exit', () => removeTree(base));
 /** The environment of every rootless that this file starts: data and runtime folders that no other test shares. */
 export const environment: NodeJS.ProcessEnv = {
   ...process.env,
-  ROOTLESS_DATA: data,
+  ROOTLESS_DATA: dataRoot,
   XDG_RUNTIME_DIR: runtime,
   XDG_CACHE_HOME: join(base, 'cache'),
   XDG_CONFIG_HOME: join(base, 'config'),

@@ -126,6 +126,10 @@ impl Plan {
         let folders: Vec<PathBuf> =
             [&overlay.upper, &overlay.work].into_iter().flatten().map(|path| base.join(path)).collect();
         userns::give(&self.id_map, &folders.iter().map(PathBuf::as_path).collect::<Vec<_>>())?;
+        for folder in [Some(base.as_path()), base.parent(), self.bundle.parent(), Some(self.bundle.as_path())] {
+            let Some(folder) = folder else { continue };
+            userns::let_pass(folder)?;
+        }
         std::env::set_current_dir(&base).during("overlay", base.display())?;
         overlay.base = ".".into();
         for path in [&mut overlay.upper, &mut overlay.work].into_iter().flatten() {

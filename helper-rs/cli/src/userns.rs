@@ -4,7 +4,7 @@ use crate::failure::{During, Failure, Step};
 use crate::sys::process::{self, Forked};
 use rootless_core::oci::runtime::IdMapping;
 use rustix::fd::{AsFd, OwnedFd};
-use rustix::fs::{chownat, AtFlags, CWD};
+use rustix::fs::{chownat, AtFlags, Mode, CWD};
 use rustix::process::{Gid, Uid};
 use serde::Deserialize;
 use std::fs;
@@ -74,6 +74,15 @@ pub fn give(map: &IdMap, folders: &[&Path]) -> Step<()> {
         }
         Ok(())
     })
+}
+
+/// Lets others walk through a folder of the caller's; what lies above the store is closed to them all the same.
+pub fn let_pass(folder: &Path) -> Step<()> {
+    let mode = rustix::fs::stat(folder).during("overlay", folder.display())?.st_mode & 0o7777;
+    if mode & 0o011 == 0o011 {
+        return Ok(());
+    }
+    rustix::fs::chmod(folder, Mode::from_raw_mode(mode | 0o011)).during("overlay", folder.display())
 }
 
 /// True if the container's id is inside the mapping.
@@ -200,7 +209,7 @@ pub fn become_root() -> Step<()> {
 
 /// The user namespace of a process, kept open so that it outlives the process.
 pub fn open_namespace(pid: i32, name: &str) -> Step<OwnedFd> {
-    use rustix::fs::{open, Mode, OFlags};
+    use rustix::fs::{open, OFlags};
     let path = format!("/proc/{pid}/ns/{name}");
     open(&path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).during("clone", path)
 }
