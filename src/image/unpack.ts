@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { RootlessError } from '../errors.ts';
-import { type HelperResult, runHelper, startHelper } from '../helper.ts';
+import { type HelperResult, type IdMap, runHelper, startHelper } from '../helper.ts';
 import type { Paths } from '../paths.ts';
 import { temporaryName, writeAtomically } from './atomic.ts';
 import type { Digest } from './digest.ts';
@@ -37,7 +37,7 @@ export async function prepareLayers(paths: Paths, mapping: LayerMapping): Promis
   }
   await removeTrees(
     paths,
-    mapping,
+    mapping.idMap,
     leftovers(folder).map((name) => join(folder, name)),
   );
 }
@@ -81,20 +81,20 @@ export function startUnpack(paths: Paths, mapping: LayerMapping, diffId: Digest,
     discard: async () => {
       child.kill('SIGKILL');
       await done.catch(() => {});
-      await removeTrees(paths, mapping, [temporary]);
+      await removeTrees(paths, mapping.idMap, [temporary]);
     },
   };
 }
 
-/** Deletes folders that hold files of mapped ids. */
-export async function removeTrees(paths: Paths, mapping: LayerMapping, trees: readonly string[]): Promise<void> {
+/** Deletes folders that hold files of mapped ids; one that somebody else deletes meanwhile is fine. @throws RootlessError REMOVE_FAILED */
+export async function removeTrees(paths: Paths, idMap: IdMap, trees: readonly string[]): Promise<void> {
   const existing = trees.filter((tree) => existsSync(tree));
   if (existing.length === 0) return;
-  const result = await runHelper(paths, ['remove', '--idmap', JSON.stringify(mapping.idMap), ...existing]);
-  if (result.code === 0) return;
+  const result = await runHelper(paths, ['remove', '--idmap', JSON.stringify(idMap), ...existing]);
+  if (result.code === 0 || !existing.some((tree) => existsSync(tree))) return;
   throw new RootlessError({
     code: 'REMOVE_FAILED',
-    message: `cannot delete "${result.failure?.target ?? existing[0]}"`,
+    message: `cannot remove "${result.failure?.target ?? existing[0]}"`,
     why: reason(result),
     cause: result.failure,
   });
@@ -104,13 +104,13 @@ export async function removeTrees(paths: Paths, mapping: LayerMapping, trees: re
 async function place(paths: Paths, mapping: LayerMapping, temporary: string, diffId: Digest, summary: string): Promise<void> {
   const folder = layersFolder(paths, mapping);
   const final = join(folder, layerName(diffId));
-  if (readStamp(folder, diffId) !== undefined) return removeTrees(paths, mapping, [temporary]);
+  if (readStamp(folder, diffId) !== undefined) return removeTrees(paths, mapping.idMap, [temporary]);
   try {
     renameSync(temporary, final);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
-    await removeTrees(paths, mapping, [temporary]);
+    await removeTrees(paths, mapping.idMap, [temporary]);
   }
   writeAtomically(`${final}.json`, JSON.stringify({ ...(JSON.parse(summary) as object), diffId }));
 }

@@ -2,8 +2,7 @@
 
 import { lstatSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { RootlessError } from '../errors.ts';
-import { type IdMap, runHelper } from '../helper.ts';
+import type { IdMap } from '../helper.ts';
 import type { Paths } from '../paths.ts';
 
 /** Takes what `host:` cannot store in the container's own folder. */
@@ -18,12 +17,6 @@ export async function removeTree(paths: Paths, folder: string, idMap: IdMap): Pr
   } catch {
     // Files of mapped ids: only inside the mapping may they be removed.
   }
-  const { failure, code, stderr } = await runHelper(paths, ['remove', '--idmap', JSON.stringify(idMap), folder]);
-  if (code === 0 || lstatSync(folder, { throwIfNoEntry: false }) === undefined) return;
-  throw new RootlessError({
-    code: 'REMOVE_FAILED',
-    message: `cannot remove "${folder}"`,
-    why: failure ? [failure.step, failure.target, failure.errno, failure.message].filter(Boolean).join(' ') : stderr.trim(),
-    cause: failure,
-  });
+  const { removeTrees } = await import('../image/unpack.ts');
+  await removeTrees(paths, idMap, [folder]);
 }
