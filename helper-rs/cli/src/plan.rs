@@ -126,8 +126,8 @@ impl Plan {
         let folders: Vec<PathBuf> =
             [&overlay.upper, &overlay.work].into_iter().flatten().map(|path| base.join(path)).collect();
         userns::give(&self.id_map, &folders.iter().map(PathBuf::as_path).collect::<Vec<_>>())?;
-        for folder in [Some(base.as_path()), base.parent(), self.bundle.parent(), Some(self.bundle.as_path())] {
-            let Some(folder) = folder else { continue };
+        // The layers of this mapping, all layers, the store; the container, all containers.
+        for folder in base.ancestors().take(3).chain(self.bundle.ancestors().take(2)) {
             userns::let_pass(folder)?;
         }
         std::env::set_current_dir(&base).during("overlay", base.display())?;

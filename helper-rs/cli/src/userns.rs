@@ -53,11 +53,11 @@ pub fn is_foreign(map: &IdMap) -> bool {
     !map.has_host_uid(rustix::process::geteuid().as_raw())
 }
 
-/// Enters a mapping to remove things in it: where the caller is not mapped, with the caller added.
-pub fn enter_to_remove(map: &IdMap) -> Step<()> {
+/// Enters a mapping to work in the caller's folders: where the caller is not mapped, with the caller added.
+pub fn enter_with_caller(map: &IdMap, flags: i32) -> Step<()> {
     match is_foreign(map) {
-        true => enter(&with_caller(map), 0),
-        false => enter(map, 0),
+        true => enter(&with_caller(map), flags),
+        false => enter(map, flags),
     }
 }
 

@@ -91,7 +91,7 @@ pub fn remove(global: Global) -> Step<u8> {
             Err(failure) => return Err(failure.at(index)),
         }
     }
-    userns::enter_to_remove(&map)?;
+    userns::enter_with_caller(&map, 0)?;
     for (index, above) in opened {
         remove_at(above.fd.as_fd(), &above.name).map_err(|errno| above.failure.clone().errno(errno).at(index))?;
     }

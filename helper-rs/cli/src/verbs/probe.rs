@@ -48,7 +48,7 @@ fn answer(result: Step<()>) -> Value {
 fn attempt(what: &str, map: &IdMap) -> Step<()> {
     let (name, argument) = what.split_once('=').unwrap_or((what, ""));
     let flags = libc::CLONE_NEWNS | if name == "net" { libc::CLONE_NEWNET } else { 0 };
-    userns::enter(map, flags)?;
+    userns::enter_with_caller(map, flags)?;
     match name {
         "userns" => Ok(()),
         "net" => crate::sys::net::loopback_up().during("network", "lo"),

@@ -134,7 +134,7 @@ fn remove_bundle(plan: &Plan, userns: Option<&OwnedFd>) -> Step<()> {
     if plan.new_user_namespace() {
         match userns {
             _ if userns::is_foreign(&plan.id_map) => userns::in_child(|| {
-                userns::enter_to_remove(&plan.id_map)?;
+                userns::enter_with_caller(&plan.id_map, 0)?;
                 remove_contents(bundle)
             })?,
             Some(namespace) => userns::run_inside(namespace, || remove_contents(bundle))?,
