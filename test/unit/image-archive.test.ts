@@ -251,7 +251,7 @@ test('docker save through gzip is inflated first, and nothing of that stays', ()
     truncateSync(file, 200);
     const error: unknown = await resolved().catch((cause: unknown) => cause);
     assert.is((error as { code?: string }).code, 'ARCHIVE_TRUNCATED');
-    assert.equal(readdirSync(join(folder, 'data/images')), []);
+    assert.equal(readdirSync(join(folder, 'data/store/images')), []);
   }));
 
 test('long names are found in every dialect that has them', () =>

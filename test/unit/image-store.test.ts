@@ -22,7 +22,8 @@ import { findPaths, type Paths } from '../../src/paths.ts';
 async function withStore(body: (paths: Paths, folder: string) => Promise<void>): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'store-'));
   try {
-    await body(findPaths({ HOME: folder, ROOTLESS_DATA: folder, XDG_RUNTIME_DIR: folder }), join(folder, 'images'));
+    const paths = findPaths({ HOME: folder, ROOTLESS_DATA: folder, XDG_RUNTIME_DIR: folder });
+    await body(paths, join(paths.data, 'images'));
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -137,9 +137,9 @@ test('the list is newest first, and skips what is half written', () =>
     const paths = inFolder(folder);
     const old = make(paths, { created: '2026-01-01T00:00:00.000Z' });
     const fresh = make(paths, { created: '2026-02-01T00:00:00.000Z' });
-    mkdirSync(join(folder, 'containers', newId()));
+    mkdirSync(join(folder, 'store', 'containers', newId()));
     const damaged = make(paths);
-    writeFileSync(join(folder, 'containers', damaged.id, 'container.json'), '{"id":');
+    writeFileSync(join(folder, 'store', 'containers', damaged.id, 'container.json'), '{"id":');
     assert.equal(
       listContainers(paths).map((container) => container.id),
       [fresh.id, old.id],
@@ -165,8 +165,8 @@ test('after a kill everything goes that the killed one had: folder, name and mar
     makeFolder(paths, id);
     await sweep(paths, abandoned(paths));
     assert.equal(abandoned(paths), []);
-    assert.equal(readdirSync(join(folder, 'names')), []);
-    assert.equal(readdirSync(join(folder, 'containers')), []);
+    assert.equal(readdirSync(join(folder, 'store', 'names')), []);
+    assert.equal(readdirSync(join(folder, 'store', 'containers')), []);
     assert.ok(before);
   }));
 
@@ -223,10 +223,10 @@ test('volumes have a folder each: shared by name, or in the container', () =>
       { kind: 'volume', target: '/scratch', readOnly: false },
     ] as const;
     const made = makeVolumes(paths, join(folder, 'c'), { ...defaults, image: 'i', mounts }, ['/image']);
-    assert.equal(made, { '/db': join(folder, 'volumes', 'db'), '/scratch': join(folder, 'c', 'volumes', '1') });
+    assert.equal(made, { '/db': join(folder, 'store', 'volumes', 'db'), '/scratch': join(folder, 'c', 'volumes', '1') });
     const sealed = makeVolumes(paths, join(folder, 'c'), { ...defaults, image: 'i', mounts, readOnly: true }, ['/image', '/db']);
     assert.ok(sealed['/image']);
-    assert.is(sealed['/db'], join(folder, 'volumes', 'db'));
+    assert.is(sealed['/db'], join(folder, 'store', 'volumes', 'db'));
     for (const name of ['../x', 'a b', '-x']) {
       const bad = [{ kind: 'volume', name, target: '/x', readOnly: false }] as const;
       assert.throws(() => makeVolumes(paths, folder, { ...defaults, image: 'i', mounts: bad }, []), hasCode('VOLUME_NAME_INVALID'), name);
