@@ -1,6 +1,8 @@
 /** One container in the foreground, from what was asked to its exit code. */
 
 import { isLimited, toResources } from '../cgroup/limits.ts';
+import { existsSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseImageSource } from '../image/reference.ts';
 import { type Image, resolveImage } from '../image/resolve.ts';
 import type { Paths } from '../paths.ts';
@@ -72,6 +74,8 @@ async function prepare(options: ContainerOptions, context: RunContext, undo: Und
   const later = base.mode === 'single' || isLimited(options.limits) || context.dryRun;
   const starting = later ? undefined : startEarly(paths, id, options, base.idMap);
   undo.add(() => starting?.cancel());
+  // The helper forgets its state itself, unless it was killed.
+  always.add(() => forgetState(join(paths.runtime, id)));
   const image = await resolveImage(parseImageSource(options.image), { ...context, mapping: base });
   const defaults = withUser(imageDefaults(image, paths), options, host);
   const mapping = mapWantedUser(base, host, options.user || defaults.user);
@@ -120,6 +124,10 @@ async function prepare(options: ContainerOptions, context: RunContext, undo: Und
     labels: { ...defaults.labels, ...options.labels },
   });
   return { id, host, config, starting };
+}
+
+function forgetState(folder: string): void {
+  if (existsSync(folder)) rmSync(folder, { recursive: true });
 }
 
 async function chooseIds(options: ContainerOptions, host: Host, paths: Paths, id: string, always: Undo): Promise<Mapping> {

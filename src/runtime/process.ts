@@ -21,9 +21,9 @@ export type ImageDefaults = {
 
 const defaultPath = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
-/** @throws RootlessError COMMAND_MISSING, CAPABILITY_UNKNOWN, ULIMIT_UNKNOWN, GROUP_NOT_NUMERIC */
+/** @throws RootlessError COMMAND_MISSING, CAPABILITY_UNKNOWN, ULIMIT_UNKNOWN */
 export function buildProcess(options: ContainerOptions, image: ImageDefaults, hostname: string): OciProcess {
-  const groups = options.groupAdd.map(parseGroup);
+  const groups = splitGroups(options.groupAdd).ids;
   return {
     terminal: options.tty,
     user: { uid: 0, gid: 0, ...(groups.length > 0 ? { additionalGids: groups } : {}) },
@@ -92,12 +92,8 @@ function limitValue(value: number): number {
   return value < 0 ? Number.POSITIVE_INFINITY : value;
 }
 
-function parseGroup(text: string): number {
-  if (/^\d+$/.test(text) && Number(text) < 0xffff_ffff) return Number(text);
-  throw new RootlessError({
-    code: 'GROUP_NOT_NUMERIC',
-    message: `cannot add group "${text}": not a number`,
-    why: 'supplementary groups are handed over as numbers',
-    fix: "use the group's number in the image: rootless run IMAGE getent group NAME",
-  });
+/** Numbers go into the standard's list; names are looked up in the container, where they mean something. */
+export function splitGroups(groups: readonly string[]): { readonly ids: number[]; readonly names: string[] } {
+  const isNumber = (text: string) => /^\d+$/.test(text) && Number(text) < 0xffff_ffff;
+  return { ids: groups.filter(isNumber).map(Number), names: groups.filter((text) => !isNumber(text)) };
 }

@@ -7,7 +7,7 @@ import { toHost } from '../userns/idmap.ts';
 import { buildMounts, type OwnMount } from './mounts.ts';
 import type { OciConfig, OciMount, OciSeccomp } from './oci.ts';
 import type { ContainerOptions, Mapping } from './options.ts';
-import { buildProcess, type ImageDefaults } from './process.ts';
+import { buildProcess, type ImageDefaults, splitGroups } from './process.ts';
 
 /** How the root filesystem comes to be: `io.rootless.overlay` or `io.rootless.copy` and its value; or a folder as it is. */
 export type RootPlan = {
@@ -72,9 +72,11 @@ export function hostnameOf(options: ContainerOptions, id: string): string {
 
 function annotations(options: ContainerOptions, { root, mapping, companion, image }: SpecFacts): Record<string, string> {
   const { newuidmap, newgidmap } = mapping.idMap;
+  const groups = splitGroups(options.groupAdd).names;
   return {
     ...(root.annotation ? { [root.annotation.name]: root.annotation.value } : {}),
     'io.rootless.user': options.user || image.user || '0',
+    ...(groups.length > 0 ? { 'io.rootless.groups': JSON.stringify(groups) } : {}),
     ...(newuidmap ? { 'io.rootless.newuidmap': newuidmap } : {}),
     ...(newgidmap ? { 'io.rootless.newgidmap': newgidmap } : {}),
     ...(mapping.mode === 'single' ? { 'io.rootless.single-id': 'true' } : {}),

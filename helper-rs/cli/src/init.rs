@@ -249,7 +249,8 @@ pub fn identity(plan: &Plan, root: &OwnedFd, proc: &OwnedFd) -> Step<Identity> {
             Identity { uid: user.uid, gid: user.gid, groups: Some(Vec::new()), home }
         }
     };
-    identity.groups.get_or_insert_default().extend(&user.additional_gids);
+    let named = user::look_up_groups(root, &plan.annotations.groups)?;
+    identity.groups.get_or_insert_default().extend(user.additional_gids.iter().chain(&named));
     if plan.annotations.single_id {
         // The one id that exists stands for all.
         let only = |list: &[rootless_core::oci::runtime::IdMapping]| list.first().map_or(0, |map| map.container_id);

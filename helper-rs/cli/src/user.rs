@@ -25,6 +25,17 @@ pub fn look_up(root: &OwnedFd, wish: &str) -> Step<Identity> {
     resolve(wish, &passwd, &group).map_err(|reason| Failure::because("user", reason).on(wish))
 }
 
+/// Numbers of groups by their names in the container.
+pub fn look_up_groups(root: &OwnedFd, names: &[String]) -> Step<Vec<u32>> {
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let group = inside::read(root, "/etc/group", LIMIT).unwrap_or_default();
+    let group = String::from_utf8_lossy(&group);
+    let unknown = |name: &String| Failure::because("user", "no such group in the container's /etc/group").on(name);
+    names.iter().map(|name| group_id(name, &group).ok_or_else(|| unknown(name))).collect()
+}
+
 /// Pure: names first, then numbers; a number needs no entry, a name does.
 fn resolve(wish: &str, passwd: &str, group: &str) -> Result<Identity, &'static str> {
     let (user, wanted_group) = match wish.split_once(':') {
@@ -62,7 +73,7 @@ fn fields(line: &str) -> Vec<&str> {
 }
 
 /// A group's number by its name, or the number itself.
-pub fn group_id(name: &str, group: &str) -> Option<u32> {
+fn group_id(name: &str, group: &str) -> Option<u32> {
     let named = group.lines().map(fields).find(|f| f.len() >= 3 && f[0] == name).and_then(|f| f[2].parse().ok());
     named.or_else(|| name.parse().ok())
 }

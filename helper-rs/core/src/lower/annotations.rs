@@ -55,6 +55,8 @@ pub struct Annotations {
     pub newgidmap: Option<String>,
     /// `USER[:GROUP]`.
     pub user: Option<String>,
+    /// Names of supplementary groups.
+    pub groups: Vec<String>,
     pub single_id: bool,
     /// argv of the companion process.
     pub companion: Vec<String>,
@@ -78,6 +80,7 @@ pub fn parse(all: &BTreeMap<String, String>) -> Result<Annotations, (String, Str
             "newuidmap" => out.newuidmap = Some(value.clone()),
             "newgidmap" => out.newgidmap = Some(value.clone()),
             "user" => out.user = Some(value.clone()),
+            "groups" => out.groups = serde_json::from_str(value).map_err(|e| wrong(&e))?,
             "single-id" => out.single_id = truth(value).map_err(|e| wrong(&e))?,
             "companion" => out.companion = serde_json::from_str(value).map_err(|e| wrong(&e))?,
             "init" => out.init = truth(value).map_err(|e| wrong(&e))?,
