@@ -1,7 +1,8 @@
 /** The one door to Rust: find the helper, run it, read its events. */
 
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants as access } from 'node:fs';
+import { constants } from 'node:os';
 import { RootlessError } from './errors.ts';
 import type { Paths } from './paths.ts';
 
@@ -66,7 +67,7 @@ export function startHelper(paths: Paths, args: readonly string[], stdio: Helper
   const stderr = stdio[2] === 'pipe' ? collect(child.stderr) : Promise.resolve('');
   const exit = new Promise<number>((resolve, reject) => {
     child.once('error', (cause) => reject(missing(paths.helper, cause)));
-    child.once('exit', (code, name) => resolve(code ?? (name === 'SIGKILL' ? 137 : 143)));
+    child.once('exit', (code, name) => resolve(code ?? 128 + (name === null ? 0 : constants.signals[name])));
   });
   return { child, done: finish(exit, events, stdout, stderr) };
 }
@@ -112,7 +113,7 @@ function collect(stream: NodeJS.ReadableStream | null): Promise<string> {
 
 function missing(path: string, cause: unknown): RootlessError {
   try {
-    accessSync(path, constants.X_OK);
+    accessSync(path, access.X_OK);
   } catch {
     return new RootlessError({
       code: 'HELPER_MISSING',

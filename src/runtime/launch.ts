@@ -1,6 +1,7 @@
 /** Starts the helper on a bundle, passes signals on, and turns its answer into an exit code or an error. */
 
 import type { Socket } from 'node:net';
+import { RootlessError } from '../errors.ts';
 import { type HelperProcess, type HelperResult, runHelper, type IdMap, startHelper } from '../helper.ts';
 import type { Paths } from '../paths.ts';
 import type { Host } from '../userns/host.ts';
@@ -72,12 +73,20 @@ function wasKilled({ events }: HelperResult): boolean {
 }
 
 async function judge(result: HelperResult, options: ContainerOptions, config: OciConfig, host: Host, paths: Paths): Promise<Ended> {
-  if (result.failure === undefined) {
-    return { code: result.code, oom: result.events.some((event) => event.event === 'exit' && event.oom === true) };
-  }
+  const end = result.events.find((event) => event.event === 'exit');
+  if (end) return { code: result.code, oom: end.oom === true };
+  if (result.failure === undefined) throw helperDied(result.code);
   const { explain } = await import('./explain.ts');
   const { gatherFacts } = await import('./explain-facts.ts');
   throw explain(result.failure, gatherFacts(paths, host, { image: options.image, config }));
+}
+
+function helperDied(code: number): RootlessError {
+  return new RootlessError({
+    code: 'HELPER_DIED',
+    message: 'the process that watched the container is gone, and the container with it',
+    why: code > 128 ? `signal ${code - 128} ended it` : `it ended with code ${code} and said nothing`,
+  });
 }
 
 /** Beside the start, so that it costs the container nothing; usually there is nothing to do. */

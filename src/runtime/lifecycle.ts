@@ -3,10 +3,11 @@
 import { isLimited, toResources } from '../cgroup/limits.ts';
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { RootlessError } from '../errors.ts';
 import { parseImageSource } from '../image/reference.ts';
 import { type Image, resolveImage } from '../image/resolve.ts';
 import type { Paths } from '../paths.ts';
-import { chooseMapping, mapWantedUser } from '../userns/choose.ts';
+import { chooseMapping, mapWantedUser, type UsernsRequest } from '../userns/choose.ts';
 import { type Host, readHost } from '../userns/host.ts';
 import { ourselves } from './alive.ts';
 import { hasApt } from './apt.ts';
@@ -90,7 +91,7 @@ async function prepare(options: ContainerOptions, context: RunContext, undo: Und
   const name = claimName(paths, id, options.name);
   undo.add(() => releaseName(paths, name));
 
-  const root = storage ? planRoot(folder, layersOf(image), storage, options.remove) : await planHost(paths, id, folder);
+  const root = storage ? planRoot(folder, layersOf(image), storage, options.remove) : await planHost(paths, id, folder, options.userns);
   if (storage === undefined) always.add(() => removeTree(paths, asideFolder(paths, id), mapping.idMap));
   const hostname = hostnameOf(options, id);
   const config = buildSpec(options, {
@@ -169,7 +170,17 @@ function layersOf(image: Image): Layers {
   return (image.kind === 'layers' ? image.layers : undefined) ?? { base: '/', lower: [] };
 }
 
-async function planHost(paths: Paths, id: string, folder: string): Promise<RootPlan> {
+/** @throws RootlessError HOST_NEEDS_CALLER: this machine's folders are for users that the mapping has not */
+async function planHost(paths: Paths, id: string, folder: string, request: UsernsRequest): Promise<RootPlan> {
+  if (request.kind === 'nomap' || request.kind === 'auto') {
+    throw new RootlessError({
+      code: 'HOST_NEEDS_CALLER',
+      message: `cannot use --userns ${request.kind} with "host:"`,
+      why: 'a container without your own id may not enter your folders',
+      fix: 'rootless run host:, or an image',
+    });
+  }
+
   const { planHostRoot } = await import('./host-root.ts');
   return planHostRoot(folder, asideFolder(paths, id));
 }

@@ -9,6 +9,7 @@
 //! the companion and all that it started with it.
 
 use crate::failure::{During, Failure, Step};
+use crate::rootfs;
 use crate::sys::process::{self, Child, Ended, Forked};
 use crate::sys::{exec, signal};
 use rootless_core::lower::annotations::Overlay;
@@ -42,10 +43,8 @@ impl Companion {
     /// in the container can see or signal it. It goes to the background when the mount stands.
     pub fn start_fuse(overlay: &Overlay, target: &Path, child: &Child) -> Step<Companion> {
         let program = overlay.program.clone().unwrap_or_default();
-        let mut options = format!("lowerdir={}", overlay.lower.join(":"));
-        if let (Some(upper), Some(work)) = (&overlay.upper, &overlay.work) {
-            options.push_str(&format!(",upperdir={upper},workdir={work}"));
-        }
+        let upper = overlay.upper.clone().zip(overlay.work.clone());
+        let options = rootfs::layer_options(overlay, upper.as_ref());
         let args = [program, "-o".into(), options, target.display().to_string()];
         let companion = Companion::spawn(&args, || {
             rustix::process::chdir(&overlay.base).during("overlay", &overlay.base)?;

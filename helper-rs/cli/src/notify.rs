@@ -2,6 +2,7 @@
 //! in `user.containers.override_stat` = `UID:GID:0MODE`. The call itself could only fail: there is no second id.
 
 use crate::failure::{During, Step};
+use crate::inside::{self, Missing};
 use crate::override_stat;
 use crate::sys::process::{self, Child, Forked};
 use crate::sys::seccomp::{self, Notification};
@@ -10,7 +11,7 @@ use rootless_core::seccomp::syscalls::{number, Number};
 use rootless_core::seccomp::Arch;
 use rustix::event::{poll, PollFd, PollFlags};
 use rustix::fd::{AsFd, OwnedFd};
-use rustix::fs::{openat2, Mode, OFlags, ResolveFlags};
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -141,9 +142,7 @@ fn by_path(asked: &Notification, dirfd: i32, address: u64, follow: bool) -> Resu
     };
     let flags = OFlags::PATH | OFlags::CLOEXEC | OFlags::DIRECTORY;
     let root = rustix::fs::open(format!("/proc/{}/root", asked.pid), flags, Mode::empty())?;
-    let flags = OFlags::PATH | OFlags::CLOEXEC | if follow { OFlags::empty() } else { OFlags::NOFOLLOW };
-    let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-    openat2(root, path.trim_start_matches('/'), flags, Mode::empty(), resolve)
+    inside::open(root, &path, Missing::Refuse, !follow)
 }
 
 fn read_path(asked: &Notification, address: u64) -> Result<String, Errno> {

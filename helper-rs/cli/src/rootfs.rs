@@ -96,13 +96,18 @@ fn own_root(upper: &str) -> Step<()> {
     }
 }
 
-/// Options as overlayfs parses them: `\` before what would end a path.
-fn overlay_data(overlay: &Overlay, upper: Option<&(String, String)>) -> String {
+/// Options as overlayfs and fuse-overlayfs parse them: `\` before what would end a path.
+pub fn layer_options(overlay: &Overlay, upper: Option<&(String, String)>) -> String {
     let lower: Vec<String> = overlay.lower.iter().map(|path| escape(path, "\\:,")).collect();
-    let mut data = format!("userxattr,lowerdir={}", lower.join(":"));
+    let mut data = format!("lowerdir={}", lower.join(":"));
     if let Some((upper, work)) = upper {
         data.push_str(&format!(",upperdir={},workdir={}", escape(upper, "\\,"), escape(work, "\\,")));
     }
+    data
+}
+
+fn overlay_data(overlay: &Overlay, upper: Option<&(String, String)>) -> String {
+    let mut data = format!("userxattr,{}", layer_options(overlay, upper));
     if overlay.volatile || overlay.tmpfs {
         data.push_str(",volatile");
     }
