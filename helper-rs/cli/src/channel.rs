@@ -16,7 +16,7 @@
 
 use crate::failure::{During, Failure, Step};
 use crate::sys::socket;
-use rustix::event::{poll, PollFd, PollFlags};
+use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 
@@ -97,6 +97,16 @@ impl Channel {
             (message, fd) if message == wanted => Ok(fd),
             (Message::End, _) => Err(Failure::because("init", "the container's first process ended early")),
             (message, _) => Err(Failure::because("init", format!("{message:?} where {wanted:?} was due"))),
+        }
+    }
+
+    /// Fails if the other side is gone already.
+    pub fn check_peer(&self) -> Step<()> {
+        let mut fds = [PollFd::new(&self.0, PollFlags::IN)];
+        poll(&mut fds, Some(&Timespec::default())).during("init", "poll")?;
+        match fds[0].revents().contains(PollFlags::HUP) {
+            true => Err(Failure::because("parent", "the launching process is gone")),
+            false => Ok(()),
         }
     }
 

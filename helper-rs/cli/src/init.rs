@@ -22,6 +22,8 @@ pub struct InitOptions {
     pub gate: Option<OwnedFd>,
     /// Descriptors from 3 on that the program keeps.
     pub preserve_fds: u32,
+    /// In place of the caller's 0, 1 and 2.
+    pub streams: [Option<OwnedFd>; 3],
     /// For the hooks that run in the container.
     pub bundle_state: State,
 }
@@ -91,6 +93,11 @@ fn story(plan: &Plan, channel: &Channel, options: &InitOptions) -> Step<(Program
         let master = terminal::take(identity.uid, plan.process.console_size, binds_dev(plan))?;
         channel.send(Message::Terminal, Some(master.as_fd()))?;
     }
+    for (number, stream) in (0..).zip(&options.streams) {
+        if let Some(stream) = stream {
+            sys_process::dup_to(stream.as_fd(), number).during("console", "streams")?;
+        }
+    }
     let program = Program::new(&plan.process, identity.home.as_deref())?;
 
     channel.send(Message::Ready, None)?;
@@ -121,8 +128,9 @@ pub fn become_program(
     }
     process::become_user(identity, &plan.caps, plan.process.user.umask)?;
     if die_with_parent {
-        // The change of ids has cleared it.
+        // The change of ids has cleared it; a parent that ended in between would not be noticed any more.
         sys_process::die_with_parent().during("init", "pdeathsig")?;
+        channel.check_peer()?;
     }
     enter_folder(&plan.process.cwd)?;
     if late {

@@ -23,6 +23,8 @@ pub struct LaunchOptions {
     pub gate: Option<OwnedFd>,
     pub die_with_parent: bool,
     pub preserve_fds: u32,
+    /// For the container's 0, 1 and 2; `None` leaves the caller's.
+    pub streams: [Option<OwnedFd>; 3],
     pub console_socket: Option<PathBuf>,
     /// Its end of file ends the launch.
     pub parent: Option<OwnedFd>,
@@ -88,12 +90,12 @@ pub fn launch(
 
 /// Clones the child, directly or, if namespaces are to be joined, through a process that joins them first.
 fn start_child(plan: &Plan, options: &LaunchOptions, cgroup: Option<&Cgroup>) -> Step<(Child, Channel)> {
+    let copy = |fd: &OwnedFd| rustix::io::fcntl_dupfd_cloexec(fd, 3).during("clone", "streams");
+    let copy_of = |fd: &Option<OwnedFd>| fd.as_ref().map(copy).transpose();
     let init_options = InitOptions {
         die_with_parent: options.die_with_parent,
-        gate: match &options.gate {
-            Some(gate) => Some(rustix::io::fcntl_dupfd_cloexec(gate, 3).during("clone", "gate")?),
-            None => None,
-        },
+        gate: options.gate.as_ref().map(copy).transpose()?,
+        streams: [copy_of(&options.streams[0])?, copy_of(&options.streams[1])?, copy_of(&options.streams[2])?],
         preserve_fds: options.preserve_fds,
         bundle_state: state::standard(plan, "creating", None),
     };

@@ -2,11 +2,12 @@
 
 use crate::failure::{During, Step};
 use crate::launch::Launched;
-use crate::relay::Relay;
+use crate::relay::Flow;
+use crate::streams;
 use crate::sys::process::{self, Ended};
 use crate::sys::signal::{self, Caught};
 use crate::terminal::{copy_size, Raw};
-use rustix::event::{poll, PollFd, PollFlags};
+use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::Errno;
 use std::time::{Duration, Instant};
@@ -18,61 +19,100 @@ pub struct Monitor<'a> {
     /// Its end of file kills the container.
     pub parent: Option<OwnedFd>,
     pub is_pid_one: bool,
+    /// The caller's streams that the container may not hold itself.
+    pub flows: Vec<Flow>,
 }
+
+struct Woken {
+    /// Something happened before patience ran out.
+    any: bool,
+    child_ended: bool,
+    parent_gone: bool,
+}
+
+/// Signals that end a program which has no handler for them.
+const ENDING: &[i32] =
+    &[libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGUSR1, libc::SIGUSR2, libc::SIGALRM];
 
 /// A copy of a signal from the CLI within this time of one that came directly is the same key press.
 const ECHO: Duration = Duration::from_secs(1);
 
 impl Monitor<'_> {
-    pub fn run(self) -> Step<Ended> {
+    pub fn run(mut self) -> Step<Ended> {
         let raw = self.container.terminal.as_ref().and_then(|_| Raw::enter(rustix::stdio::stdin()));
-        let mut relay = self.container.terminal.as_ref().map(|master| {
+        if let Some(master) = &self.container.terminal {
             copy_size(master);
-            Relay::new(master)
-        });
+            self.flows = streams::of_terminal(master)?;
+        }
         let mut direct: Option<(i32, Instant)> = None;
         let mut killed_by: Option<i32> = None;
-        let mut parent = self.parent.as_ref();
+        let had_parent = self.parent.is_some();
         let ended = loop {
-            let mut fds = vec![
-                PollFd::new(&self.container.child.pidfd, PollFlags::IN),
-                PollFd::new(&self.signals, PollFlags::IN),
-            ];
-            let parent_at = push(&mut fds, parent);
-            let relay_at = fds.len();
-            if let Some(relay) = &relay {
-                relay.interests(&mut fds);
+            let woken = self.wait(true, None)?;
+            for caught in self.caught()? {
+                self.forward(&caught, &mut direct, &mut killed_by);
             }
-            match poll(&mut fds, None) {
-                Err(Errno::INTR) => continue,
-                other => other.during("wait", "poll")?,
-            };
-            let fired: Vec<PollFlags> = fds.iter().map(PollFd::revents).collect();
-            drop(fds);
-            if let Some(relay) = &mut relay {
-                relay.pump(&fired[relay_at..]);
-            }
-            if !fired[1].is_empty() {
-                while let Some(caught) = signal::next(self.signals.as_fd()).during("wait", "signalfd")? {
-                    self.forward(&caught, &mut direct, &mut killed_by);
-                }
-            }
-            if parent_at.is_some_and(|at| !fired[at].is_empty()) {
+            if woken.parent_gone {
                 let _ = process::send_signal(&self.container.child.pidfd, libc::SIGKILL);
-                parent = None;
+                self.parent = None;
             }
-            if !fired[0].is_empty() {
+            if woken.child_ended {
                 break process::wait_for(self.container.child.pid).during("wait", self.container.child.pid)?;
             }
         };
-        if let Some(relay) = &mut relay {
-            relay.drain();
-        }
+        // Who killed it does not wait for its last words to be read.
+        let hurry = killed_by.is_some() || self.parent.is_none() && had_parent;
+        self.drain(hurry)?;
         drop(raw);
         Ok(match (ended, killed_by) {
             (Ended::Signal(libc::SIGKILL), Some(signal)) => Ended::Signal(signal),
             _ => ended,
         })
+    }
+
+    /// Sleeps until something happens, and moves bytes. `child`: its end counts; afterwards its descriptor stays readable.
+    fn wait(&mut self, child: bool, patience: Option<&Timespec>) -> Step<Woken> {
+        let mut fds = vec![PollFd::new(&self.signals, PollFlags::IN)];
+        let child_at = push(&mut fds, child.then_some(&self.container.child.pidfd));
+        let parent_at = push(&mut fds, self.parent.as_ref());
+        let flows_at = fds.len();
+        fds.extend(self.flows.iter().map(Flow::interest));
+        let count = match poll(&mut fds, patience) {
+            Err(Errno::INTR) => return Ok(Woken { any: true, child_ended: false, parent_gone: false }),
+            other => other.during("wait", "poll")?,
+        };
+        let fired: Vec<bool> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
+        drop(fds);
+        for (flow, _) in self.flows.iter_mut().zip(&fired[flows_at..]).filter(|(_, fired)| **fired) {
+            flow.pump();
+        }
+        self.flows.retain(|flow| !flow.is_over());
+        let is = |at: Option<usize>| at.is_some_and(|at| fired[at]);
+        Ok(Woken { any: count > 0, child_ended: is(child_at), parent_gone: is(parent_at) })
+    }
+
+    fn caught(&self) -> Step<Vec<Caught>> {
+        let mut all = Vec::new();
+        while let Some(caught) = signal::next(self.signals.as_fd()).during("wait", "signalfd")? {
+            all.push(caught);
+        }
+        Ok(all)
+    }
+
+    /// The rest of what the container said. A reader that stalls is waited for until somebody loses patience: the caller
+    /// ends, or sends a signal. Where other processes may still hold a stream open, silence ends it.
+    fn drain(&mut self, hurry: bool) -> Step<()> {
+        let quiet = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+        self.flows.retain(Flow::is_outward);
+        while !self.flows.is_empty() {
+            let stalled = !hurry && self.flows.iter().any(Flow::is_stalled);
+            let woken = self.wait(false, if stalled { None } else { Some(&quiet) })?;
+            let ends = |caught: &Caught| ENDING.contains(&caught.signal);
+            if !woken.any || woken.parent_gone || self.caught()?.iter().any(ends) {
+                return Ok(());
+            }
+        }
+        Ok(())
     }
 
     fn forward(&self, caught: &Caught, direct: &mut Option<(i32, Instant)>, killed_by: &mut Option<i32>) {
@@ -113,8 +153,7 @@ fn push<'a>(fds: &mut Vec<PollFd<'a>>, fd: Option<&'a OwnedFd>) -> Option<usize>
 /// The kernel drops a signal for pid 1 that has no handler, so a plain program as pid 1 could not be interrupted at all.
 /// What would end it anywhere else ends it here.
 fn would_be_ignored(pid: i32, signal: i32) -> bool {
-    let ends = [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGUSR1, libc::SIGUSR2, libc::SIGALRM];
-    if !ends.contains(&signal) {
+    if !ENDING.contains(&signal) {
         return false;
     }
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();

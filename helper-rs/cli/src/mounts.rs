@@ -122,9 +122,18 @@ pub fn mask(root: &OwnedFd, path: &str) -> Result<(), Errno> {
         change(tmpfs.as_fd(), false, Attributes { set: MOUNT_ATTR_RDONLY, clear: 0 })?;
         tmpfs
     } else {
-        clone_tree("/dev/null", false)?
+        null_device()?
     };
     move_onto(&cover, target.as_fd())
+}
+
+/// /dev/null, if it is that: a /dev that was brought along may have anything under the name.
+fn null_device() -> Result<OwnedFd, Errno> {
+    let null = clone_tree("/dev/null", false)?;
+    match fstat(&null)?.st_rdev == rustix::fs::makedev(1, 3) {
+        true => Ok(null),
+        false => Err(Errno::NODEV),
+    }
 }
 
 /// `linux.readonlyPaths`: the path mounted on itself, read-only with all below it.

@@ -1,118 +1,127 @@
-//! Bytes between the caller's streams and the container's terminal, none lost, none blocking.
+//! Bytes between the caller's streams and the container's, none lost, and nobody blocked: a reader that stalls must not keep
+//! the monitor from a signal.
 
 use rustix::event::{PollFd, PollFlags};
-use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{fcntl_getfl, fcntl_setfl, OFlags};
+use rustix::fd::{AsRawFd, OwnedFd};
+use rustix::fs::{fcntl_getfl, fcntl_setfl, fstat, FileType, Mode, OFlags};
 use rustix::io::Errno;
+use rustix::termios::isatty;
 
 const ROOM: usize = 32 << 10;
+/// What a blocking pipe takes at once whenever poll(2) says that it takes anything (pipe(7), PIPE_BUF).
+const SAFE: usize = 4096;
+
+/// Which way the bytes go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    In,
+    Out,
+}
 
 /// One direction: what was read and not written yet.
-struct Pipe {
+pub struct Flow {
+    way: Way,
+    from: OwnedFd,
+    to: OwnedFd,
     buffer: Vec<u8>,
+    at_once: usize,
     /// Nothing more to read.
-    done: bool,
+    ended: bool,
+    /// The reader is gone: what a terminal still says is thrown away, so that its program is not stopped.
+    discards: bool,
 }
 
-impl Pipe {
-    fn wants_input(&self) -> bool {
-        !self.done && self.buffer.is_empty()
-    }
-}
-
-/// Both directions of a terminal.
-pub struct Relay<'a> {
-    master: &'a OwnedFd,
-    input: Pipe,
-    output: Pipe,
-}
-
-impl<'a> Relay<'a> {
-    pub fn new(master: &'a OwnedFd) -> Relay<'a> {
-        // Only the master: the caller's own streams are shared with its shell and stay blocking.
-        if let Ok(flags) = fcntl_getfl(master) {
-            let _ = fcntl_setfl(master, flags | OFlags::NONBLOCK);
-        }
-        let pipe = || Pipe { buffer: Vec::new(), done: false };
-        Relay { master, input: pipe(), output: pipe() }
+impl Flow {
+    /// From the caller's stream to an end of ours.
+    pub fn inward(stream: OwnedFd, to: OwnedFd) -> Flow {
+        unblock(&to);
+        Flow { way: Way::In, from: stream, to, buffer: Vec::new(), at_once: ROOM, ended: false, discards: false }
     }
 
-    /// What to wait for: the master, then stdin if more can be taken from it.
-    pub fn interests<'f>(&self, fds: &mut Vec<PollFd<'f>>)
-    where
-        'a: 'f,
-    {
-        let mut events = PollFlags::IN;
-        if !self.input.buffer.is_empty() {
-            events |= PollFlags::OUT;
-        }
-        if !self.output.done {
-            fds.push(PollFd::new(self.master, events));
-        }
-        if self.input.wants_input() {
-            fds.push(PollFd::from_borrowed_fd(rustix::stdio::stdin(), PollFlags::IN));
+    /// From an end of ours to the caller's stream.
+    pub fn outward(from: OwnedFd, stream: OwnedFd) -> Flow {
+        unblock(&from);
+        let (to, at_once) = writable(stream);
+        Flow { way: Way::Out, from, to, buffer: Vec::new(), at_once, ended: false, discards: false }
+    }
+
+    /// What it waits for now.
+    pub fn interest(&self) -> PollFd<'_> {
+        match self.buffer.is_empty() {
+            true => PollFd::new(&self.from, PollFlags::IN),
+            false => PollFd::new(&self.to, PollFlags::OUT),
         }
     }
 
-    /// Moves what can be moved now; `fired` is in the order of `interests`.
-    pub fn pump(&mut self, fired: &[PollFlags]) {
-        let at_stdin = usize::from(!self.output.done);
-        if self.input.wants_input() && fired.get(at_stdin).is_some_and(|flags| !flags.is_empty()) {
-            fill(&mut self.input, rustix::stdio::stdin());
-        }
-        if !self.input.buffer.is_empty() {
-            flush_some(&mut self.input, self.master.as_fd());
-        }
-        if at_stdin == 1
-            && fired.first().is_some_and(|flags| flags.intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR))
-        {
-            fill(&mut self.output, self.master.as_fd());
-            flush(&mut self.output, rustix::stdio::stdout());
+    /// Moves what can be moved; to be called when `interest` came true.
+    pub fn pump(&mut self) {
+        match self.buffer.is_empty() {
+            true => self.fill(),
+            false => self.flush(),
         }
     }
 
-    /// After the container's end: the rest of its output.
-    pub fn drain(&mut self) {
-        while !self.output.done {
-            fill(&mut self.output, self.master.as_fd());
-            if self.output.buffer.is_empty() {
-                return;
+    pub fn is_over(&self) -> bool {
+        self.ended && self.buffer.is_empty()
+    }
+
+    pub fn is_outward(&self) -> bool {
+        self.way == Way::Out
+    }
+
+    /// It has bytes that nobody takes yet.
+    pub fn is_stalled(&self) -> bool {
+        !self.buffer.is_empty()
+    }
+
+    fn fill(&mut self) {
+        let mut room = [0; ROOM];
+        match rustix::io::read(&self.from, &mut room) {
+            Ok(0) => self.ended = true,
+            Ok(_) if self.discards => {}
+            Ok(got) => self.buffer.extend_from_slice(&room[..got]),
+            Err(Errno::AGAIN | Errno::INTR) => {}
+            // A terminal answers EIO when its last user is gone.
+            Err(_) => self.ended = true,
+        }
+    }
+
+    fn flush(&mut self) {
+        let most = self.buffer.len().min(self.at_once);
+        match rustix::io::write(&self.to, &self.buffer[..most]) {
+            Ok(written) => drop(self.buffer.drain(..written)),
+            Err(Errno::AGAIN | Errno::INTR) => {}
+            Err(_) => {
+                self.buffer.clear();
+                self.discards = isatty(&self.from) || is_master(&self.from);
+                self.ended = !self.discards;
             }
-            flush(&mut self.output, rustix::stdio::stdout());
         }
     }
 }
 
-fn fill(pipe: &mut Pipe, from: BorrowedFd<'_>) {
-    let mut buffer = [0; ROOM];
-    match rustix::io::read(from, &mut buffer) {
-        // A terminal answers EIO when its last user is gone.
-        Ok(0) | Err(Errno::IO) => pipe.done = true,
-        Ok(got) => pipe.buffer.extend_from_slice(&buffer[..got]),
-        Err(Errno::AGAIN | Errno::INTR) => {}
-        Err(_) => pipe.done = true,
+fn is_master(fd: &OwnedFd) -> bool {
+    rustix::pty::ptsname(fd, Vec::new()).is_ok()
+}
+
+/// Only for ends of our own: the caller's streams are shared with its shell and stay blocking.
+fn unblock(fd: &OwnedFd) {
+    if let Ok(flags) = fcntl_getfl(fd) {
+        let _ = fcntl_setfl(fd, flags | OFlags::NONBLOCK);
     }
 }
 
-/// Writes as much as the other side takes now.
-fn flush_some(pipe: &mut Pipe, to: BorrowedFd<'_>) {
-    match rustix::io::write(to, &pipe.buffer) {
-        Ok(written) => drop(pipe.buffer.drain(..written)),
-        Err(Errno::AGAIN | Errno::INTR) => {}
-        Err(_) => pipe.buffer.clear(),
+/// The caller's stream, and how much may be written to it at once: a terminal is opened again, without blocking; files never
+/// block; a pipe takes a little.
+fn writable(stream: OwnedFd) -> (OwnedFd, usize) {
+    if isatty(&stream) {
+        let flags = OFlags::WRONLY | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        return match rustix::fs::open(format!("/proc/self/fd/{}", stream.as_raw_fd()), flags, Mode::empty()) {
+            Ok(own) => (own, ROOM),
+            Err(_) => (stream, SAFE),
+        };
     }
-}
-
-/// Writes all, waiting where the other side is full; a reader that is gone takes nothing more.
-fn flush(pipe: &mut Pipe, to: BorrowedFd<'_>) {
-    while !pipe.buffer.is_empty() {
-        match rustix::io::write(to, &pipe.buffer) {
-            Ok(written) => drop(pipe.buffer.drain(..written)),
-            Err(Errno::INTR) => {}
-            Err(Errno::AGAIN) => {
-                let _ = rustix::event::poll(&mut [PollFd::from_borrowed_fd(to, PollFlags::OUT)], None);
-            }
-            Err(_) => pipe.buffer.clear(),
-        }
-    }
+    let kind = fstat(&stream).map(|stat| FileType::from_raw_mode(stat.st_mode));
+    let at_once = if kind == Ok(FileType::RegularFile) { ROOM } else { SAFE };
+    (stream, at_once)
 }

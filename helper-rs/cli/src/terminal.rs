@@ -2,6 +2,7 @@
 
 use crate::devices;
 use crate::failure::{During, Step};
+use crate::inside::{self, Missing};
 use crate::sys::{process, socket};
 use rootless_core::oci::runtime::ConsoleSize;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -12,8 +13,7 @@ use rustix::termios::{isatty, tcgetattr, tcgetwinsize, tcsetattr, tcsetwinsize, 
 /// In the container: opens a pair in its own devpts, makes it the controlling terminal and the three standard streams,
 /// and answers the master.
 pub fn take(uid: u32, size: Option<ConsoleSize>, foreign_dev: bool) -> Step<OwnedFd> {
-    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let master = rustix::fs::open("/dev/ptmx", flags, Mode::empty()).during("console", "/dev/ptmx")?;
+    let master = open_master().during("console", "/dev/pts/ptmx")?;
     rustix::pty::unlockpt(&master).during("console", "unlock")?;
     // By the master, not by name: a name can be replaced.
     let slave = ioctl_tiocgptpeer(&master, OpenptFlags::RDWR | OpenptFlags::NOCTTY).during("console", "peer")?;
@@ -31,6 +31,18 @@ pub fn take(uid: u32, size: Option<ConsoleSize>, foreign_dev: bool) -> Step<Owne
         process::dup_to(slave.as_fd(), number).during("console", "streams")?;
     }
     Ok(master)
+}
+
+/// In a container that runs already (`exec`), /dev is its root's to change: only a real devpts gives a terminal.
+fn open_master() -> Result<OwnedFd, rustix::io::Errno> {
+    const DEVPTS: rustix::fs::FsWord = 0x1cd1;
+    let root = rustix::fs::open("/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+    let pts = inside::open(&root, "/dev/pts", Missing::Refuse, false)?;
+    if rustix::fs::fstatfs(&pts)?.f_type != DEVPTS {
+        return Err(rustix::io::Errno::NODEV);
+    }
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    rustix::fs::openat(&pts, "ptmx", flags, Mode::empty())
 }
 
 /// For pid 1 under `--init`: it keeps neither terminal nor pipes open, so that their readers see the program's end.

@@ -74,7 +74,9 @@ pub fn exec(global: Global) -> Step<u8> {
         return Ok(0);
     }
     let launched = Launched { child, userns: None, terminal: master, notifier, cgroup: None, companions: Vec::new() };
-    Monitor { container: &launched, signals, parent: None, is_pid_one: false }.run().map(sys::Ended::status)
+    Monitor { container: &launched, signals, parent: None, is_pid_one: false, flows: Vec::new() }
+        .run()
+        .map(sys::Ended::status)
 }
 
 fn parse(global: &Global) -> Step<(String, Wish)> {

@@ -7,6 +7,7 @@ use crate::launch::{self, LaunchOptions, Partial};
 use crate::layers::remove::remove_tree;
 use crate::monitor::Monitor;
 use crate::plan::Plan;
+use crate::streams::{self, Streams};
 use crate::sys::process::Ended;
 use crate::sys::signal;
 use crate::userns::{self, IdMap};
@@ -102,11 +103,17 @@ fn live(
     parent: Option<OwnedFd>,
     partial: &mut Partial,
 ) -> Step<(Ended, bool)> {
+    let streams = match plan.process.terminal {
+        true => Streams::default(),
+        false => streams::split()?,
+    };
+    let options = LaunchOptions { streams: streams.child, ..options };
     let mut created = |pid: i32| global.reporter.event(&json!({ "event": "created", "pid": pid }));
     let mut launched = launch::launch(plan, options, partial, &mut created)?;
     global.reporter.event(&json!({ "event": "running", "pid": launched.child.pid }));
     hooks::run(&plan.hooks.poststart, &state::standard(plan, "running", Some(launched.child.pid)), "poststart")?;
-    let monitor = Monitor { container: &launched, signals, parent, is_pid_one: launch::is_pid_one(plan) };
+    let monitor =
+        Monitor { container: &launched, signals, parent, is_pid_one: launch::is_pid_one(plan), flows: streams.flows };
     let ended = monitor.run();
     partial.userns = launched.userns.take();
     let oom = launched.cgroup.as_deref().is_some_and(cgroup::was_oom_killed);
