@@ -10,6 +10,7 @@
 
 use crate::failure::{During, Failure, Step};
 use crate::rootfs;
+use crate::sys::memory;
 use crate::sys::process::{self, Child, Ended, Forked};
 use crate::sys::{exec, signal};
 use rootless_core::lower::annotations::Overlay;
@@ -145,6 +146,7 @@ fn guard(argv: &[String], prepare: impl FnOnce() -> Step<()>, streams: &Streams,
             }
             ended => return Ok(i32::from(ended.status())),
         }
+        memory::shrink();
         while matches!(poll(&mut [PollFd::new(line, PollFlags::IN)], None), Err(Errno::INTR)) {}
     }
     end_children();

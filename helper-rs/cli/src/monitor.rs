@@ -4,6 +4,7 @@ use crate::failure::{During, Step};
 use crate::launch::Launched;
 use crate::relay::Flow;
 use crate::streams;
+use crate::sys::memory;
 use crate::sys::process::{self, Ended};
 use crate::sys::signal::{self, Caught};
 use crate::terminal::{copy_size, Raw};
@@ -44,6 +45,7 @@ impl Monitor<'_> {
             copy_size(master);
             self.flows = streams::of_terminal(master)?;
         }
+        memory::shrink();
         let mut direct: Option<(i32, Instant)> = None;
         let mut killed_by: Option<i32> = None;
         let had_parent = self.parent.is_some();
