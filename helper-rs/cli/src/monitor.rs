@@ -35,6 +35,9 @@ struct Woken {
 const ENDING: &[i32] =
     &[libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGUSR1, libc::SIGUSR2, libc::SIGALRM];
 
+/// A container that lives longer than this is worth giving memory back for.
+const A_WHILE: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
+
 /// A copy of a signal from the CLI within this time of one that came directly is the same key press.
 const ECHO: Duration = Duration::from_secs(1);
 
@@ -45,12 +48,16 @@ impl Monitor<'_> {
             copy_size(master);
             self.flows = streams::of_terminal(master)?;
         }
-        memory::shrink();
         let mut direct: Option<(i32, Instant)> = None;
         let mut killed_by: Option<i32> = None;
         let had_parent = self.parent.is_some();
+        let mut shrunk = false;
         let ended = loop {
-            let woken = self.wait(true, None)?;
+            let woken = self.wait(true, if shrunk { None } else { Some(&A_WHILE) })?;
+            if !woken.any && !shrunk {
+                memory::shrink();
+                shrunk = true;
+            }
             for caught in self.caught()? {
                 self.forward(&caught, &mut direct, &mut killed_by);
             }
