@@ -32,6 +32,8 @@ pub struct Companion {
 
 /// The descriptor that the companion may write to when it serves.
 const READY_FD: i32 = 3;
+/// /dev/fuse, for fuse-overlayfs.
+const FUSE_FD: i32 = 4;
 
 impl Companion {
     /// Starts argv in the runtime's namespaces; `{pid}` is the container's process.
@@ -40,20 +42,28 @@ impl Companion {
         Companion::spawn(&args, || Ok(()))
     }
 
-    /// Starts fuse-overlayfs inside the container's user and mount namespaces, but outside its pid namespace, where nothing
-    /// in the container can see or signal it. It goes to the background when the mount stands.
+    /// Starts fuse-overlayfs with the ids of the container, but in the runtime's pid and mount namespaces: nothing in the
+    /// container can see or signal it, and the container's pivot_root cannot take the layers and /proc away from it. So it
+    /// cannot mount by itself; it serves a mount that is made for it, `/dev/fd/N` in the words of libfuse.
     pub fn start_fuse(overlay: &Overlay, target: &Path, child: &Child) -> Step<Companion> {
         let program = overlay.program.clone().unwrap_or_default();
-        let upper = overlay.upper.clone().zip(overlay.work.clone());
-        let options = rootfs::layer_options(overlay, upper.as_ref());
-        let args = [program, "-o".into(), options, target.display().to_string()];
+        // Absolute: the program asks for its working directory.
+        let absolute = |path: &String| Path::new(&overlay.base).join(path).display().to_string();
+        let upper = overlay.upper.as_ref().map(absolute).zip(overlay.work.as_ref().map(absolute));
+        let whole = Overlay { lower: overlay.lower.iter().map(absolute).collect(), ..overlay.clone() };
+        let options = rootfs::layer_options(&whole, upper.as_ref());
+        let args = [program, "-o".into(), options, format!("/dev/fd/{FUSE_FD}")];
         let companion = Companion::spawn(&args, || {
-            rustix::process::chdir(&overlay.base).during("overlay", &overlay.base)?;
-            let here = rustix::fs::open(".", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).during("overlay", ".")?;
-            process::join(child.pidfd.as_fd(), libc::CLONE_NEWUSER | libc::CLONE_NEWNS)
-                .during("overlay", "namespaces")?;
-            rustix::process::fchdir(here).during("overlay", &overlay.base)?;
-            crate::userns::become_root()
+            process::join(child.pidfd.as_fd(), libc::CLONE_NEWUSER).during("overlay", "namespaces")?;
+            crate::userns::become_root()?;
+            // Opened in there: the kernel wants device and mount to belong to one user namespace.
+            let device = rustix::fs::open("/dev/fuse", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
+                .during("overlay", "/dev/fuse")?;
+            process::dup_to(device.as_fd(), FUSE_FD).during("overlay", "/dev/fuse")?;
+            crate::userns::in_child(|| {
+                process::join(child.pidfd.as_fd(), libc::CLONE_NEWNS).during("overlay", "namespaces")?;
+                rootfs::mount_fuse(FUSE_FD, target)
+            })
         })?;
         companion.wait_ready(None).map_err(|failure| Failure { step: "overlay".into(), ..failure })?;
         Ok(companion)
@@ -164,7 +174,7 @@ fn become_companion(argv: &[String], prepare: impl FnOnce() -> Step<()>, streams
     rustix::stdio::dup2_stdout(&null).during("companion", "stdout")?;
     rustix::stdio::dup2_stderr(&streams.complaints).during("companion", "stderr")?;
     process::dup_to(streams.ready.as_fd(), READY_FD).during("companion", "ready")?;
-    process::cloexec_from(READY_FD as u32 + 1).during("companion", "close_range")?;
+    process::cloexec_from(FUSE_FD as u32 + 1).during("companion", "close_range")?;
     signal::reset();
     // For the short time until it changes its ids.
     process::die_with_parent().during("companion", name)?;

@@ -85,6 +85,15 @@ fn mount_overlay(overlay: &Overlay, target: &Path) -> Step<()> {
     }
 }
 
+/// A mount that the holder of /dev/fuse (a descriptor of this number) will serve.
+pub fn mount_fuse(device: i32, target: &Path) -> Step<()> {
+    let data = format!("fd={device},rootmode=40000,user_id=0,group_id=0,default_permissions,allow_other");
+    let name = |bytes: &[u8]| CString::new(bytes).map_err(|_| Failure::because("overlay", "NUL in path"));
+    let target_name = name(target.as_os_str().as_encoded_bytes())?;
+    sys_mount::mount(c"fuse-overlayfs", &target_name, c"fuse.fuse-overlayfs", &name(data.as_bytes())?)
+        .during("overlay", target.display())
+}
+
 /// The container's `/` is the upper folder: it belongs to the container's root, also where the caller who made it is another
 /// user in there (`--userns keep-id`).
 fn own_root(upper: &str) -> Step<()> {
