@@ -10,6 +10,7 @@ export const runPackages = [
 ];
 
 export const testPackages = [
+  ['fuse-overlayfs', 'fuse-overlayfs', 'where the kernel has no overlay for users'],
   ...runPackages,
   ['busybox-static', 'busybox', 'the program in the test images'],
   ['mmdebstrap', 'mmdebstrap', 'makes the Debian image'],
@@ -33,7 +34,6 @@ export const benchPackages = [
   ['podman', 'podman', 'peer'],
   ['slirp4netns', 'slirp4netns', 'peer'],
   ['buildah', 'buildah', 'peer'],
-  ['fuse-overlayfs', 'fuse-overlayfs', 'peer'],
 ];
 
 /** Rows whose proof is not on this machine. */

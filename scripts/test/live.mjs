@@ -20,7 +20,7 @@ export async function runLive(tally, files) {
   if (files.length === 0) return;
   const debian = debianArchive();
   if (process.getuid() !== 0) return liveAsSelf(tally, files, debian);
-  openTun();
+  openDevices();
   const only = (names) => files.filter(({ name }) => names.includes(name));
   await liveAsUser(tally, files, debian, ensureUser('rootless-ci', true), 'ranges');
   await liveAsUser(tally, only(asSingle), debian, ensureUser('rootless-ci-one', false), 'single');
@@ -66,10 +66,12 @@ function strict([program, args]) {
   return works ? { ROOTLESS_TEST_NO_SKIP: '1' } : {};
 }
 
-/** udev gives /dev/net/tun mode 0666; machines without udev keep the kernel's 0600, and pasta needs it. */
-function openTun() {
-  const mode = statSync('/dev/net/tun', { throwIfNoEntry: false })?.mode;
-  if (mode === undefined || (mode & 0o666) === 0o666) return;
-  console.log('live: chmod 0666 /dev/net/tun, as udev would');
-  chmodSync('/dev/net/tun', 0o666);
+/** udev gives /dev/net/tun and /dev/fuse mode 0666; machines without udev keep the kernel's 0600, and pasta and fuse-overlayfs need them. */
+function openDevices() {
+  for (const path of ['/dev/net/tun', '/dev/fuse']) {
+    const mode = statSync(path, { throwIfNoEntry: false })?.mode;
+    if (mode === undefined || (mode & 0o666) === 0o666) continue;
+    console.log(`live: chmod 0666 ${path}, as udev would`);
+    chmodSync(path, 0o666);
+  }
 }

@@ -5,7 +5,7 @@ import { accessSync, constants, existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { dist } from './checkout.ts';
 
-export type Need = 'userns' | 'overlay' | 'tun' | 'pasta' | 'registry' | 'debian' | 'busybox' | 'python' | 'embedded';
+export type Need = 'userns' | 'overlay' | 'fuse' | 'tun' | 'pasta' | 'registry' | 'debian' | 'busybox' | 'python' | 'embedded';
 
 /** The first thing that is missing, as a reason; undefined when all is there. */
 export function unmet(needs: readonly Need[]): string | undefined {
@@ -19,6 +19,7 @@ export function unmet(needs: readonly Need[]): string | undefined {
 const probes: Readonly<Record<Need, () => string | undefined>> = {
   userns: once(() => works('unshare', ['-U', 'true'], 'user namespaces are not available')),
   overlay: once(overlay),
+  fuse: once(() => (usable('/dev/fuse', constants.R_OK | constants.W_OK) ? undefined : '/dev/fuse cannot be opened')),
   tun: once(() => (usable('/dev/net/tun', constants.R_OK | constants.W_OK) ? undefined : '/dev/net/tun cannot be opened')),
   pasta: () => program('pasta'),
   registry: () => program('docker-registry'),
