@@ -46,6 +46,8 @@ async function resident([program, ...args], pattern) {
     child.stdout.once('data', resolve);
     child.once('close', (code) => reject(new Error(`${program} ended with ${code}`)));
   });
+  // What stays, not what a start needs for its first moments.
+  await new Promise((resolve) => setTimeout(resolve, 2000));
   const bytes = pids(pattern)
     .filter((pid) => !before.has(pid))
     .reduce((sum, pid) => sum + proportional(pid), 0);
