@@ -11,7 +11,7 @@ export type Entry = {
   readonly load: () => Promise<{ readonly default: Command }>;
 };
 
-/** In the order of `rootless --help`. */
+/** In the order of `rootless --help`. A name of two words is known by its family alone: `image prune`. */
 export const commands: Readonly<Record<string, Entry>> = map({
   run: { group: 'containers', summary: 'run a command in a new container', load: () => import('./run.ts') },
   ps: { group: 'containers', summary: 'list containers', load: () => import('./ps.ts') },

@@ -44,7 +44,7 @@ export async function readTree(): Promise<Tree> {
   const aliases = Object.entries(families).flatMap(([family, members]) =>
     Object.entries(members).flatMap(([word, target]) => {
       const command = found.find(({ name }) => name === target);
-      return command === undefined ? [] : [{ ...command, path: `${family} ${word}` }];
+      return command === undefined || target === `${family} ${word}` ? [] : [{ ...command, path: `${family} ${word}` }];
     }),
   );
   return { commands: [...found, ...aliases], families: Object.keys(families) };

@@ -13,12 +13,15 @@ type Row = { readonly label: string; readonly text: string };
 export function rootHelp(): string {
   const groups = new Map<string, Row[]>();
   for (const [name, entry] of Object.entries(commands)) {
-    if (!entry.hidden) push(groups, entry.group, { label: name, text: entry.summary });
+    if (!entry.hidden && !name.includes(' ')) push(groups, entry.group, { label: name, text: entry.summary });
   }
   return page([
     'Usage: rootless [--debug] COMMAND [FLAGS] [WORDS]',
     'OCI containers for people who are not root',
     ...[...groups].map(([title, rows]) => block(capital(title), rows, 14)),
+    `More: ${Object.keys(families)
+      .map((name) => `rootless ${name}`)
+      .join(', ')}`,
     block(
       'Flags',
       [
@@ -36,7 +39,7 @@ export function rootHelp(): string {
 export function familyHelp(name: string): string {
   const rows = Object.entries(families[name] ?? {}).map(([word, target]) => ({
     label: word,
-    text: `${commands[target]?.summary} (rootless ${target})`,
+    text: `${commands[target]?.summary}${target === `${name} ${word}` ? '' : ` (rootless ${target})`}`,
   }));
   return page([`Usage: rootless ${name} COMMAND`, block('Commands', rows, 14)]);
 }

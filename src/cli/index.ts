@@ -81,7 +81,7 @@ async function help(words: readonly string[], code: number): Promise<number> {
 }
 
 function visible(): string[] {
-  return Object.keys(commands).filter((name) => commands[name]?.hidden !== true);
+  return Object.keys(commands).filter((name) => commands[name]?.hidden !== true && !name.includes(' '));
 }
 
 function unknown(shown: string, word: string, known: readonly string[], prefix: string): RootlessError {
