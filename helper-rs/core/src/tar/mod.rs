@@ -1,4 +1,5 @@
 //! Reads tar streams: bytes in, entries out. v7, ustar, GNU (long names, old sparse, base-256) and pax (global, local, sparse 0.0-1.0).
+//! Writes ustar with pax.
 
 mod entry;
 mod fault;
@@ -10,12 +11,14 @@ mod reader;
 mod sparse;
 #[cfg(test)]
 mod tests;
+mod write;
 
 pub use entry::{Entry, Kind, Time};
 pub use fault::{Fault, TarError};
 pub use names::{clean, Escape};
 pub use reader::Reader;
 pub use sparse::Segment;
+pub use write::{header, padding, stored, END};
 
 /// Every header and the padding of every body is a multiple of this.
 pub const BLOCK: usize = 512;

@@ -5,6 +5,7 @@ mod formats;
 mod malformed;
 mod mutation;
 mod sparse;
+mod written;
 
 use super::{Entry, Reader, TarError};
 
