@@ -40,7 +40,8 @@ fn a_plain_file_needs_no_pax_header() {
 
 #[test]
 fn long_names_are_split_or_go_to_a_pax_header() {
-    for (length, at, blocks) in [(100, 0, 1), (101, 50, 1), (255, 155, 1), (257, 155, 3), (255, 154, 3), (101, 101, 3)] {
+    for (length, at, blocks) in [(100, 0, 1), (101, 50, 1), (255, 155, 1), (257, 155, 3), (255, 153, 3), (101, 101, 3)]
+    {
         let mut path = vec![b'n'; length];
         if at > 0 && at < length {
             path[at] = b'/';
