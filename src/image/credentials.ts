@@ -4,7 +4,9 @@ import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { RootlessError } from '../errors.ts';
 import { type Fields, optionalObject, optionalText, parseJson, textMap } from './json.ts';
-import type { RegistryReference } from './reference.ts';
+
+/** What credentials are looked up for. */
+export type Place = { readonly registry: string; readonly repository: string };
 
 export type Credentials =
   | { readonly kind: 'basic'; readonly username: string; readonly password: string }
@@ -18,11 +20,7 @@ type AuthFile = {
 };
 
 /** The first file that knows the registry, or undefined: anonymous. @throws RootlessError AUTH_FILE_INVALID */
-export async function findCredentials(
-  files: readonly string[],
-  reference: RegistryReference,
-  signal?: AbortSignal,
-): Promise<Credentials | undefined> {
+export async function findCredentials(files: readonly string[], reference: Place, signal?: AbortSignal): Promise<Credentials | undefined> {
   for (const file of files) {
     const found = await lookUp(readAuthFile(file), reference, signal);
     if (found !== undefined) return found;
@@ -30,7 +28,7 @@ export async function findCredentials(
   return undefined;
 }
 
-async function lookUp(file: AuthFile | undefined, reference: RegistryReference, signal?: AbortSignal): Promise<Credentials | undefined> {
+async function lookUp(file: AuthFile | undefined, reference: Place, signal?: AbortSignal): Promise<Credentials | undefined> {
   if (file === undefined) return undefined;
   const keys = keysFor(reference);
   const helper = keys.map((key) => file.helpers[key]).find((name) => name !== undefined) ?? file.store;
@@ -41,8 +39,8 @@ async function lookUp(file: AuthFile | undefined, reference: RegistryReference, 
 }
 
 /** Names under which a registry may be listed, most specific first: podman's are paths, docker's may be URLs. */
-export function keysFor({ registry, repository }: RegistryReference): string[] {
-  const parts = repository.split('/');
+export function keysFor({ registry, repository }: Place): string[] {
+  const parts = repository.split('/').filter(Boolean);
   const paths = parts.map((_, index) => [registry, ...parts.slice(0, parts.length - index)].join('/'));
   const aliases =
     registry === 'docker.io' ? ['index.docker.io/v1', 'index.docker.io', 'registry-1.docker.io'] : [`${registry}/v1`, `${registry}/v2`];

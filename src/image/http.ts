@@ -1,42 +1,31 @@
-/** One HTTP request: keep-alive, TLS with the registry's own certificates, proxies, an idle time-out. No policy. */
+/** One HTTP request: keep-alive, streamed bodies, an idle time-out. No policy. */
 
-import { readdirSync, readFileSync } from 'node:fs';
-import { Agent as HttpAgent, type IncomingMessage, request as httpRequest } from 'node:http';
-import { Agent as HttpsAgent, type RequestOptions, request as httpsRequest } from 'node:https';
-import { join } from 'node:path';
-import type { Duplex } from 'node:stream';
-import { rootCertificates, connect as tlsConnect } from 'node:tls';
+import { type ClientRequest, type Agent as HttpAgent, type IncomingMessage, request as httpRequest } from 'node:http';
+import { type RequestOptions, request as httpsRequest } from 'node:https';
 import { urlToHttpOptions } from 'node:url';
-import type { RegistryEnvironment } from '../paths.ts';
+import { type HttpSettings, makeAgent, proxyAuthorization } from './http-agent.ts';
 import { proxyFor } from './proxy.ts';
 
 export type Outgoing = {
-  readonly method?: 'GET' | 'POST';
+  readonly method?: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string;
+  readonly body?: Body | undefined;
+  /** Milliseconds of silence for this request, where it is not that of the client. */
+  readonly idle?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 };
+
+/** What is sent: text, bytes, or a stream of known size that can be opened again for another attempt. */
+export type Body = string | Uint8Array | { readonly size: number; open(): AsyncIterable<Uint8Array> };
+
+/** The stream that was to be sent failed, not the network. */
+export class SourceFailed extends Error {}
 
 export type HttpClient = {
   /** Resolves with the head of the response; the caller reads or destroys its body. Redirects are not followed. */
   send(url: URL, outgoing?: Outgoing): Promise<IncomingMessage>;
   /** Closes the connections. */
   close(): void;
-};
-
-export type HttpSettings = {
-  readonly environment: RegistryEnvironment;
-  /** False accepts any certificate. */
-  readonly verify: boolean;
-  /** Milliseconds without a byte, after which a request fails with ETIMEDOUT. */
-  readonly idle: number;
-};
-
-type Tls = {
-  readonly ca?: readonly string[];
-  readonly cert?: string;
-  readonly key?: string;
-  readonly rejectUnauthorized: boolean;
 };
 
 export function openHttp(settings: HttpSettings): HttpClient {
@@ -58,10 +47,10 @@ export function openHttp(settings: HttpSettings): HttpClient {
   };
 }
 
-function send(url: URL, proxy: URL | undefined, agent: HttpAgent, idle: number, outgoing: Outgoing): Promise<IncomingMessage> {
-  const { method = 'GET', body, signal } = outgoing;
+function send(url: URL, proxy: URL | undefined, agent: HttpAgent, usual: number, outgoing: Outgoing): Promise<IncomingMessage> {
+  const { method = 'GET', body, signal, idle = usual } = outgoing;
   const plainProxy = url.protocol === 'http:' ? proxy : undefined;
-  const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
+  const length = body === undefined ? {} : { 'content-length': String(sizeOf(body)) };
   const pass = plainProxy === undefined ? {} : proxyAuthorization(plainProxy);
   const options: RequestOptions = {
     ...urlToHttpOptions(url),
@@ -74,85 +63,67 @@ function send(url: URL, proxy: URL | undefined, agent: HttpAgent, idle: number, 
   };
   return new Promise((resolve, reject) => {
     const request = (url.protocol === 'https:' ? httpsRequest : httpRequest)(options);
+    const state = { waiting: false, answered: false };
     let response: IncomingMessage | undefined;
     request.setTimeout(idle, () => {
-      // Silence is the server's only while we are reading: a full buffer means that the disk or the helper is slow.
-      if (response !== undefined && response.readableLength > 0) request.socket?.setTimeout(idle);
+      // Silence is the server's only while we are reading: a full buffer means that the disk or the helper is slow, and a body that
+      // waits for its own source that we are.
+      if (state.waiting || (response !== undefined && response.readableLength > 0)) request.socket?.setTimeout(idle);
       else request.destroy(Object.assign(new Error(`no byte for ${idle / 1000} s`), { code: 'ETIMEDOUT' }));
     });
     request.once('error', reject);
     request.once('response', (message) => {
       response = message;
+      state.answered = true;
+      // An answer before the whole body was sent: the connection is of no more use once the answer is read.
+      if (!request.writableEnded) message.once('close', () => request.destroy());
       resolve(message);
     });
-    request.end(body);
+    if (body === undefined || typeof body === 'string' || body instanceof Uint8Array) request.end(body);
+    else feed(request, body, state).catch((cause: unknown) => reject(cause));
   });
 }
 
-function makeAgent(url: URL, proxy: URL | undefined, settings: HttpSettings): HttpAgent {
-  if (url.protocol === 'http:') return new HttpAgent({ keepAlive: true });
-  const tls = tlsFor(url.host, settings);
-  const agent = new HttpsAgent({ keepAlive: true, ...tls, ca: tls.ca ? [...tls.ca] : undefined });
-  if (proxy === undefined) return agent;
-  const createConnection = (options: RequestOptions, done: (error: Error | null, socket?: Duplex) => void) => {
-    tunnel(url, proxy, settings.idle).then(
-      (socket) => done(null, tlsConnect({ ...(options as object), socket })),
-      (error: Error) => done(error),
-    );
-  };
-  return Object.assign(agent, { createConnection });
-}
-
-/** CONNECT (RFC 9110, 9.3.6): the proxy becomes a wire to the registry, and TLS is spoken through it. */
-function tunnel(url: URL, proxy: URL, idle: number): Promise<Duplex> {
-  const target = `${url.hostname}:${url.port || 443}`;
-  const open = proxy.protocol === 'https:' ? httpsRequest : httpRequest;
-  return new Promise((resolve, reject) => {
-    const request = open({
-      host: proxy.hostname,
-      port: proxy.port || (proxy.protocol === 'https:' ? 443 : 80),
-      method: 'CONNECT',
-      path: target,
-      headers: { host: target, ...proxyAuthorization(proxy) },
-      timeout: idle,
-      agent: false,
-    });
-    request.once('timeout', () => request.destroy(Object.assign(new Error('the proxy is silent'), { code: 'ETIMEDOUT' })));
-    request.once('error', reject);
-    request.once('connect', (response, socket) => {
-      if (response.statusCode === 200) return resolve(socket);
-      socket.destroy();
-      reject(Object.assign(new Error(`the proxy answered ${response.statusCode}`), { code: 'EPROXY' }));
-    });
-    request.end();
-  });
-}
-
-function proxyAuthorization(proxy: URL): Record<string, string> {
-  if (proxy.username === '') return {};
-  const pair = `${decodeURIComponent(proxy.username)}:${decodeURIComponent(proxy.password)}`;
-  return { 'proxy-authorization': `Basic ${Buffer.from(pair).toString('base64')}` };
-}
-
-/** certs.d: every .crt is trusted beside the usual roots; NAME.cert with NAME.key is shown to the registry. */
-function tlsFor(host: string, { environment, verify }: HttpSettings): Tls {
-  const folders = environment.certFolders.map((folder) => join(folder, host));
-  const files = folders.flatMap((folder) => listFolder(folder).map((name) => join(folder, name)));
-  const authorities = files.filter((name) => name.endsWith('.crt')).map((name) => readFileSync(name, 'utf8'));
-  const certificate = files.find((name) => name.endsWith('.cert') && files.includes(name.replace(/cert$/, 'key')));
-  return {
-    rejectUnauthorized: verify,
-    ...(authorities.length > 0 ? { ca: [...rootCertificates, ...authorities] } : {}),
-    ...(certificate === undefined
-      ? {}
-      : { cert: readFileSync(certificate, 'utf8'), key: readFileSync(certificate.replace(/cert$/, 'key'), 'utf8') }),
-  };
-}
-
-function listFolder(folder: string): string[] {
+/** Sends a stream chunk by chunk, as fast as the network takes it; stops when the server has answered already. */
+async function feed(
+  request: ClientRequest,
+  body: Exclude<Body, string | Uint8Array>,
+  state: { waiting: boolean; readonly answered: boolean },
+): Promise<void> {
+  const source = body.open()[Symbol.asyncIterator]();
+  let sent = 0;
   try {
-    return readdirSync(folder).sort();
-  } catch {
-    return [];
+    for (;;) {
+      state.waiting = true;
+      const next = await source.next();
+      state.waiting = false;
+      if (request.destroyed || state.answered) return;
+      if (next.done) break;
+      sent += next.value.length;
+      if (!request.write(next.value)) await drained(request);
+    }
+    if (sent !== body.size) throw new Error(`${sent} of ${body.size} bytes are there`);
+    request.end();
+  } catch (cause) {
+    request.destroy();
+    throw Object.assign(new SourceFailed('the source failed'), { cause });
+  } finally {
+    await source.return?.();
   }
+}
+
+function drained(request: ClientRequest): Promise<void> {
+  return new Promise((resolve) => {
+    if (request.destroyed) return resolve();
+    const settle = () => {
+      request.off('drain', settle).off('close', settle).off('response', settle);
+      resolve();
+    };
+    request.on('drain', settle).on('close', settle).on('response', settle);
+  });
+}
+
+function sizeOf(body: Body): number {
+  if (typeof body === 'string') return Buffer.byteLength(body);
+  return body instanceof Uint8Array ? body.length : body.size;
 }

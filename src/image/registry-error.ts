@@ -4,40 +4,70 @@ import { RootlessError } from '../errors.ts';
 import { list, object, optionalText, parseJson } from './json.ts';
 import type { RegistryReference } from './reference.ts';
 
+/** What a conversation is for; it decides the scope of tokens and the words of errors. */
+export type Purpose = 'pull' | 'push' | 'list' | 'login';
+
 export type Answer = {
+  /** Who answered. */
+  readonly registry: string;
+  readonly purpose: Purpose;
   readonly status: number;
   readonly body: Uint8Array;
   readonly loggedIn: boolean;
   readonly retryAfter: string | undefined;
 };
 
+const verbs = { pull: 'pull', push: 'push to', list: 'read', login: 'enter' } as const;
+
 /** For an answer that is neither success nor worth another attempt. */
-export function refused(reference: RegistryReference, { status, body, loggedIn, retryAfter }: Answer): RootlessError {
-  const { registry, name } = reference;
-  const why = registrySays(body);
+export function refused({ name, repository }: RegistryReference, answer: Answer): RootlessError {
+  const { registry, purpose, status, loggedIn, retryAfter } = answer;
+  const why = registrySays(answer.body);
+  const verb = verbs[purpose];
+  const what = purpose === 'login' ? 'it' : `"${name}"`;
+  const login = loggedIn ? undefined : `rootless login ${registry}`;
   switch (status) {
     case 401:
       return new RootlessError({
         code: 'REGISTRY_UNAUTHORIZED',
-        message: `registry "${registry}" does not let ${loggedIn ? 'this login' : 'strangers'} pull "${name}"`,
-        why: why ?? 'the image does not exist there, or needs a login',
-        fix: loggedIn ? undefined : `podman login ${registry}, or docker login ${registry}`,
+        message: `registry "${registry}" does not let ${loggedIn ? 'this login' : 'strangers'} ${verb} ${what}`,
+        why: why ?? (purpose === 'pull' ? 'the image does not exist there, or needs a login' : undefined),
+        fix: login,
       });
     case 403:
-      return new RootlessError({ code: 'REGISTRY_DENIED', message: `registry "${registry}" forbids pulling "${name}"`, why });
+      return new RootlessError({ code: 'REGISTRY_DENIED', message: `registry "${registry}" forbids to ${verb} ${what}`, why, fix: login });
     case 404:
-      return new RootlessError({ code: 'IMAGE_NOT_FOUND', message: `registry "${registry}" has no image "${name}"`, why });
+      if (purpose === 'pull') {
+        return new RootlessError({ code: 'IMAGE_NOT_FOUND', message: `registry "${registry}" has no image "${name}"`, why });
+      }
+      return new RootlessError({
+        code: 'REPOSITORY_NOT_FOUND',
+        message: purpose === 'login' ? `"${registry}" is not a registry` : `registry "${registry}" has no repository "${repository}"`,
+        why: why ?? (purpose === 'login' ? 'it has no /v2/' : undefined),
+      });
+    case 405:
+      return new RootlessError({
+        code: 'REGISTRY_READONLY',
+        message: `registry "${registry}" does not take that: ${verb} ${what}`,
+        why: why ?? 'it answered 405: the operation is not offered there, as in registries that only mirror others',
+      });
+    case 413:
+      return new RootlessError({
+        code: 'REGISTRY_TOO_LARGE',
+        message: `registry "${registry}", or a proxy before it, finds a part of "${name}" too large`,
+        why,
+      });
     case 429:
       return new RootlessError({
         code: 'REGISTRY_RATE_LIMITED',
         message: `registry "${registry}" limits how often images are pulled`,
         why: retryAfter === undefined ? why : `it asks to wait: Retry-After ${retryAfter}`,
-        fix: loggedIn ? undefined : `podman login ${registry}, which usually raises the limit`,
+        fix: login === undefined ? undefined : `${login}, which usually raises the limit`,
       });
     default:
       return new RootlessError({
         code: status >= 500 ? 'REGISTRY_UNREACHABLE' : 'REGISTRY_FAILED',
-        message: `registry "${registry}" answered ${status} for "${name}"`,
+        message: `registry "${registry}" answered ${status} for ${purpose === 'login' ? '/v2/' : `"${name}"`}`,
         why,
       });
   }

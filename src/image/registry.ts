@@ -8,7 +8,8 @@ import { list, parseJson } from './json.ts';
 import { manifestLimit, manifestTooLarge, mediaTypes } from './manifest.ts';
 import type { RegistryReference } from './reference.ts';
 import { tagNotFound } from './registry-error.ts';
-import { attempts, type RegistrySettings, Session } from './session.ts';
+import { attempts } from './retry.ts';
+import { type RegistrySettings, Session } from './session.ts';
 
 export type Registry = {
   /** The bytes of a manifest or index by tag or digest. @throws RootlessError IMAGE_NOT_FOUND, TAG_NOT_FOUND, MANIFEST_TOO_LARGE, … */

@@ -1,84 +1,112 @@
 /** A conversation with one repository of a registry: the scheme that works, login, redirects, and patience. */
 
 import type { IncomingMessage } from 'node:http';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { RootlessError } from '../errors.ts';
+import type { RootlessError } from '../errors.ts';
 import type { RegistryEnvironment } from '../paths.ts';
-import { authorize, parseChallenges, readLimited } from './auth.ts';
+import { type Authorization, authorize, type Challenge, parseChallenges, readLimited } from './auth.ts';
 import { type Credentials, findCredentials } from './credentials.ts';
-import { type HttpClient, openHttp } from './http.ts';
-import { isLoopback, parseUrl } from './proxy.ts';
+import { type HttpClient, openHttp, type Outgoing } from './http.ts';
+import { isLoopback } from './proxy.ts';
+import { follow } from './redirects.ts';
 import type { RegistryReference } from './reference.ts';
-import { isPassing, refused, unreachable } from './registry-error.ts';
+import { type Purpose, refused, unreachable } from './registry-error.ts';
+import { type Pause, patiently, pauseAfter } from './retry.ts';
 
 export type RegistrySettings = {
   readonly environment: RegistryEnvironment;
   /** undefined: HTTPS, and docker's exception for loopback; true: no exception; false: any certificate, or plain HTTP. */
   readonly tlsVerify?: boolean | undefined;
+  /** Instead of those in files. Mirrors never get them. */
+  readonly credentials?: Credentials | undefined;
+  /** The only file to look for credentials in. */
+  readonly authFile?: string | undefined;
+  /** The only folder to look for certificates in. */
+  readonly certDir?: string | undefined;
   /** Milliseconds without a byte before a request counts as failed. */
-  readonly idle?: number;
-  /** Waits before another attempt; tests count instead. */
-  readonly pause?: (milliseconds: number, signal?: AbortSignal) => Promise<void>;
+  readonly idle?: number | undefined;
+  readonly pause?: Pause | undefined;
 };
 
-export const attempts = 5;
-/** Milliseconds. A registry that wants a longer break is reported, not waited for. */
-const longestPause = 30_000;
+/** Where requests really go: registries.conf may lead elsewhere than a name says. */
+export type Endpoint = {
+  readonly registry: string;
+  readonly repository: string;
+  /** Any certificate, or plain HTTP. */
+  readonly insecure?: boolean;
+  /** Somebody else's copy: explicit credentials are not for it. */
+  readonly mirror?: boolean;
+};
+
+export type SessionRequest = Outgoing & {
+  /** Scopes of the token beside those of the repository itself. */
+  readonly scopes?: readonly string[];
+  /** No second attempt: the caller knows better what to do after a failure. */
+  readonly once?: boolean;
+};
 
 /** What requests to one repository share: the scheme that works, the login, the connections. */
 export class Session {
+  /** What the user named. */
   readonly reference: RegistryReference;
+  readonly endpoint: Endpoint;
   readonly signal: AbortSignal | undefined;
   readonly http: HttpClient;
   readonly #settings: RegistrySettings;
+  readonly #purpose: Purpose;
   readonly #mayBePlain: boolean;
   #base: Promise<URL> | undefined;
-  #authorization: string | undefined;
-  #login: Promise<string | undefined> | undefined;
+  #challenges: readonly Challenge[] = [];
+  readonly #authorizations = new Map<string, Authorization | undefined>();
+  readonly #logins = new Map<string, Promise<Authorization | undefined>>();
   #credentials: Promise<Credentials | undefined> | undefined;
   #loggedIn = false;
 
-  constructor(reference: RegistryReference, settings: RegistrySettings, signal: AbortSignal | undefined) {
+  constructor(
+    reference: RegistryReference,
+    settings: RegistrySettings,
+    signal: AbortSignal | undefined,
+    endpoint: Endpoint = reference,
+    purpose: Purpose = 'pull',
+  ) {
     this.reference = reference;
+    this.endpoint = endpoint;
     this.signal = signal;
     this.#settings = settings;
-    const loopback = isLoopback(new URL(`http://${reference.registry}`).hostname);
-    this.#mayBePlain = settings.tlsVerify === false || (loopback && settings.tlsVerify !== true);
-    this.http = openHttp({ environment: settings.environment, verify: !this.#mayBePlain, idle: settings.idle ?? 30_000 });
+    this.#purpose = purpose;
+    const loopback = isLoopback(new URL(`http://${endpoint.registry}`).hostname);
+    const { tlsVerify, environment, certDir, idle = 30_000 } = settings;
+    this.#mayBePlain = tlsVerify === false || (tlsVerify !== true && (loopback || endpoint.insecure === true));
+    this.http = openHttp({ environment, verify: !this.#mayBePlain, idle, certDir });
   }
 
-  /** GET /v2/NAME/PATH with every patience: passing failures, 429 and 5xx are tried again. */
-  async get(path: string, headers: Readonly<Record<string, string>>, signal = this.signal): Promise<IncomingMessage> {
-    const url = new URL(`/v2/${this.reference.repository}/${path}`, await this.#findBase());
-    for (let failures = 0; ; failures += 1) {
-      const last = failures + 1 >= attempts;
-      try {
-        const response = await this.#authorized(url, headers, signal);
-        const status = response.statusCode ?? 0;
-        if (last || !(status === 429 || (status >= 500 && status !== 501))) return response;
-        const wait = retryAfter(response.headers['retry-after']);
-        if (wait !== undefined && wait > longestPause) return response;
-        response.destroy();
-        await this.pause(failures, signal, wait);
-      } catch (cause) {
-        signal?.throwIfAborted();
-        if (cause instanceof RootlessError) throw cause;
-        if (last || !isPassing(cause as NodeJS.ErrnoException)) throw unreachable(this.reference.registry, cause as NodeJS.ErrnoException);
-        await this.pause(failures, signal);
-      }
-    }
+  /** GET /v2/NAME/PATH. */
+  get(path: string, headers: Readonly<Record<string, string>> = {}, signal = this.signal): Promise<IncomingMessage> {
+    return this.request(path, { headers, signal });
   }
 
-  /** 0.2 s, 0.4 s, 0.8 s, … with up to a half more, so that many clients do not come back together. */
-  pause(failures: number, signal: AbortSignal | undefined, wished?: number): Promise<void> {
-    const wait = wished ?? 200 * 2 ** failures * (1 + Math.random() / 2);
-    const pause = this.#settings.pause ?? ((milliseconds, stop) => sleep(milliseconds, undefined, stop ? { signal: stop } : {}));
-    return pause(Math.min(wait, longestPause), signal);
+  /** A path below /v2/NAME/, one that starts with `/`, or a whole URL; with login, redirects, and patience unless `once`. */
+  async request(target: string | URL, { once = false, scopes = [], ...outgoing }: SessionRequest = {}): Promise<IncomingMessage> {
+    const signal = outgoing.signal ?? this.signal;
+    const url = typeof target === 'string' ? await this.url(target) : target;
+    const send = () => this.#authorized(url, { ...outgoing, signal }, scopes);
+    return once ? send() : patiently(send, this.endpoint.registry, this.#settings.pause, signal);
   }
 
+  async url(path: string): Promise<URL> {
+    return new URL(path.startsWith('/') ? path : `/v2/${this.endpoint.repository}/${path}`, await this.#findBase());
+  }
+
+  pause(failures: number, signal: AbortSignal | undefined = this.signal): Promise<void> {
+    return pauseAfter(failures, this.#settings.pause, signal);
+  }
+
+  /** The error for an answer that is not what was hoped for. */
   async refusal(response: IncomingMessage): Promise<RootlessError> {
     const body = await readLimited(response, 64 * 1024).catch(() => Buffer.alloc(0));
+    response.destroy();
     return refused(this.reference, {
+      registry: this.endpoint.registry,
+      purpose: this.#purpose,
       status: response.statusCode ?? 0,
       body,
       loggedIn: this.#loggedIn,
@@ -86,63 +114,85 @@ export class Session {
     });
   }
 
+  /** The error for a request that got no answer. */
+  unreachable(cause: unknown): RootlessError {
+    return unreachable(this.endpoint.registry, cause as NodeJS.ErrnoException);
+  }
+
+  /**
+   * Logs in with these credentials, whatever is stored.
+   * @returns a refresh token if the token server gave one; undefined too where the registry asks for no login
+   */
+  async login(credentials: Credentials | undefined): Promise<{ readonly response: IncomingMessage; readonly refresh: string | undefined }> {
+    this.#credentials = Promise.resolve(credentials);
+    this.#loggedIn = credentials !== undefined;
+    const first = await this.request('/v2/');
+    const refresh = [...this.#authorizations.values()].find((known) => known?.refresh !== undefined)?.refresh;
+    return { response: first, refresh };
+  }
+
   /** Once with the authorization we have; after a 401, once more with a new one. */
-  async #authorized(url: URL, headers: Readonly<Record<string, string>>, signal: AbortSignal | undefined): Promise<IncomingMessage> {
-    const used = this.#authorization;
-    const first = await this.#followed(url, used === undefined ? headers : { ...headers, authorization: used }, signal);
+  async #authorized(url: URL, outgoing: Outgoing, more: readonly string[]): Promise<IncomingMessage> {
+    const base = await this.#findBase();
+    // An upload may lead to another host: that one gets no secret of ours.
+    if (url.origin !== base.origin) return this.#followed(url, outgoing, undefined);
+    const scopes = [...this.#ownScopes(), ...more];
+    const key = scopes.join(' ');
+    let used = this.#authorizations.get(key);
+    if (this.#challenges.length > 0 && (used === undefined || used.expires < Date.now())) used = await this.#logIn(key, scopes);
+    const first = await this.#followed(url, outgoing, used);
     const challenge = first.headers['www-authenticate'];
     if (first.statusCode !== 401 || challenge === undefined) return first;
+    this.#challenges = parseChallenges(challenge);
     // Parallel requests that met the same 401 share one login.
-    if (this.#authorization === used) {
-      this.#login ??= this.#answer(url, challenge).finally(() => {
-        this.#login = undefined;
-      });
-      this.#authorization = await this.#login;
-    }
-    if (this.#authorization === undefined) return first;
+    const current = this.#authorizations.get(key);
+    const fresh = current !== undefined && current !== used ? current : await this.#logIn(key, scopes);
+    if (fresh === undefined) return first;
     first.destroy();
-    return this.#followed(url, { ...headers, authorization: this.#authorization }, signal);
+    return this.#followed(url, outgoing, fresh);
   }
 
-  async #answer(url: URL, challenge: string): Promise<string | undefined> {
-    this.#credentials ??= findCredentials(this.#settings.environment.authFiles, this.reference, this.signal);
+  #ownScopes(): readonly string[] {
+    const { repository } = this.endpoint;
+    if (this.#purpose === 'login') return [];
+    if (repository === '') return ['registry:catalog:*'];
+    return [`repository:${repository}:${this.#purpose === 'push' ? 'pull,push' : 'pull'}`];
+  }
+
+  #logIn(key: string, scopes: readonly string[]): Promise<Authorization | undefined> {
+    const running = this.#logins.get(key);
+    if (running !== undefined) return running;
+    const login = this.#answer(scopes)
+      .then((authorization) => {
+        this.#authorizations.set(key, authorization);
+        return authorization;
+      })
+      .finally(() => this.#logins.delete(key));
+    this.#logins.set(key, login);
+    return login;
+  }
+
+  async #answer(scopes: readonly string[]): Promise<Authorization | undefined> {
+    const { environment, authFile, credentials: given, pause } = this.#settings;
+    const files = authFile === undefined ? environment.authFiles : [authFile];
+    const own = this.endpoint.mirror === true ? undefined : given;
+    this.#credentials ??= own === undefined ? findCredentials(files, this.endpoint, this.signal) : Promise.resolve(own);
     const credentials = await this.#credentials;
     this.#loggedIn = credentials !== undefined;
-    const scope = `repository:${this.reference.repository}:pull`;
-    return authorize(this.http, new URL(url.origin), parseChallenges(challenge), scope, credentials, this.signal);
+    const send: HttpClient['send'] = (url, outgoing) => patiently(() => this.http.send(url, outgoing), url.host, pause, this.signal);
+    const offline = this.#purpose === 'login';
+    const registry = new URL((await this.#findBase()).origin);
+    return authorize(registry, this.#challenges, { credentials, scopes, offline, signal: this.signal, send });
   }
 
-  /** Redirects of blobs lead to storage servers with signed URLs: our authorization is for the registry alone. */
-  async #followed(start: URL, headers: Readonly<Record<string, string>>, signal: AbortSignal | undefined): Promise<IncomingMessage> {
-    let url = start;
-    for (let hops = 0; hops <= 5; hops += 1) {
-      const { authorization: _secret, ...harmless } = headers;
-      const response = await this.http.send(url, {
-        headers: url.origin === start.origin ? headers : harmless,
-        signal,
-      });
-      const location = response.headers.location;
-      if (![301, 302, 303, 307, 308].includes(response.statusCode ?? 0) || location === undefined) return response;
-      response.destroy();
-      const next = parseUrl(location, url);
-      if (next === undefined || !/^https?:$/.test(next.protocol)) throw this.#badRedirect('it leads to no http or https URL');
-      if (next.protocol === 'http:' && url.protocol === 'https:' && !this.#mayBePlain)
-        throw this.#badRedirect('it leads from https to http');
-      url = next;
-    }
-    throw this.#badRedirect('there are more than 5 in a row');
-  }
-
-  #badRedirect(why: string): RootlessError {
-    return new RootlessError({
-      code: 'REGISTRY_REDIRECT',
-      message: `registry "${this.reference.registry}" redirects to where we do not follow`,
-      why,
-    });
+  #followed(url: URL, outgoing: Outgoing, authorization: Authorization | undefined): Promise<IncomingMessage> {
+    const { registry } = this.endpoint;
+    return follow(this.http, url, outgoing, { authorization: authorization?.header, mayBePlain: this.#mayBePlain, registry });
   }
 
   #findBase(): Promise<URL> {
-    const host = this.reference.registry === 'docker.io' ? 'registry-1.docker.io' : this.reference.registry;
+    const { registry } = this.endpoint;
+    const host = registry === 'docker.io' ? 'registry-1.docker.io' : registry;
     this.#base ??= this.#mayBePlain ? this.#probe(host) : Promise.resolve(new URL(`https://${host}`));
     return this.#base;
   }
@@ -158,12 +208,4 @@ export class Session {
       return new URL(`http://${host}`);
     }
   }
-}
-
-/** Seconds or a date (RFC 9110, 10.2.3), in milliseconds from now. */
-export function retryAfter(value: string | undefined): number | undefined {
-  if (value === undefined) return undefined;
-  if (/^[0-9]+$/.test(value)) return Number(value) * 1000;
-  const date = Date.parse(value);
-  return Number.isNaN(date) ? undefined : Math.max(0, date - Date.now());
 }

@@ -9,7 +9,7 @@ import { parseChallenges } from '../../src/image/auth.ts';
 import { findCredentials, keysFor } from '../../src/image/credentials.ts';
 import { isLoopback, proxyFor } from '../../src/image/proxy.ts';
 import { parseReference } from '../../src/image/reference.ts';
-import { retryAfter } from '../../src/image/session.ts';
+import { retryAfter } from '../../src/image/retry.ts';
 import { findPaths } from '../../src/paths.ts';
 
 for (const [header, challenges] of [

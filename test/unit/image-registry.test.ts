@@ -10,7 +10,8 @@ import * as assert from 'uvu/assert';
 import type { Platform } from '../../src/image/platform.ts';
 import { parseReference } from '../../src/image/reference.ts';
 import { resolveImage } from '../../src/image/resolve.ts';
-import { imageFacts, listImages } from '../../src/image/store.ts';
+import { imageFacts } from '../../src/image/facts.ts';
+import { listImages } from '../../src/image/store.ts';
 import { pull } from '../../src/image/transfer.ts';
 import { findPaths, type Paths } from '../../src/paths.ts';
 import { type Fault, refuse, type Served, withRegistryDouble } from '../support/registry-double.ts';
@@ -417,7 +418,7 @@ test('a refused login does not tell the password', () =>
     async ({ fetch, registry, folder }) => {
       knows(folder, registry.host, { auth: Buffer.from('ana:s3cret').toString('base64') });
       const error = await fails(fetch('x:1'), 'REGISTRY_UNAUTHORIZED');
-      assert.match(error.why ?? '', /stored credentials/);
+      assert.match(error.why ?? '', /to the credentials/);
       assert.not.match(inspect(error, { depth: 9, showHidden: true }), /s3cret|YW5h/);
     },
   ));
