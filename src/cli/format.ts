@@ -1,8 +1,8 @@
 /** Lists and objects on standard output: docker's tables, `--format json`, Go-like templates. */
 
 import type { ValueFlag } from './flags.ts';
-import { type Template, evaluate, parseTemplate } from './template.ts';
 import { plain } from './paint.ts';
+import { evaluate, evaluateWith, parseTemplate, type Template } from './template.ts';
 
 /** A row or an object: plain data with docker's field names. */
 export type Row = Readonly<Record<string, unknown>>;
@@ -21,44 +21,35 @@ export const formatFlag = {
 export function parseFormat(text: string): Format | undefined {
   if (text === 'json') return { kind: 'json' };
   if (text === 'table' || text === '') return undefined;
-  const table = /^table\s/.test(text);
-  const source = (table ? text.replace(/^table\s+/, '') : text).replaceAll('\\t', '\t').replaceAll('\\n', '\n');
+  const table = /^table\s/.test(text) || text.startsWith('table{{');
+  const source = table ? text.replace(/^table\s*(?:\\t)?/, '') : text;
   return { kind: 'template', table, template: parseTemplate(source) };
 }
 
 /**
- * @param shape  `list`: JSON is one object a line, as docker's; `one`: the objects are printed indented
+ * @param shape     `list`: JSON is one object a line, as docker's; `one`: the objects are printed indented; `array`: one array on one line
+ * @param headings  of `table`, by field; other fields are headed by their own name
+ * @throws RootlessError TEMPLATE_FAILED
  */
-export function render(format: Format, rows: readonly Row[], shape: 'list' | 'one'): string {
+export function render(format: Format, rows: readonly Row[], shape: 'list' | 'one' | 'array', headings: Headings = {}): string {
   if (format.kind === 'json') {
+    if (shape === 'array') return `${JSON.stringify(rows)}\n`;
     return rows.map((row) => `${shape === 'list' ? JSON.stringify(row) : JSON.stringify(row, null, 2)}\n`).join('');
   }
   const lines = rows.map((row) => evaluate(format.template, row));
   if (!format.table) return lines.map((line) => `${line}\n`).join('');
-  const head = evaluate(format.template, headings(format.template));
-  return table([head, ...lines].map((line) => line.split('\t')));
+  return table([headOf(format.template, headings), ...lines].map((line) => line.split('\t')));
 }
 
-/** `{{.CreatedAt}}` is headed CREATED AT. */
-function headings(template: Template): Row {
-  const head: Record<string, unknown> = Object.create(null);
-  for (const node of template) {
-    if (node.kind === 'value') {
-      const name = node.path.at(-1);
-      if (name !== undefined) set(head, node.path, title(name));
-    }
-  }
-  return head;
-}
+export type Headings = Readonly<Record<string, string>>;
 
-function set(into: Record<string, unknown>, path: readonly string[], value: string): void {
-  const [first = '', ...rest] = path;
-  if (rest.length === 0) into[first] = value;
-  else {
-    const inner: Record<string, unknown> = Object.create(null);
-    into[first] = inner;
-    set(inner, rest, value);
-  }
+/** The template once more, with headings for fields and nothing done to them: `{{upper .CreatedAt}}` is headed CREATED AT. */
+function headOf(template: Template, headings: Headings): string {
+  return evaluateWith(template, title('.'), {
+    field: (_value, name) => (Object.hasOwn(headings, name) ? headings[name] : title(name)),
+    call: (_name, args, value) => value(args.find(({ kind }) => kind !== 'literal') ?? { kind: 'literal', value: '' }),
+    walk: (value) => [[value, value]],
+  });
 }
 
 function title(name: string): string {

@@ -1,155 +1,148 @@
-/** The part of Go's templates that docker users type: fields, `json`, a few functions, range, if, with. No code is run. */
+/** Go's templates as docker users type them, evaluated over plain data. No code is run. */
 
-import { BadValue } from './values/bad.ts';
+import { nearest } from './suggest.ts';
+import { functions } from './template-functions.ts';
+import { type Expression, type Node, parseTemplate, type Template } from './template-parse.ts';
+import { entries, failed, show, truth } from './template-values.ts';
 
-export type Node =
-  | { readonly kind: 'text'; readonly text: string }
-  | { readonly kind: 'value'; readonly path: readonly string[]; readonly calls: readonly Call[] }
-  | { readonly kind: 'range' | 'if' | 'with'; readonly path: readonly string[]; readonly body: Template; readonly otherwise: Template };
+export { parseTemplate, type Template };
 
-export type Template = readonly Node[];
-
-/** A function and its literal arguments; the value comes last, as in a Go pipeline. */
-type Call = { readonly name: string; readonly literals: readonly (string | number)[] };
-
-type Token = { readonly text: string } | { readonly action: string };
-
-const functions: Readonly<Record<string, (value: unknown, literals: readonly (string | number)[]) => unknown>> = Object.assign(
-  Object.create(null),
-  {
-    json: (value: unknown) => JSON.stringify(value ?? null),
-    upper: (value: unknown) => show(value).toUpperCase(),
-    lower: (value: unknown) => show(value).toLowerCase(),
-    len: (value: unknown) => length(value),
-    join: (value: unknown, [separator = '']: readonly (string | number)[]) =>
-      Array.isArray(value) ? value.map(show).join(String(separator)) : show(value),
-    truncate: (value: unknown, [count = 0]: readonly (string | number)[]) => show(value).slice(0, Number(count)),
-    println: (value: unknown) => `${show(value)}\n`,
-    index: (value: unknown, keys: readonly (string | number)[]) => keys.reduce((at, key) => step(at, String(key)), value),
-  },
-);
-
-/** @throws BadValue with what is wrong and where. */
-export function parseTemplate(source: string): Template {
-  const tokens = tokenize(source);
-  const { nodes, rest, ended } = parseNodes(tokens);
-  if (ended !== '') throw new BadValue(`template parsing error: unexpected {{${ended}}}`);
-  return rest.length === 0 ? nodes : [];
-}
-
-/** Fields that do not exist are shown as Go shows them. */
+/** @throws RootlessError TEMPLATE_FAILED: a field that is not there, an index out of range */
 export function evaluate(template: Template, data: unknown): string {
-  return template.map((node) => evaluateNode(node, data)).join('');
+  return evaluateWith(template, data, { field, call, walk });
 }
 
-function evaluateNode(node: Node, data: unknown): string {
-  if (node.kind === 'text') return node.text;
-  const value = node.path.reduce(step, data);
-  if (node.kind === 'value') return show(node.calls.reduce((at, { name, literals }) => functions[name]?.(at, literals), value));
-  if (node.kind === 'range') {
-    const items = Array.isArray(value) ? value : value !== null && typeof value === 'object' ? Object.values(value) : [];
-    return items.length === 0 ? evaluate(node.otherwise, data) : items.map((item) => evaluate(node.body, item)).join('');
+/** How fields and functions are answered: the heading of a table answers them in its own way. */
+export type Answers = {
+  readonly field: (value: unknown, name: string) => unknown;
+  readonly call: (name: string, args: readonly Expression[], value: (expression: Expression) => unknown) => unknown;
+  /** Keys and values of what a range walks over. */
+  readonly walk: (value: unknown) => readonly (readonly [unknown, unknown])[];
+};
+
+export function evaluateWith(template: Template, data: unknown, answers: Answers): string {
+  const run = new Run(answers, data);
+  run.nodes(template, data);
+  return run.text;
+}
+
+type Flow = 'break' | 'continue' | undefined;
+
+class Run {
+  text = '';
+  readonly #answers: Answers;
+  /** Innermost last. */
+  readonly #variables: { readonly name: string; value: unknown }[];
+
+  constructor(answers: Answers, data: unknown) {
+    this.#answers = answers;
+    this.#variables = [{ name: '', value: data }];
   }
-  const truth = length(value) > 0;
-  return evaluate(truth ? node.body : node.otherwise, truth && node.kind === 'with' ? value : data);
-}
 
-function tokenize(source: string): Token[] {
-  const tokens: Token[] = [];
-  let at = 0;
-  for (;;) {
-    const open = source.indexOf('{{', at);
-    tokens.push({ text: source.slice(at, open === -1 ? undefined : open) });
-    if (open === -1) return tokens;
-    const close = source.indexOf('}}', open);
-    if (close === -1) throw new BadValue('template parsing error: unclosed action');
-    const inner = source.slice(open + 2, close);
-    tokens.push({ action: inner.replace(/^-\s/, '').replace(/\s-$/, '').trim() });
-    at = close + 2;
-  }
-}
-
-/** Reads up to `{{end}}`, `{{else}}` or the end of the text, and says which it was. */
-function parseNodes(tokens: readonly Token[]): { nodes: Node[]; rest: readonly Token[]; ended: '' | 'end' | 'else' } {
-  const nodes: Node[] = [];
-  let left = tokens;
-  for (;;) {
-    const [token, ...rest] = left;
-    left = rest;
-    if (token === undefined) return { nodes, rest, ended: '' };
-    if ('text' in token) {
-      if (token.text !== '') nodes.push({ kind: 'text', text: token.text });
-      continue;
+  nodes(nodes: Template, dot: unknown): Flow {
+    const outer = this.#variables.length;
+    let flow: Flow;
+    for (const node of nodes) {
+      flow = this.#node(node, dot);
+      if (flow !== undefined) break;
     }
-    if (token.action === 'end' || token.action === 'else') return { nodes, rest, ended: token.action };
-    const opened = /^(range|if|with)\s+(.*)$/.exec(token.action);
-    if (opened === null) {
-      nodes.push(parseValue(token.action));
-      continue;
+    this.#variables.length = outer;
+    return flow;
+  }
+
+  #node(node: Node, dot: unknown): Flow {
+    switch (node.kind) {
+      case 'text':
+        this.text += node.text;
+        return undefined;
+      case 'value':
+        this.text += show(this.#value(node.value, dot));
+        return undefined;
+      case 'set':
+        this.#set(node.name, this.#value(node.value, dot), node.declare);
+        return undefined;
+      case 'range':
+        return this.#range(node, dot);
+      case 'if':
+      case 'with': {
+        const value = this.#value(node.value, dot);
+        if (!truth(value)) return this.nodes(node.otherwise, dot);
+        return this.#inside(node.names, [value], () => this.nodes(node.body, node.kind === 'with' ? value : dot));
+      }
+      default:
+        return node.kind;
     }
-    const body = parseNodes(left);
-    const other = body.ended === 'else' ? parseNodes(body.rest) : { nodes: [], rest: body.rest, ended: body.ended };
-    if (other.ended !== 'end') throw new BadValue(`template parsing error: {{${token.action}}} has no {{end}}`);
-    const kind = opened[1] === 'range' ? 'range' : opened[1] === 'if' ? 'if' : 'with';
-    nodes.push({ kind, path: parsePath(opened[2] as string), body: body.nodes, otherwise: other.nodes });
-    left = other.rest;
+  }
+
+  #range(node: Extract<Node, { readonly kind: 'if' | 'with' | 'range' }>, dot: unknown): Flow {
+    const items = this.#answers.walk(this.#value(node.value, dot));
+    if (items.length === 0) return this.nodes(node.otherwise, dot);
+    for (const [key, item] of items) {
+      const values = node.names.length === 1 ? [item] : [key, item];
+      if (this.#inside(node.names, values, () => this.nodes(node.body, item)) === 'break') break;
+    }
+    return undefined;
+  }
+
+  #inside(names: readonly string[], values: readonly unknown[], work: () => Flow): Flow {
+    const outer = this.#variables.length;
+    this.#variables.push(...names.map((name, at) => ({ name, value: values[at] })));
+    const flow = work();
+    this.#variables.length = outer;
+    return flow;
+  }
+
+  #set(name: string, value: unknown, declare: boolean): void {
+    const known = this.#variables.findLast((variable) => variable.name === name);
+    if (declare || known === undefined) this.#variables.push({ name, value });
+    else known.value = value;
+  }
+
+  #value(expression: Expression, dot: unknown): unknown {
+    switch (expression.kind) {
+      case 'literal':
+        return expression.value;
+      case 'dot':
+        return dot;
+      case 'variable':
+        return this.#variables.findLast(({ name }) => name === expression.name)?.value;
+      case 'field':
+        return this.#answers.field(this.#value(expression.of, dot), expression.name);
+      default:
+        return this.#answers.call(expression.name, expression.args, (inner) => this.#value(inner, dot));
+    }
   }
 }
 
-/** `.A.B`, `json .A`, `join .A ", "`, `index .A "key"`, `.A | json | upper`. */
-function parseValue(action: string): Node {
-  const [first = '', ...pipes] = action.split('|').map((part) => part.trim());
-  const words = split(first);
-  const field = words.find((word) => word.startsWith('.'));
-  if (field === undefined)
-    throw new BadValue(`template parsing error: {{${action}}} names no field`, { fix: 'fields begin with a dot: {{.ID}}' });
-  const before = words[0] === field ? [] : [parseCall(words.filter((word) => word !== field))];
-  return { kind: 'value', path: parsePath(field), calls: [...before, ...pipes.map((pipe) => parseCall(split(pipe)))] };
+/** A number is walked from 0, as Go 1.22 does. */
+function walk(value: unknown): [unknown, unknown][] {
+  if (value === null || value === undefined || value === '') return [];
+  if (Array.isArray(value)) return value.map((item, at) => [at, item]);
+  if (typeof value === 'object') return entries(value);
+  if (typeof value === 'number') return Array.from({ length: Math.max(0, Math.min(value, 1_000_000)) }, (_, at) => [at, at]);
+  throw failed(`range cannot walk ${show(value)}`);
 }
 
-function parseCall(words: readonly string[]): Call {
-  const [name = '', ...literals] = words;
-  if (functions[name] === undefined) {
-    throw new BadValue(`template parsing error: function "${name}" not defined`, {
-      fix: `functions are ${Object.keys(functions).join(', ')}`,
-    });
+/** A field that no data has is a mistake; one without value is `<no value>`. */
+function field(value: unknown, name: string): unknown {
+  if (value === null || value === undefined) throw failed(`nil has no field "${name}"`);
+  if (typeof value !== 'object' || Array.isArray(value)) throw failed(`can't evaluate field ${name} in ${show(value)}`);
+  if (Object.hasOwn(value, name)) return (value as Record<string, unknown>)[name];
+  const names = Object.keys(value);
+  const close = nearest(name, names);
+  throw failed(
+    `can't evaluate field ${name}`,
+    close === undefined ? (names.length === 0 ? undefined : `fields are ${names.slice(0, 40).join(', ')}`) : `did you mean ".${close}"?`,
+  );
+}
+
+/** `and` and `or` stop at the first value that decides. */
+function call(name: string, args: readonly Expression[], value: (expression: Expression) => unknown): unknown {
+  if (name !== 'and' && name !== 'or') return functions[name]?.(args.map(value));
+  let result: unknown;
+  for (const expression of args) {
+    result = value(expression);
+    if (truth(result) === (name === 'or')) break;
   }
-  return { name, literals: literals.map((word) => (word.startsWith('"') ? unquote(word) : Number(word))) };
-}
-
-function split(text: string): string[] {
-  return text.match(/"(?:[^"\\]|\\.)*"|\S+/g) ?? [];
-}
-
-function unquote(word: string): string {
-  try {
-    return String(JSON.parse(word));
-  } catch {
-    throw new BadValue(`template parsing error: bad string ${word}`);
-  }
-}
-
-function parsePath(text: string): string[] {
-  if (!/^\.([\w-]+(\.[\w-]+)*)?$/.test(text)) throw new BadValue(`template parsing error: "${text}" is not a field`);
-  return text.split('.').filter((word) => word !== '');
-}
-
-function step(value: unknown, key: string): unknown {
-  return value !== null && typeof value === 'object' && Object.hasOwn(value, key) ? (value as Record<string, unknown>)[key] : undefined;
-}
-
-function length(value: unknown): number {
-  if (typeof value === 'string' || Array.isArray(value)) return value.length;
-  if (value !== null && typeof value === 'object') return Object.keys(value).length;
-  return value ? 1 : 0;
-}
-
-function show(value: unknown): string {
-  if (value === undefined || value === null) return '<no value>';
-  if (Array.isArray(value)) return `[${value.map(show).join(' ')}]`;
-  if (typeof value === 'object')
-    return `map[${Object.entries(value)
-      .map(([key, item]) => `${key}:${show(item)}`)
-      .join(' ')}]`;
-  return String(value);
+  return result;
 }

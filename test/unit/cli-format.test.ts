@@ -3,9 +3,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ago, duration, parseFormat, render, size, table } from '../../src/cli/format.ts';
-import { evaluate, parseTemplate } from '../../src/cli/template.ts';
 import { cut } from '../../src/cli/text.ts';
-import { BadValue } from '../../src/cli/values/bad.ts';
 
 for (const [bytes, text] of [
   [0, '0B'],
@@ -63,74 +61,6 @@ test('a control character in a name does not reach the terminal', () => {
   assert.is(table([['a\x1b[31mb', 'c\nd']]), 'a\\x1b[31mb   c d\n');
 });
 
-const row = {
-  ID: 'abc',
-  Names: 'web',
-  Size: 7,
-  Empty: '',
-  Labels: { 'a.b': 'x', c: 'y' },
-  Ports: ['80', '443'],
-  State: { Running: true, Code: 0 },
-  Nothing: null,
-};
-
-for (const [template, text] of [
-  ['{{.ID}}', 'abc'],
-  ['{{ .ID }}: {{.Names}}', 'abc: web'],
-  ['{{- .ID -}}', 'abc'],
-  ['{{json .}}', JSON.stringify(row)],
-  ['{{json .Labels}}', '{"a.b":"x","c":"y"}'],
-  ['{{.Labels | json}}', '{"a.b":"x","c":"y"}'],
-  ['{{.State.Running}}', 'true'],
-  ['{{upper .Names}}', 'WEB'],
-  ['{{.Names | upper | lower}}', 'web'],
-  ['{{join .Ports ", "}}', '80, 443'],
-  ['{{index .Labels "a.b"}}', 'x'],
-  ['{{index .Ports 1}}', '443'],
-  ['{{len .Ports}}', '2'],
-  ['{{truncate .Names 2}}', 'we'],
-  ['{{println .ID}}', 'abc\n'],
-  ['{{.Ports}}', '[80 443]'],
-  ['{{.Labels}}', 'map[a.b:x c:y]'],
-  ['{{range .Ports}}<{{.}}>{{end}}', '<80><443>'],
-  ['{{range .Empty}}x{{else}}none{{end}}', 'none'],
-  ['{{if .State.Running}}up{{else}}down{{end}}', 'up'],
-  ['{{if .State.Code}}bad{{else}}good{{end}}', 'good'],
-  ['{{if .Empty}}x{{end}}', ''],
-  ['{{with .State}}{{.Code}}{{end}}', '0'],
-  ['{{range .Ports}}{{if .}}{{.}} {{end}}{{end}}', '80 443 '],
-  ['{{.Missing}}', '<no value>'],
-  ['{{.Missing.Deeper}}', '<no value>'],
-  ['{{.constructor}}', '<no value>'],
-  ['{{.ID.length}}', '<no value>'],
-  ['{{.Nothing}}', '<no value>'],
-  ['plain', 'plain'],
-] as const) {
-  test(`the template ${template} gives ${JSON.stringify(text)}`, () => assert.is(evaluate(parseTemplate(template), row), text));
-}
-
-for (const template of [
-  '{{.ID',
-  '{{}}',
-  '{{ID}}',
-  '{{nosuch .ID}}',
-  '{{range .Ports}}',
-  '{{end}}',
-  '{{else}}',
-  '{{if .A}}x',
-  '{{.ID | nosuch}}',
-  '{{.A..B}}',
-  '{{constructor .ID}}',
-  '{{.ID}}{{end}}',
-]) {
-  test(`the template ${template} is refused`, () => {
-    assert.throws(
-      () => parseTemplate(template),
-      (error: unknown) => error instanceof BadValue,
-    );
-  });
-}
-
 test('--format json is one object a line in lists, and indented alone', () => {
   const format = parseFormat('json');
   assert.ok(format);
@@ -143,6 +73,31 @@ test('--format table heads the columns with the names of the fields', () => {
   assert.ok(format);
   const rows = [{ ID: 'a', CreatedAt: 'now', State: { Code: 3 } }];
   assert.is(render(format, rows, 'list'), 'ID   CREATED AT   CODE\na    now          3\n');
+});
+
+test('a heading can be told, and functions, conditions and loops leave it alone', () => {
+  const format = parseFormat(
+    'table {{upper .ID}}\\t{{if .Up}}{{truncate .Names 2}}{{end}}\\t{{range $i, $x := .Ports}}{{$x}}{{end}}\\t{{json .}}',
+  );
+  assert.ok(format);
+  const rows = [{ ID: 'a', Names: 'web', Up: true, Ports: ['1', '2'] }];
+  assert.is(
+    render(format, rows, 'list', { ID: 'CONTAINER ID' }),
+    'CONTAINER ID   NAMES   PORTS   .\nA              we      12      {"ID":"a","Names":"web","Up":true,"Ports":["1","2"]}\n',
+  );
+});
+
+test('a table without rows has its heading', () => {
+  const format = parseFormat('table {{.ID}}');
+  assert.ok(format);
+  assert.is(render(format, [], 'list'), 'ID\n');
+});
+
+test('an array of JSON is one line', () => {
+  const format = parseFormat('json');
+  assert.ok(format);
+  assert.is(render(format, [{ A: 1 }, { A: 2 }], 'array'), '[{"A":1},{"A":2}]\n');
+  assert.is(render(format, [], 'array'), '[]\n');
 });
 
 test('--format table alone is the usual table', () => {
