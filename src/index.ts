@@ -2,7 +2,7 @@
 
 import { parsePlatform } from './image/platform.ts';
 import { parseImageSource } from './image/reference.ts';
-import { type ImageFacts, imageFacts } from './image/store.ts';
+import { type ImageFacts, imageFacts } from './image/facts.ts';
 import { RootlessError } from './errors.ts';
 import { findPaths, type Paths } from './paths.ts';
 import { searchPath } from './programs.ts';
@@ -28,6 +28,7 @@ export {
   type UsernsRequest,
 } from './runtime/options.ts';
 export type { Exit, Status } from './runtime/state.ts';
+export type { Health, Life } from './runtime/status.ts';
 export type { DocumentKind, ImageFacts, Listed as Container, Problem };
 
 /** Only the image must be named; everything else has docker's default (`defaults`). */

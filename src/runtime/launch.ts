@@ -8,7 +8,8 @@ import type { Host } from '../userns/host.ts';
 import type { RunContext } from './context.ts';
 import type { OciConfig } from './oci.ts';
 import type { ContainerOptions } from './options.ts';
-import { abandoned, containerFolder } from './state.ts';
+import { abandoned } from './marks.ts';
+import { containerFolder } from './state.ts';
 
 const forwarded = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGCONT'] as const;
 

@@ -22,7 +22,10 @@ import { asideFolder, removeTree } from './folders.ts';
 import { type Layers, planRoot } from './root.ts';
 import { chooseSeccomp } from './seccomp.ts';
 import { buildSpec, hostnameOf, type RootPlan } from './spec.ts';
-import { claimName, clearMark, leaveMark, makeFolder, releaseName, writeContainer, writeExit } from './state.ts';
+import { clearMark, leaveMark } from './marks.ts';
+import { claimName, releaseName } from './names.ts';
+import { replace } from './replace.ts';
+import { containerFolder, makeFolder, writeContainer } from './state.ts';
 import { chooseStorage } from './storage.ts';
 import { newUndo, type Undo } from './undo.ts';
 import { checkConfig } from './validated.ts';
@@ -42,9 +45,13 @@ export async function run(options: ContainerOptions, context: RunContext): Promi
     }
     context.signal?.throwIfAborted();
     context.created?.(prepared.id);
+    const life = { monitor: ourselves(), pid: 0, startTime: '', started: new Date().toISOString(), restarts: 0 };
+    const status = join(containerFolder(context.paths, prepared.id), 'status.json');
+    replace(status, JSON.stringify({ ...life, status: 'running' }));
     const exit = await launch(prepared.id, options, prepared.config, prepared.host, prepared.starting, context);
     if (!options.remove) {
-      writeExit(context.paths, prepared.id, { code: exit.code, finished: new Date().toISOString(), ...(exit.oom ? { oom: true } : {}) });
+      const finished = new Date().toISOString();
+      replace(status, JSON.stringify({ ...life, status: 'exited', code: exit.code, finished, ...(exit.oom ? { oom: true } : {}) }));
       clearMark(context.paths, prepared.id);
       undo.keep();
     }
@@ -89,7 +96,7 @@ async function prepare(options: ContainerOptions, context: RunContext, undo: Und
   const folder = makeFolder(paths, id);
   undo.add(() => removeTree(paths, folder, mapping.idMap));
   const name = claimName(paths, id, options.name);
-  undo.add(() => releaseName(paths, name));
+  undo.add(() => releaseName(paths, name, id));
 
   const root = storage ? planRoot(folder, layersOf(image), storage, options.remove) : await planHost(paths, id, folder, options.userns);
   if (storage === undefined) always.add(() => removeTree(paths, asideFolder(paths, id), mapping.idMap));
@@ -123,6 +130,7 @@ async function prepare(options: ContainerOptions, context: RunContext, undo: Und
     network: options.network,
     ports: network?.ports ?? options.ports,
     labels: { ...defaults.labels, ...options.labels },
+    options,
   });
   return { id, host, config, starting };
 }

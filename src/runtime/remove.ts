@@ -6,7 +6,9 @@ import { runHelper } from '../helper.ts';
 import type { Paths } from '../paths.ts';
 import { isAlive } from './alive.ts';
 import { asideFolder, removeTree } from './folders.ts';
-import { clearMark, containerFolder, type Listed, readContainer, releaseName } from './state.ts';
+import { clearMark } from './marks.ts';
+import { releaseName } from './names.ts';
+import { containerFolder, type Listed, readContainer } from './state.ts';
 
 /** Milliseconds for a killed container's maker to write down how it ended. */
 const patience = 10_000;
@@ -27,7 +29,7 @@ export async function removeContainer(paths: Paths, container: Listed, force: bo
   await runHelper(paths, ['--root', paths.runtime, 'delete', '--force', container.id]);
   await removeTree(paths, asideFolder(paths, container.id), container.idMap);
   await removeTree(paths, containerFolder(paths, container.id), container.idMap);
-  releaseName(paths, container.name);
+  releaseName(paths, container.name, container.id);
   clearMark(paths, container.id);
 }
 

@@ -6,7 +6,9 @@ import { runHelper } from '../helper.ts';
 import type { Paths } from '../paths.ts';
 import { asideFolder, removeTree } from './folders.ts';
 import { removeContainer } from './remove.ts';
-import { clearMark, containerFolder, readContainer, releaseNamesOf, writeExit } from './state.ts';
+import { clearMark } from './marks.ts';
+import { namesOf, releaseName } from './names.ts';
+import { containerFolder, readContainer } from './state.ts';
 
 /** `ids`: containers whose maker is gone. One that cannot be removed now is tried again by a later run. */
 export async function sweep(paths: Paths, ids: readonly string[]): Promise<void> {
@@ -25,14 +27,12 @@ async function sweepOne(paths: Paths, id: string): Promise<void> {
     // Killed before it was described, so that nothing ran and everything in the folder is ours; or the helper has removed it.
     rmSync(containerFolder(paths, id), { recursive: true, force: true });
     rmSync(asideFolder(paths, id), { recursive: true, force: true });
-    releaseNamesOf(paths, id);
+    for (const name of namesOf(paths, id)) releaseName(paths, name, id);
     clearMark(paths, id);
     return;
   }
   if (existsSync(join(paths.runtime, id))) await runHelper(paths, ['--root', paths.runtime, 'delete', '--force', id]);
   await removeTree(paths, asideFolder(paths, id), container.idMap);
   if (container.remove) return removeContainer(paths, { ...container, status: 'exited' }, true);
-  // The program died with its maker: killed.
-  if (container.exit === undefined) writeExit(paths, id, { code: 137, finished: new Date().toISOString() });
   clearMark(paths, id);
 }

@@ -1,6 +1,6 @@
 /** Containers on disk: names, marks of their makers, and what is read back. */
 
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -9,20 +9,19 @@ import { findPaths, type Paths } from '../../src/paths.ts';
 import { isAlive, ourselves } from '../../src/runtime/alive.ts';
 import { checkName, inventName, newId } from '../../src/runtime/ids.ts';
 import { claimSlot, slotsInUse } from '../../src/runtime/slots.ts';
+import { abandoned, clearMark, leaveMark, liveMark, markOf } from '../../src/runtime/marks.ts';
+import { claimName, releaseName } from '../../src/runtime/names.ts';
 import {
-  abandoned,
-  claimName,
-  clearMark,
   type Container,
+  containerFolder,
   findContainer,
-  leaveMark,
+  latestContainer,
   listContainers,
   makeFolder,
   readContainer,
-  releaseName,
   writeContainer,
-  writeExit,
 } from '../../src/runtime/state.ts';
+import type { Life } from '../../src/runtime/status.ts';
 import { sweep } from '../../src/runtime/sweep.ts';
 import { newUndo } from '../../src/runtime/undo.ts';
 import { makeVolumes } from '../../src/runtime/volumes.ts';
@@ -56,10 +55,17 @@ function make(paths: Paths, more: Partial<Container> = {}): Container {
     network: 'none',
     ports: [],
     labels: {},
+    options: { ...defaults, image: 'i' },
     ...more,
   };
   writeContainer(paths, container);
   return container;
+}
+
+/** What a monitor writes, by default one that runs. */
+function writeLife(paths: Paths, id: string, more: Partial<Life> = {}): void {
+  const life = { status: 'running', monitor: ourselves(), pid: 7, startTime: '1', started: '2026-01-01T00:00:00Z', restarts: 0, ...more };
+  writeFileSync(join(containerFolder(paths, id), 'status.json'), JSON.stringify(life));
 }
 
 test('ids are 64 hex digits, and never the same', () => {
@@ -85,10 +91,12 @@ test('a name belongs to one container until it is released', () =>
   withTmp((folder) => {
     const paths = inFolder(folder);
     const one = make(paths);
-    releaseName(paths, one.name);
+    releaseName(paths, one.name, one.id);
     assert.is(claimName(paths, one.id, 'web'), 'web');
     assert.throws(() => claimName(paths, newId(), 'web'), hasCode('NAME_IN_USE'));
-    releaseName(paths, 'web');
+    releaseName(paths, 'web', newId());
+    assert.throws(() => claimName(paths, newId(), 'web'), hasCode('NAME_IN_USE'));
+    releaseName(paths, 'web', one.id);
     assert.is(claimName(paths, newId(), 'web'), 'web');
   }));
 
@@ -99,15 +107,65 @@ test('the name of a container that is no more can be had', () =>
     assert.is(claimName(paths, newId(), 'web'), 'web');
   }));
 
-test('a container runs while its maker does, and has exited after that or once its exit is written', () =>
+test('a container is created until a monitor wrote of it, and then what the monitor says', () =>
   withTmp((folder) => {
     const paths = inFolder(folder);
-    const running = make(paths);
-    assert.is(readContainer(paths, running.id)?.status, 'running');
-    assert.is(readContainer(paths, make(paths, { maker: dead }).id)?.status, 'exited');
-    writeExit(paths, running.id, { code: 3, finished: 'now' });
-    assert.equal(readContainer(paths, running.id)?.exit, { code: 3, finished: 'now' });
-    assert.is(readContainer(paths, running.id)?.status, 'exited');
+    const { id } = make(paths);
+    const now = () => readContainer(paths, id);
+    assert.is(now()?.status, 'created');
+    assert.is(now()?.exit, undefined);
+    writeLife(paths, id);
+    assert.is(now()?.status, 'running');
+    assert.is(now()?.life?.pid, 7);
+    writeLife(paths, id, { paused: true });
+    assert.is(now()?.status, 'paused');
+    writeLife(paths, id, { status: 'restarting', code: 3, finished: 'then', restarts: 2 });
+    assert.is(now()?.status, 'restarting');
+    assert.is(now()?.exit?.code, 3);
+    writeLife(paths, id, { status: 'exited', code: 3, finished: 'then', oom: true });
+    assert.is(now()?.status, 'exited');
+    assert.equal(now()?.exit, { code: 3, finished: 'then', oom: true });
+  }));
+
+test('a container whose monitor was killed has exited with 137, and so has one of an earlier boot', () =>
+  withTmp((folder) => {
+    const paths = inFolder(folder);
+    const { id } = make(paths);
+    for (const monitor of [dead, { ...ourselves(), bootId: 'another' }]) {
+      writeLife(paths, id, { monitor, paused: true });
+      const found = readContainer(paths, id);
+      assert.is(found?.status, 'exited');
+      assert.is(found?.exit?.code, 137);
+      assert.ok(Date.parse(found?.exit?.finished ?? '') <= Date.now());
+    }
+  }));
+
+test('a start that failed is remembered without a life', () =>
+  withTmp((folder) => {
+    const paths = inFolder(folder);
+    const { id } = make(paths);
+    writeFileSync(join(containerFolder(paths, id), 'failure.json'), '{"code":127,"error":"not found","finished":"then"}');
+    assert.is(readContainer(paths, id)?.status, 'created');
+    assert.is(readContainer(paths, id)?.exit?.code, 127);
+  }));
+
+test('damaged files of a container make it dead, not unseen', () =>
+  withTmp((folder) => {
+    const paths = inFolder(folder);
+    for (const text of ['', '{"id":', 'null', '[]', '{"id":"other"}', undefined]) {
+      const { id, name } = make(paths);
+      clearMark(paths, id);
+      const file = join(containerFolder(paths, id), 'container.json');
+      if (text === undefined) rmSync(file);
+      else writeFileSync(file, text);
+      assert.is(findContainer(paths, name).status, 'dead', `${text}`);
+      assert.is(findContainer(paths, id.slice(0, 12)).name, name);
+    }
+    const { id } = make(paths);
+    for (const text of ['', '{}', 'null', '{"status":"running"}']) {
+      writeFileSync(join(containerFolder(paths, id), 'status.json'), text);
+      assert.is(readContainer(paths, id)?.status, 'created', text);
+    }
   }));
 
 test('a reused pid and another boot are not the maker', () => {
@@ -124,7 +182,7 @@ test('a container is found by name, by id and by a beginning that only it has', 
     assert.is(findContainer(paths, one.name).id, one.id);
     assert.is(findContainer(paths, one.id).id, one.id);
     assert.is(findContainer(paths, one.id.slice(0, 12)).id, one.id);
-    for (const wanted of ['nope', '', '..', 'f'.repeat(65)])
+    for (const wanted of ['nope', '', '..', '../names', 'f'.repeat(65)])
       assert.throws(() => findContainer(paths, wanted), hasCode('CONTAINER_NOT_FOUND'), wanted);
     while (listContainers(paths).length < 17) make(paths);
     const first = listContainers(paths).map((container) => container.id[0] ?? '');
@@ -132,18 +190,20 @@ test('a container is found by name, by id and by a beginning that only it has', 
     assert.throws(() => findContainer(paths, shared), hasCode('CONTAINER_AMBIGUOUS'));
   }));
 
-test('the list is newest first, and skips what is half written', () =>
+test('the list is newest first, and skips what is just being made', () =>
   withTmp((folder) => {
     const paths = inFolder(folder);
+    assert.throws(() => latestContainer(paths), hasCode('CONTAINER_NOT_FOUND'));
     const old = make(paths, { created: '2026-01-01T00:00:00.000Z' });
     const fresh = make(paths, { created: '2026-02-01T00:00:00.000Z' });
-    mkdirSync(join(folder, 'store', 'containers', newId()));
-    const damaged = make(paths);
-    writeFileSync(join(folder, 'store', 'containers', damaged.id, 'container.json'), '{"id":');
+    const half = newId();
+    leaveMark(paths, half, ourselves());
+    makeFolder(paths, half);
     assert.equal(
       listContainers(paths).map((container) => container.id),
       [fresh.id, old.id],
     );
+    assert.is(latestContainer(paths).id, fresh.id);
   }));
 
 test('what a dead maker left is seen until its mark is cleared', () =>
@@ -154,6 +214,18 @@ test('what a dead maker left is seen until its mark is cleared', () =>
     assert.equal(abandoned(paths), [left.id]);
     clearMark(paths, left.id);
     assert.equal(abandoned(paths), []);
+  }));
+
+test('a mark that was cut short counts for a moment only', () =>
+  withTmp((folder) => {
+    const paths = inFolder(folder);
+    const { id } = make(paths);
+    writeFileSync(liveMark(paths, id), '');
+    assert.is(markOf(paths, id), 'alive');
+    utimesSync(liveMark(paths, id), 1, 1);
+    assert.is(markOf(paths, id), 'gone');
+    clearMark(paths, id);
+    assert.is(markOf(paths, id), 'none');
   }));
 
 test('after a kill everything goes that the killed one had: folder, name and mark', () =>
@@ -170,13 +242,12 @@ test('after a kill everything goes that the killed one had: folder, name and mar
     assert.ok(before);
   }));
 
-test('only running containers with a slot hold ids', () =>
+test('containers with a slot hold their ids, running or not', () =>
   withTmp((folder) => {
     const paths = inFolder(folder);
     make(paths);
-    make(paths, { slot: true, maker: dead });
     assert.equal(slotsInUse(paths), { uid: [], gid: [] });
-    make(paths, { slot: true });
+    make(paths, { slot: true, maker: dead });
     assert.equal(slotsInUse(paths), { uid: [{ start: 100, size: 10 }], gid: [{ start: 200, size: 10 }] });
   }));
 

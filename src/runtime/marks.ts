@@ -1,0 +1,57 @@
+/** Marks in $DATA/live/ID: who makes or watches a container now, so that what a killed one left is seen. */
+
+import { mkdirSync, readdirSync, readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Paths } from '../paths.ts';
+import { isAlive, type Maker } from './alive.ts';
+
+/** Milliseconds that writing a mark may take. */
+const patience = 5000;
+
+export const liveMark = (paths: Paths, id: string): string => join(paths.data, 'live', id);
+
+/** Before anything else: what is made without a mark would never be seen as left behind. */
+export function leaveMark(paths: Paths, id: string, maker: Maker): void {
+  const text = JSON.stringify(maker);
+  try {
+    writeFileSync(liveMark(paths, id), text, { mode: 0o600 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    mkdirSync(join(paths.data, 'live'), { recursive: true, mode: 0o700 });
+    writeFileSync(liveMark(paths, id), text, { mode: 0o600 });
+  }
+}
+
+export function clearMark(paths: Paths, id: string): void {
+  try {
+    unlinkSync(liveMark(paths, id));
+  } catch {
+    // Already gone.
+  }
+}
+
+/** `gone`: there is a mark, and who left it runs no more. */
+export function markOf(paths: Paths, id: string): 'none' | 'alive' | 'gone' {
+  const file = liveMark(paths, id);
+  try {
+    return isAlive(JSON.parse(readFileSync(file, 'utf8')) as Maker) ? 'alive' : 'gone';
+  } catch (error) {
+    return error instanceof SyntaxError ? ageOf(file) : 'none';
+  }
+}
+
+/** A half-written mark is one that is just being left, or what a power cut made of it. */
+function ageOf(file: string): 'none' | 'alive' | 'gone' {
+  const written = statSync(file, { throwIfNoEntry: false })?.mtimeMs;
+  if (written === undefined) return 'none';
+  return Math.abs(Date.now() - written) < patience ? 'alive' : 'gone';
+}
+
+/** Ids of marks whose maker is gone: what a killed rootless may have left. */
+export function abandoned(paths: Paths): string[] {
+  try {
+    return readdirSync(join(paths.data, 'live')).filter((id) => markOf(paths, id) === 'gone');
+  } catch {
+    return [];
+  }
+}
