@@ -1,6 +1,6 @@
 /** `rootless __complete images|containers`: one name a line, for the completion scripts. */
 
-import { imageFacts } from '../image/store.ts';
+import { imageFacts } from '../image/facts.ts';
 import { findPaths } from '../paths.ts';
 import { listContainers } from '../runtime/state.ts';
 import { command } from './command.ts';

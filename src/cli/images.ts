@@ -2,7 +2,7 @@
 
 import { hexOf } from '../image/digest.ts';
 import { formatPlatform } from '../image/platform.ts';
-import { type ImageFacts, imageFacts } from '../image/store.ts';
+import { type ImageFacts, imageFacts } from '../image/facts.ts';
 import { findPaths } from '../paths.ts';
 import { command } from './command.ts';
 import { ago, formatFlag, type Row, render, size, table } from './format.ts';

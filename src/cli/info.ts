@@ -2,7 +2,7 @@
 
 import { release } from 'node:os';
 import manifest from '../../package.json' with { type: 'json' };
-import { imageFacts } from '../image/store.ts';
+import { imageFacts } from '../image/facts.ts';
 import { findPaths } from '../paths.ts';
 import { findProgram, searchPath } from '../programs.ts';
 import { listContainers } from '../runtime/state.ts';

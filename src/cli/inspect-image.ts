@@ -3,6 +3,7 @@
 import { RootlessError } from '../errors.ts';
 import { parseImageSource } from '../image/reference.ts';
 import { findById, findImage, listImages, readImage, type StoredImage } from '../image/store.ts';
+import { isTagged } from '../image/store-write.ts';
 import type { Paths } from '../paths.ts';
 import type { Row } from './format.ts';
 
@@ -15,8 +16,8 @@ export function inspectImage(paths: Paths, name: string): Row | undefined {
   const { platform } = config;
   return {
     Id: image.id,
-    RepoTags: images.filter(({ id, name: other }) => id === image.id && !other.includes('@')).map(({ name: tag }) => tag),
-    RepoDigests: [`${image.name.replace(/(@.*|:[^:/]*)$/, '')}@${image.source}`],
+    RepoTags: images.filter((other) => other.id === image.id && isTagged(other)).map(({ name: tag }) => tag),
+    RepoDigests: [image.name === undefined ? '' : `${image.name.replace(/(@.*|:[^:/]*)$/, '')}@${image.source}`],
     Created: config.created ?? '',
     Architecture: platform.architecture,
     ...(platform.variant === undefined ? {} : { Variant: platform.variant }),

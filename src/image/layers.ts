@@ -1,6 +1,6 @@
 /** Unpacked layers in $DATA/layers/MAP, found without any work: what a warm start reads. */
 
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { RootlessError } from '../errors.ts';
 import type { IdMap, IdMapping } from '../helper.ts';
@@ -53,11 +53,37 @@ export function layerName(diffId: Digest): string {
   return hexOf(diffId).slice(0, 24);
 }
 
+/** Held by whoever unpacks or deletes this layer. */
+export function layerLock(folder: string, name: string): string {
+  return join(folder, `${name}.lock`);
+}
+
+export function stampFile(folder: string, name: string): string {
+  return join(folder, `${name}.json`);
+}
+
+/** The folders of all mappings that layers were unpacked with. */
+export function mapFolders(paths: Paths): string[] {
+  const root = join(paths.data, 'layers');
+  return existsSync(root) ? readdirSync(root).map((name) => join(root, name)) : [];
+}
+
+/** The mapping of such a folder; undefined when its record is not there yet, or damaged. */
+export function readMap(folder: string): Pick<IdMap, 'uid' | 'gid'> | undefined {
+  try {
+    const { uid, gid } = JSON.parse(readFileSync(join(folder, 'map.json'), 'utf8')) as Record<'uid' | 'gid', [number, number, number][]>;
+    const extents = (list: [number, number, number][]) => list.map(([containerID, hostID, size]) => ({ containerID, hostID, size }));
+    return { uid: extents(uid), gid: extents(gid) };
+  } catch {
+    return undefined;
+  }
+}
+
 /** The stamp, or undefined when the layer is not there. @throws RootlessError LAYER_COLLISION */
 export function readStamp(folder: string, diffId: Digest): LayerStamp | undefined {
   let stamp: LayerStamp;
   try {
-    stamp = JSON.parse(readFileSync(join(folder, `${layerName(diffId)}.json`), 'utf8')) as LayerStamp;
+    stamp = JSON.parse(readFileSync(stampFile(folder, layerName(diffId)), 'utf8')) as LayerStamp;
   } catch {
     return undefined;
   }

@@ -13,24 +13,52 @@ import { isAlive, ownerTag } from './owner.ts';
 /** Milliseconds; what is done under the lock takes a few. */
 const patience = 30_000;
 
-/** Runs `work` (synchronous, short) while holding `path`. Calls of one process queue up as well. */
+/** Runs `work` (synchronous, short) while holding `path`. Calls of one process queue up as well. @throws RootlessError STORE_LOCKED */
 export async function withLock<T>(path: string, work: () => T, signal?: AbortSignal): Promise<T> {
-  const own = temporaryName(path);
-  writeFileSync(own, JSON.stringify({ owner: ownerTag(), boot: bootId(), name: own }), { mode: 0o600 });
+  using _held = await acquire(path, Date.now() + patience, signal);
+  return work();
+}
+
+/** Waits for `path` as long as its holder lives; disposing gives it back. For work of minutes, such as a layer that is on its way. */
+export function hold(path: string, signal?: AbortSignal): Promise<Disposable> {
+  return acquire(path, Number.POSITIVE_INFINITY, signal);
+}
+
+/** Takes `path` if it is free, or its holder is gone; undefined when somebody has it. */
+export function tryHold(path: string): Disposable | undefined {
+  const own = writeOwn(path);
+  if (take(own, path) || take(own, path)) return held(own, path);
+  rmSync(own, { force: true });
+  return undefined;
+}
+
+async function acquire(path: string, deadline: number, signal: AbortSignal | undefined): Promise<Disposable> {
+  const own = writeOwn(path);
   try {
-    const deadline = Date.now() + patience;
     while (!take(own, path)) {
       if (Date.now() > deadline) throw busy(path);
       await sleep(5 + Math.random() * 20, undefined, signal ? { signal } : {});
     }
-    try {
-      return work();
-    } finally {
-      if (readHolder(path) === readHolder(own)) rmSync(path, { force: true });
-    }
-  } finally {
+  } catch (cause) {
     rmSync(own, { force: true });
+    throw cause;
   }
+  return held(own, path);
+}
+
+function writeOwn(path: string): string {
+  const own = temporaryName(path);
+  writeFileSync(own, JSON.stringify({ owner: ownerTag(), boot: bootId(), name: own }), { mode: 0o600 });
+  return own;
+}
+
+function held(own: string, path: string): Disposable {
+  return {
+    [Symbol.dispose]: () => {
+      if (readHolder(path) === readHolder(own)) rmSync(path, { force: true });
+      rmSync(own, { force: true });
+    },
+  };
 }
 
 /** link(2) fails if the name exists, and the lock appears with its content: no instant shows an empty lock. */

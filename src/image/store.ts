@@ -7,41 +7,39 @@ import type { Paths } from '../paths.ts';
 import { type ImageConfig, parseConfig } from './config.ts';
 import { algorithmOf, type Digest, hexOf, parseDigest } from './digest.ts';
 import { list, parseJson } from './json.ts';
-import { type Descriptor, type Manifest, parseDescriptor, parseManifest } from './manifest.ts';
+import { type Descriptor, type Manifest, mediaTypes, parseDescriptor, parseManifest } from './manifest.ts';
 import { choosePlatform, distance, hostPlatform, type Platform } from './platform.ts';
-import { familiarName, parseReference, type RegistryReference } from './reference.ts';
+import { parseReference, type RegistryReference } from './reference.ts';
 
 /** One entry of index.json: an image of one platform under one name. */
 export type StoredImage = {
-  /** Canonical: `docker.io/library/alpine:latest`. */
-  readonly name: string;
+  /** Canonical: `docker.io/library/alpine:latest`, or `…@sha256:…` for one that lost its tag or never had one; undefined has no name at all. */
+  readonly name: string | undefined;
   /** Of the platform's manifest. */
   readonly manifest: Descriptor;
   /** What the registry calls the whole: the digest of its index, or of the manifest if there is none. */
   readonly source: Digest;
   /** Digest of the configuration: docker's image id. */
   readonly id: Digest;
+  /** What lists show; known since the image was named, so that a list need not open a thousand blobs. */
+  readonly brief?: Brief | undefined;
 };
 
-/** What `rootless images` shows. */
-export type ImageFacts = {
-  /** As people type it: `alpine`, `localhost:5000/x`. */
-  readonly repository: string;
-  /** `<none>` when pulled by digest. */
-  readonly tag: string;
-  readonly id: Digest;
-  readonly digest: Digest;
-  readonly platform: Platform;
+export type NamedImage = StoredImage & { readonly name: string };
+
+export type Brief = {
   /** RFC 3339, or undefined. */
   readonly created: string | undefined;
-  /** Bytes of the compressed layers, the configuration and the manifest. */
+  /** Bytes of the layers as they are stored, the configuration and the manifest. */
   readonly size: number;
 };
 
 export const annotations = {
   name: 'org.opencontainers.image.ref.name',
+  created: 'org.opencontainers.image.created',
   source: 'io.rootless.image.source',
   id: 'io.rootless.image.id',
+  size: 'io.rootless.image.size',
 } as const;
 
 export function imagesFolder(paths: Paths): string {
@@ -61,23 +59,36 @@ export function hasBlob(paths: Paths, blob: { readonly digest: Digest; readonly 
   return statSync(blobFile(paths, blob.digest), { throwIfNoEntry: false })?.size === blob.size;
 }
 
-/** All entries; an absent store is empty. @throws RootlessError STORE_INVALID */
-export function listImages(paths: Paths): StoredImage[] {
+/** What index.json says: images, and documents that list several of them (`rootless manifest create`). */
+export type StoreIndex = { readonly images: readonly StoredImage[]; readonly lists: readonly Descriptor[] };
+
+/** All images; an absent store is empty. @throws RootlessError STORE_INVALID */
+export function listImages(paths: Paths): readonly StoredImage[] {
+  return readIndex(paths).images;
+}
+
+/** @throws RootlessError STORE_INVALID */
+export function readIndex(paths: Paths): StoreIndex {
   let text: string;
   try {
     text = readFileSync(indexFile(paths), 'utf8');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { images: [], lists: [] };
     throw error;
   }
-  return parseJson(text, 'STORE_INVALID', `image store "${indexFile(paths)}"`, (root) =>
+  const entries = parseJson(text, 'STORE_INVALID', `image store "${indexFile(paths)}"`, (root) =>
     list(root, 'manifests').map(parseDescriptor),
-  ).flatMap((manifest) => {
-    const name = manifest.annotations[annotations.name];
-    const id = parseDigest(manifest.annotations[annotations.id] ?? '');
-    const source = parseDigest(manifest.annotations[annotations.source] ?? '') ?? manifest.digest;
-    return name === undefined || id === undefined ? [] : [{ name, manifest, source, id }];
-  });
+  );
+  return { images: entries.flatMap(fromDescriptor), lists: entries.filter(({ mediaType }) => mediaType === mediaTypes.ociIndex) };
+}
+
+function fromDescriptor(manifest: Descriptor): StoredImage[] {
+  const { [annotations.name]: name, [annotations.id]: id = '', [annotations.source]: source = '' } = manifest.annotations;
+  const { [annotations.created]: created, [annotations.size]: size = '' } = manifest.annotations;
+  const digest = parseDigest(id);
+  if (digest === undefined) return [];
+  const brief = /^[0-9]{1,15}$/.test(size) ? { created, size: Number(size) } : undefined;
+  return [{ name, manifest, source: parseDigest(source) ?? manifest.digest, id: digest, brief }];
 }
 
 /**
@@ -89,17 +100,20 @@ export function findImage(images: readonly StoredImage[], reference: RegistryRef
   const { digest } = reference;
   const named = images.filter((image) => {
     if (digest === undefined) return image.name === reference.name;
-    return (image.source === digest || image.manifest.digest === digest) && repositoryOf(image.name) === repository;
+    return (
+      (image.source === digest || image.manifest.digest === digest) && image.name !== undefined && repositoryOf(image.name) === repository
+    );
   });
   return ofPlatform(named, platform);
 }
 
-/** docker's short ids: at least 4 hex digits of the image id, and only one image has them. */
-export function findById(images: readonly StoredImage[], text: string): StoredImage | undefined {
+/** docker's short ids: at least 4 hex digits of the image id, and only one image has them. A name of several platforms has several ids. */
+export function findById(images: readonly StoredImage[], text: string, platform?: Platform): StoredImage | undefined {
   const hex = /^(?:sha256:)?([0-9a-f]{4,64})$/.exec(text)?.[1];
   if (hex === undefined) return undefined;
   const found = images.filter(({ id }) => hexOf(id).startsWith(hex));
-  return new Set(found.map(({ id }) => id)).size === 1 ? found[0] : undefined;
+  if (new Set(found.map(({ id }) => id)).size !== 1) return undefined;
+  return platform === undefined ? found[0] : ofPlatform(found, platform);
 }
 
 /** @throws the file's ENOENT when a blob was lost */
@@ -108,38 +122,16 @@ export function readImage(paths: Paths, image: StoredImage): { readonly manifest
 }
 
 export function readManifest(paths: Paths, image: StoredImage): Manifest {
-  const manifest = parseManifest(readFileSync(blobFile(paths, image.manifest.digest)), image.name);
+  const manifest = parseManifest(readFileSync(blobFile(paths, image.manifest.digest)), image.name ?? image.id);
   if (manifest.kind === 'manifest') return manifest;
-  throw new RootlessError({ code: 'STORE_INVALID', message: `image store "${indexFile(paths)}" lists an index as "${image.name}"` });
+  throw new RootlessError({
+    code: 'STORE_INVALID',
+    message: `image store "${indexFile(paths)}" lists an index as "${image.name ?? image.id}"`,
+  });
 }
 
 export function readConfig(paths: Paths, image: StoredImage): ImageConfig {
-  return parseConfig(readFileSync(blobFile(paths, image.id)), image.name);
-}
-
-/** Facts of every stored image, in the order in which they were pulled. Images with a lost blob are left out. */
-export function imageFacts(paths: Paths): ImageFacts[] {
-  return listImages(paths).flatMap((image) => {
-    try {
-      const { manifest, config } = readImage(paths, image);
-      const reference = parseReference(image.name);
-      const size = manifest.layers.reduce((sum, layer) => sum + layer.size, manifest.config.size + image.manifest.size);
-      return [
-        {
-          repository: familiarName(reference),
-          tag: reference.tag ?? '<none>',
-          id: image.id,
-          digest: image.source,
-          platform: config.platform,
-          created: config.created,
-          size,
-        },
-      ];
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-      throw error;
-    }
-  });
+  return parseConfig(readFileSync(blobFile(paths, image.id)), image.name ?? image.id);
 }
 
 function ofPlatform(images: readonly StoredImage[], platform: Platform | undefined): StoredImage | undefined {
@@ -151,7 +143,8 @@ function ofPlatform(images: readonly StoredImage[], platform: Platform | undefin
   return platform === undefined ? images[0] : undefined;
 }
 
-function repositoryOf(name: string): string {
+/** `docker.io/library/alpine`. */
+export function repositoryOf(name: string): string {
   const { registry, repository } = parseReference(name);
   return `${registry}/${repository}`;
 }

@@ -2,6 +2,7 @@
 
 import type { Paths } from '../paths.ts';
 import { addBlob, addBytes, keepBlob, lease } from './blobs.ts';
+import { sweep } from './collect.ts';
 import type { ImageConfig } from './config.ts';
 import type { Digest } from './digest.ts';
 import { explainDisk } from './disk.ts';
@@ -14,8 +15,8 @@ import type { RegistryReference } from './reference.ts';
 import { openRegistry, type Registry } from './registry.ts';
 import { checkPlatform, fetchConfig, findManifest } from './remote-image.ts';
 import type { RegistrySettings } from './session.ts';
-import { blobFile, type StoredImage } from './store.ts';
-import { nameImage, sweep } from './store-write.ts';
+import { blobFile, type NamedImage } from './store.ts';
+import { nameImage } from './store-write.ts';
 import { prepareLayers, startUnpack, type Unpacking } from './unpack.ts';
 
 export type PullOptions = {
@@ -32,7 +33,7 @@ const downloads = 3;
  * Makes the store hold what the registry has under this name now. What is already there is not fetched again.
  * @throws RootlessError of registry, manifest and store; nothing half-written remains under any name
  */
-export async function pull(reference: RegistryReference, options: PullOptions): Promise<StoredImage> {
+export async function pull(reference: RegistryReference, options: PullOptions): Promise<NamedImage> {
   options.signal?.throwIfAborted();
   const registry = openRegistry(reference, { ...options, environment: options.paths.registry }, options.signal);
   try {
@@ -44,7 +45,7 @@ export async function pull(reference: RegistryReference, options: PullOptions): 
   }
 }
 
-async function pullFrom(registry: Registry, reference: RegistryReference, options: PullOptions): Promise<StoredImage> {
+async function pullFrom(registry: Registry, reference: RegistryReference, options: PullOptions): Promise<NamedImage> {
   const { paths, signal } = options;
   using _lease = lease(paths);
   sweep(paths);
@@ -55,7 +56,7 @@ async function pullFrom(registry: Registry, reference: RegistryReference, option
   addBytes(paths, found.manifest.config, bytes);
   addBytes(paths, found.descriptor, found.bytes);
   const manifest = { ...found.descriptor, platform: config.platform };
-  const image: StoredImage = { name: reference.name, manifest, source: found.source, id: found.manifest.config.digest };
+  const image: NamedImage = { name: reference.name, manifest, source: found.source, id: found.manifest.config.digest };
   await nameImage(paths, image, signal);
   return image;
 }

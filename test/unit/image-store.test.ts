@@ -13,9 +13,11 @@ import { withLock } from '../../src/image/lock.ts';
 import { isAlive, leftovers, ownerTag } from '../../src/image/owner.ts';
 import { parseReference } from '../../src/image/reference.ts';
 import { resolveImage } from '../../src/image/resolve.ts';
-import { blobFile, findById, findImage, imageFacts, listImages, type StoredImage } from '../../src/image/store.ts';
+import { imageFacts } from '../../src/image/facts.ts';
+import { blobFile, findById, findImage, listImages, type NamedImage } from '../../src/image/store.ts';
 import { addBlob, addBytes, lease } from '../../src/image/blobs.ts';
-import { collectBlobs, nameImage, removeImages, sweep } from '../../src/image/store-write.ts';
+import { collectBlobs, sweep } from '../../src/image/collect.ts';
+import { changeIndex, nameImage } from '../../src/image/store-write.ts';
 import { bootId } from '../../src/liveness.ts';
 import { findPaths, type Paths } from '../../src/paths.ts';
 
@@ -37,7 +39,7 @@ function put(paths: Paths, content: string): { readonly digest: Digest; readonly
 }
 
 /** Stores an image of one layer and names it. */
-async function store(paths: Paths, name: string, content: string, architecture = 'amd64'): Promise<StoredImage> {
+async function store(paths: Paths, name: string, content: string, architecture = 'amd64'): Promise<NamedImage> {
   const layer = { ...put(paths, content), mediaType: 'application/vnd.oci.image.layer.v1.tar' };
   const rootfs = { type: 'layers', diff_ids: [layer.digest] };
   const config = {
@@ -89,14 +91,58 @@ test('one name may stand for several platforms', () =>
     assert.is(findImage(images, parseReference('x'), { os: 'linux', architecture: 'riscv64' }), undefined);
   }));
 
-test('a name moves to the newer image of the same platform', () =>
+test('a name moves to the newer image of the same platform, and the older one stays without a tag', () =>
   withStore(async (paths) => {
-    await store(paths, 'x', 'old');
+    const old = await store(paths, 'x', 'old');
     const image = await store(paths, 'x', 'new');
     assert.equal(
-      listImages(paths).map(({ id }) => id),
-      [image.id],
+      listImages(paths).map(({ name, id }) => [name, id]),
+      [
+        [`docker.io/library/x@${old.source}`, old.id],
+        [image.name, image.id],
+      ],
     );
+    assert.equal(
+      imageFacts(paths).map(({ repository, tag }) => [repository, tag]),
+      [
+        ['x', '<none>'],
+        ['x', 'latest'],
+      ],
+    );
+  }));
+
+test('an image that loses its name to one made here has none, unless it has another', () =>
+  withStore(async (paths) => {
+    const old = await store(paths, 'x', 'old');
+    const image = await store(paths, 'y', 'new');
+    await nameImage(paths, { ...image, name: old.name }, undefined, 'nameless');
+    assert.equal(
+      listImages(paths).map(({ name }) => name),
+      [image.name, undefined, old.name],
+    );
+    await nameImage(paths, { ...old, name: image.name }, undefined, 'nameless');
+    assert.equal(
+      listImages(paths).map(({ name }) => name),
+      [old.name, image.name],
+    );
+  }));
+
+test('a tag hides the digest under which the same repository has the image', () =>
+  withStore(async (paths) => {
+    const image = await store(paths, 'x', 'layer');
+    await nameImage(paths, { ...image, name: `docker.io/library/x@${image.source}` });
+    assert.equal(
+      listImages(paths).map(({ name }) => name),
+      [image.name],
+    );
+  }));
+
+test('lists need no blob of an image that was named with its brief', () =>
+  withStore(async (paths) => {
+    const image = await store(paths, 'x', 'layer');
+    writeFileSync(blobFile(paths, image.id), 'not JSON');
+    assert.equal(imageFacts(paths)[0]?.platform, { os: 'linux', architecture: 'amd64' });
+    assert.ok((imageFacts(paths)[0]?.size ?? 0) > image.manifest.size);
   }));
 
 test('removing a name deletes the blobs that nothing else needs, and only those', () =>
@@ -104,10 +150,14 @@ test('removing a name deletes the blobs that nothing else needs, and only those'
     const first = await store(paths, 'x', 'shared');
     await store(paths, 'y', 'shared');
     const alone = await store(paths, 'z', 'alone');
-    assert.equal(await removeImages(paths, [alone.name, 'docker.io/library/none:latest']), [alone.name]);
+    const remove = (name: string) =>
+      changeIndex(paths, ({ images, lists }) => [{ images: images.filter((image) => image.name !== name), lists }, 0]);
+    await remove(alone.name);
+    assert.ok((await collectBlobs(paths)) > 0);
     assert.not.ok(existsSync(blobFile(paths, alone.id)));
     assert.not.ok(existsSync(blobFile(paths, digestOf(Buffer.from('alone')))));
-    await removeImages(paths, [first.name]);
+    await remove(first.name);
+    await collectBlobs(paths);
     assert.ok(existsSync(blobFile(paths, digestOf(Buffer.from('shared')))));
     assert.is(imageFacts(paths).length, 1);
   }));

@@ -1,0 +1,34 @@
+/** Images of the store as people name them on a command line: by name, by digest, by id or its beginning. */
+
+import { RootlessError } from '../errors.ts';
+import type { Platform } from './platform.ts';
+import { parseImageSource, type RegistryReference } from './reference.ts';
+import { findById, findImage, type StoredImage } from './store.ts';
+
+/** Undefined when the store has no such image. Names come before ids, as with docker. */
+export function findStored(images: readonly StoredImage[], text: string, platform?: Platform): StoredImage | undefined {
+  const reference = referenceOf(text);
+  return (reference && findImage(images, reference, platform)) ?? findById(images, text, platform);
+}
+
+/** @throws RootlessError IMAGE_NOT_FOUND */
+export function requireStored(images: readonly StoredImage[], text: string, platform?: Platform): StoredImage {
+  return findStored(images, text, platform) ?? noSuchImage(text);
+}
+
+/** docker's words and docker's exit code. */
+export function noSuchImage(text: string): never {
+  throw new RootlessError({ code: 'IMAGE_NOT_FOUND', message: `no such image: "${text}"`, fix: '"rootless images" lists them', exit: 1 });
+}
+
+/** A name in a registry; undefined for what cannot be one: `sha256:…`, `oci:DIR`. */
+export function referenceOf(text: string): RegistryReference | undefined {
+  if (/^sha256:[0-9a-f]{4,64}$/.test(text)) return undefined;
+  try {
+    const source = parseImageSource(text);
+    return source.kind === 'registry' ? source : undefined;
+  } catch (error) {
+    if (error instanceof RootlessError) return undefined;
+    throw error;
+  }
+}
