@@ -45,7 +45,66 @@ export type ContainerOptions = {
   readonly limits: Limits;
   readonly userns: UsernsRequest;
   readonly stopSignal?: string | undefined;
+  /** Seconds between the stop signal and SIGKILL; -1 = for ever, `undefined` = 10. */
+  readonly stopTimeout?: number | undefined;
   readonly labels: Readonly<Record<string, string>>;
+  /** Added to config.json as they are. */
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly restart: RestartPolicy;
+  readonly log: LogRequest;
+  readonly health: HealthRequest;
+  readonly secrets: readonly SecretRequest[];
+  /** Ends the container after so many seconds; 0 = never. */
+  readonly timeout: number;
+  readonly umask?: number | undefined;
+  /** A name of the time zone database, or `local`. */
+  readonly timezone?: string | undefined;
+  /** `80/tcp`, `8000-8010/udp`: what `publishAll` publishes beside the image's. */
+  readonly expose: readonly string[];
+  readonly publishAll: boolean;
+  readonly oomScoreAdj?: number | undefined;
+  readonly pidFile?: string | undefined;
+  readonly monitorPidFile?: string | undefined;
+  readonly sdnotify: 'conmon' | 'container' | 'healthy' | 'ignore';
+  /** Ids of containers that are started first. */
+  readonly requires: readonly string[];
+};
+
+/** `retries`: of `on-failure`, 0 = no limit. */
+export type RestartPolicy = { readonly policy: 'no' | 'on-failure' | 'always' | 'unless-stopped'; readonly retries: number };
+
+export type LogRequest = {
+  readonly driver: 'json-file' | 'plain' | 'journald' | 'none';
+  /** Bytes; 0 = no limit. */
+  readonly maxSize: number;
+  readonly maxFile: number;
+  /** A template of docker's: `{{.Name}}/{{.ID}}`. */
+  readonly tag?: string | undefined;
+  /** Instead of a file in the container's folder. */
+  readonly path?: string | undefined;
+  readonly whenFull: 'drop' | 'stop';
+};
+
+/** What is not said is the image's, and then docker's. Times in nanoseconds, 0 = not said. */
+export type HealthRequest = {
+  /** `[]`: the image's; `['NONE']`: none at all. */
+  readonly test: readonly string[];
+  readonly interval: number;
+  readonly timeout: number;
+  readonly startPeriod: number;
+  readonly startInterval: number;
+  readonly retries: number;
+  readonly onFailure: 'none' | 'kill' | 'restart' | 'stop';
+};
+
+export type SecretRequest = {
+  readonly name: string;
+  readonly as: 'mount' | 'env';
+  /** A path below /run/secrets or an absolute one; or the variable's name. */
+  readonly target: string;
+  readonly uid: number;
+  readonly gid: number;
+  readonly mode: number;
 };
 
 export type MountRequest =
@@ -64,6 +123,7 @@ export type MountRequest =
   | { readonly kind: 'tmpfs'; readonly target: string; readonly options: readonly string[] };
 
 export type DeviceRequest = { readonly source: string; readonly target: string; readonly permissions: string };
+
 /** docker's defaults; every front door starts from these. */
 export const defaults: Omit<ContainerOptions, 'image'> = {
   command: [],
@@ -90,4 +150,14 @@ export const defaults: Omit<ContainerOptions, 'image'> = {
   limits: {},
   userns: { kind: 'host' },
   labels: {},
+  annotations: {},
+  restart: { policy: 'no', retries: 0 },
+  log: { driver: 'json-file', maxSize: 0, maxFile: 1, whenFull: 'drop' },
+  health: { test: [], interval: 0, timeout: 0, startPeriod: 0, startInterval: 0, retries: 0, onFailure: 'none' },
+  secrets: [],
+  timeout: 0,
+  expose: [],
+  publishAll: false,
+  sdnotify: 'conmon',
+  requires: [],
 };
