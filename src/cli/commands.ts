@@ -25,6 +25,7 @@ export const commands: Readonly<Record<string, Entry>> = map({
     load: () => import('./validate.ts'),
   },
   info: { group: 'checks', summary: 'show what this machine and user can do', load: () => import('./info.ts') },
+  doctor: { group: 'checks', summary: 'find what this machine lacks, and how to mend it', load: () => import('./doctor.ts') },
   unshare: { group: 'checks', summary: 'run a shell with the ids of containers', load: () => import('./unshare.ts') },
   version: { group: 'this program', summary: 'show the version', load: () => import('./version.ts') },
   completion: {

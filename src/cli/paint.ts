@@ -6,14 +6,23 @@ const codes = { red: '31', yellow: '33', green: '32', cyan: '36', bold: '1', dim
 
 export type Colour = keyof typeof codes;
 
-/** Standard error only: standard output is for programs and stays plain. */
+/** For standard error: what commands print on standard output is for programs, and stays plain. */
 export function paint(colour: Colour, text: string): string {
-  return wantsColour() ? `\x1b[${codes[colour]}m${text}\x1b[0m` : text;
+  return wantsColour(2) ? dye(colour, text) : text;
+}
+
+/** For the few reports on standard output that are for people. */
+export function paintOutput(colour: Colour, text: string): string {
+  return wantsColour(1) ? dye(colour, text) : text;
+}
+
+function dye(colour: Colour, text: string): string {
+  return `\x1b[${codes[colour]}m${text}\x1b[0m`;
 }
 
 /** no-color.org: any value but the empty one switches colour off. */
-function wantsColour(): boolean {
-  return isatty(2) && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb';
+function wantsColour(fd: 1 | 2): boolean {
+  return isatty(fd) && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb';
 }
 
 /** Names and messages may come from a registry or an archive: control characters are shown, not sent. Line ends stay. */

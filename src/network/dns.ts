@@ -51,6 +51,11 @@ function unreachable(name: string): never {
   });
 }
 
+/** Resolvers that only the host itself reaches. */
+export function loopbackOnly(servers: readonly string[]): boolean {
+  return servers.length > 0 && servers.every(isLoopback);
+}
+
 function isLoopback(address: string): boolean {
   return address.startsWith('127.') || address === '::1';
 }

@@ -10,17 +10,21 @@ export function explainUserns(failure: HelperFailure, facts: Known): ErrorFacts 
   return {
     code: 'USERNS_UNAVAILABLE',
     message: `cannot make a user namespace: ${failure.errno ?? failure.message ?? 'refused'}`,
-    ...findCause(failure, facts),
+    ...words(findCause(failure, facts)),
   };
 }
 
-function findCause({ errno }: HelperFailure, { switches, underSeccomp, helper }: Known): { why?: string; fix?: string } {
-  if (switches.unprivilegedClone === '0') {
-    return { why: 'kernel.unprivileged_userns_clone is 0', fix: 'sudo sysctl -w kernel.unprivileged_userns_clone=1' };
-  }
-  if (switches.maxUserNamespaces === '0') {
-    return { why: 'user.max_user_namespaces is 0', fix: 'sudo sysctl -w user.max_user_namespaces=15000' };
-  }
+/** `commands` are for a shell of root; `advice` is for whoever has another machine around this one. */
+export type UsernsCause = { readonly why?: string; readonly commands?: readonly string[]; readonly advice?: string };
+
+function words({ why, commands, advice }: UsernsCause): { why?: string; fix?: string } {
+  const fix = commands ? commands.map((command) => `sudo sh -c "${command.replaceAll('"', '\\"')}"`).join(' && ') : advice;
+  return { ...(why ? { why } : {}), ...(fix ? { fix } : {}) };
+}
+
+export function findCause({ errno }: HelperFailure, { switches, underSeccomp, helper }: Known): UsernsCause {
+  if (switches.unprivilegedClone === '0') return bySysctl('kernel.unprivileged_userns_clone', 'is 0', '1');
+  if (switches.maxUserNamespaces === '0') return bySysctl('user.max_user_namespaces', 'is 0', '15000');
   if (errno === 'ENOSPC') {
     return {
       why: `this user has reached user.max_user_namespaces (${switches.maxUserNamespaces ?? 'unknown'}), or namespaces are nested too deep`,
@@ -29,16 +33,29 @@ function findCause({ errno }: HelperFailure, { switches, underSeccomp, helper }:
   if (switches.apparmorRestrict === '1') {
     return {
       why: 'AppArmor allows user namespaces only to programs with a profile (kernel.apparmor_restrict_unprivileged_userns is 1)',
-      fix:
-        `printf 'abi <abi/4.0>,\\ninclude <tunables/global>\\nprofile rootless-helper ${helper} flags=(unconfined) {\\n  userns,\\n}\\n' | ` +
-        'sudo tee /etc/apparmor.d/rootless-helper && sudo apparmor_parser -r /etc/apparmor.d/rootless-helper',
+      commands: apparmorProfile(helper),
     };
   }
   if (underSeccomp && (errno === 'EPERM' || errno === 'ENOSYS')) {
     return {
       why: 'a seccomp filter is active around this process: most containers forbid new namespaces',
-      fix: 'allow it in the outer container: docker run --security-opt seccomp=unconfined --security-opt systempaths=unconfined',
+      advice: 'allow it in the outer container: docker run --security-opt seccomp=unconfined --security-opt systempaths=unconfined',
     };
   }
   return errno === 'EPERM' ? { why: 'the kernel refused it; in a chroot no user namespace can be made' } : {};
+}
+
+/** For now, and for the next boot. */
+function bySysctl(name: string, fault: string, value: string): UsernsCause {
+  return {
+    why: `${name} ${fault}`,
+    commands: [`sysctl -w ${name}=${value}`, `echo ${name}=${value} > /etc/sysctl.d/90-rootless.conf`],
+  };
+}
+
+/** A profile that only names the helper: everything else stays restricted. */
+export function apparmorProfile(helper: string): readonly string[] {
+  const lines = ['abi <abi/4.0>,', 'include <tunables/global>', `profile rootless-helper ${helper} flags=(unconfined) {`, '  userns,', '}'];
+  const file = '/etc/apparmor.d/rootless-helper';
+  return [`printf '%s\\n' ${lines.map((line) => `'${line}'`).join(' ')} > ${file}`, `apparmor_parser -r ${file}`];
 }

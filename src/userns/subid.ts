@@ -32,6 +32,14 @@ export function parseSubids(text: string, owner: SubidOwner): IdRange[] {
   return disjoint(ranges);
 }
 
+/** Every line of the table, whoever it belongs to: as written, overlaps and all. */
+export function parseSubidLines(text: string): (IdRange & { readonly owner: string })[] {
+  return text.split('\n').flatMap((line) => {
+    const [owner = '', start = '', size = '', ...more] = line.split(':');
+    return owner === '' || more.length > 0 ? [] : parseRange(start, size).map((range) => ({ owner, ...range }));
+  });
+}
+
 /** `0: ana 100000 65536` lines, as getsubids(1) prints them. */
 export function parseGetsubids(text: string): IdRange[] {
   const ranges = text.split('\n').flatMap((line) => {

@@ -14,7 +14,7 @@ const floors: readonly (readonly string[])[] = [
   ['wasm', 'helper'],
   ['userns', 'cgroup', 'image', 'network'],
   ['runtime'],
-  ['build'],
+  ['build', 'doctor'],
   ['cli', 'docker-api', 'cri', 'index'],
   ['main'],
 ];

@@ -47,7 +47,12 @@ fn answer(result: Step<()>) -> Value {
 
 fn attempt(what: &str, map: &IdMap) -> Step<()> {
     let (name, argument) = what.split_once('=').unwrap_or((what, ""));
-    let flags = libc::CLONE_NEWNS | if name == "net" { libc::CLONE_NEWNET } else { 0 };
+    let more = match name {
+        "net" => libc::CLONE_NEWNET,
+        "proc" => libc::CLONE_NEWPID,
+        _ => 0,
+    };
+    let flags = libc::CLONE_NEWNS | more;
     userns::enter_with_caller(map, flags)?;
     match name {
         "userns" => Ok(()),
@@ -59,6 +64,8 @@ fn attempt(what: &str, map: &IdMap) -> Step<()> {
             in_folder(Path::new(folder), |folder| overlay(folder, Some(program)))
         }
         "tmpfs-overlay" => tmpfs_overlay(),
+        // The new pid namespace begins with the next process.
+        "proc" => userns::in_child(new_proc),
         _ => Err(Failure::because("args", "unknown probe").on(what)),
     }
 }
@@ -107,6 +114,14 @@ fn start_fuse(program: &str, folder: &Path) -> Step<()> {
 fn tmpfs_overlay() -> Step<()> {
     let overlay = Overlay { base: "/".into(), lower: vec!["/".into()], tmpfs: true, ..Overlay::default() };
     rootfs::prepare(&Rootfs::Overlay(overlay), Path::new("/tmp")).map(drop)
+}
+
+/// Whether the kernel gives this namespace a /proc of its own: not where the one that is seen has covered parts.
+fn new_proc() -> Step<()> {
+    use rustix::mount::{fsconfig_create, fsmount, fsopen, FsMountFlags, FsOpenFlags, MountAttrFlags};
+    let proc = fsopen("proc", FsOpenFlags::FSOPEN_CLOEXEC).during("mount", "proc")?;
+    fsconfig_create(&proc).during("mount", "proc")?;
+    fsmount(&proc, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty()).during("mount", "proc").map(drop)
 }
 
 /// A private folder below `parent`, removed afterwards whatever happens.

@@ -1,0 +1,94 @@
+/** User namespaces, and what around this process may forbid them. */
+
+import { apparmorProfile, findCause } from '../runtime/explain-userns.ts';
+import { readUsernsSwitches } from '../userns/host.ts';
+import { type Check, type Finding, ok } from './finding.ts';
+import { procOptions } from './ids.ts';
+import type { Machine } from './machine.ts';
+
+export const namespaceChecks: readonly Check[] = [
+  { id: 'userns', section: 'surroundings', title: 'user namespaces, tried', look: userns },
+  { id: 'apparmor', section: 'surroundings', title: 'AppArmor', look: apparmor },
+  { id: 'nesting', section: 'surroundings', title: 'around us', look: nesting },
+  { id: 'proc', section: 'surroundings', title: 'a /proc for containers, tried', look: proc },
+  { id: 'hidepid', section: 'surroundings', title: 'hidepid', look: hidepid },
+];
+
+/** One id needs no program: what fails here is the namespace itself. */
+async function userns(machine: Machine): Promise<Finding> {
+  const { host, probe, read, paths } = machine;
+  const one = (id: number) => [{ containerID: 0, hostID: id, size: 1 }];
+  const result = await probe('userns', { uid: one(host.uid), gid: one(host.gid) });
+  if (result.ok) return ok('a user namespace was made');
+  const underSeccomp = /^Seccomp:\s*2/m.test(read('/proc/self/status'));
+  const failure = { event: 'error', step: result.step ?? 'clone', ...(result.errno ? { errno: result.errno } : {}) } as const;
+  const cause = findCause(failure, { switches: readUsernsSwitches(), underSeccomp, helper: paths.helper });
+  return {
+    status: 'bad',
+    message: `no user namespace can be made: ${result.errno ?? result.message ?? 'refused'}`,
+    ...(cause.why ? { why: cause.why } : {}),
+    ...(cause.commands ? { fix: cause.commands } : {}),
+    ...(cause.advice ? { advice: cause.advice } : {}),
+  };
+}
+
+/** Since Ubuntu 23.10 a namespace can be made, and then has no capability: the mount below /proc tells. */
+async function apparmor({ read, probe, paths }: Machine): Promise<Finding> {
+  if (read('/proc/sys/kernel/apparmor_restrict_unprivileged_userns').trim() !== '1') {
+    const profile = read('/proc/self/attr/current').trim();
+    return ok(profile === '' || profile === 'unconfined' ? 'not in the way' : `profile ${profile}`);
+  }
+  const result = await probe('tmpfs-overlay');
+  if (result.ok) return ok('restricts user namespaces, and the helper has a profile that allows them');
+  return {
+    status: 'bad',
+    message: 'user namespaces are without capabilities',
+    why: 'kernel.apparmor_restrict_unprivileged_userns is 1, and no profile allows them to the helper',
+    fix: apparmorProfile(paths.helper),
+  };
+}
+
+/** In another container: which one, and what it took away. Nothing here is wrong by itself. */
+function nesting({ read, exists, host, env }: Machine): Finding {
+  const inside = exists('/.dockerenv')
+    ? 'docker'
+    : exists('/run/.containerenv')
+      ? 'podman'
+      : env['KUBERNETES_SERVICE_HOST']
+        ? 'Kubernetes'
+        : read('/run/systemd/container').trim() || env['container'];
+  const nested = host.outer.uid.length > 0 && host.outer.uid.reduce((sum, { size }) => sum + size, 0) < 0xffff_ffff;
+  if (!inside && !nested) return ok('no container');
+  return ok(
+    `inside ${inside || 'a user namespace'}${nested ? `, with ${host.outer.uid.reduce((sum, { size }) => sum + size, 0)} ids` : ''}`,
+  );
+}
+
+async function proc({ probe, read }: Machine): Promise<Finding> {
+  const result = await probe('proc');
+  if (result.ok) return ok('a new one can be mounted');
+  if (result.step !== 'mount') return { status: 'bad', message: 'not tried: no namespace could be made for it' };
+  const masked = read('/proc/self/mountinfo')
+    .split('\n')
+    .filter((line) => /^\/proc\/./.test(line.split(' ')[4] ?? '')).length;
+  return {
+    status: 'bad',
+    message: `a container gets no /proc of its own: ${result.errno ?? 'refused'}`,
+    ...(masked > 0
+      ? { why: `${masked} mounts cover parts of the /proc here, and the kernel mounts a new one only where an uncovered one is seen` }
+      : {}),
+    advice:
+      'docker run --security-opt systempaths=unconfined; podman run --security-opt unmask=ALL; in Kubernetes procMount: Unmasked with hostUsers: false',
+  };
+}
+
+function hidepid({ read }: Machine): Finding {
+  const option = procOptions(read('/proc/self/mountinfo')).find((text) => /^hidepid=(?!0$|off$)/.test(text));
+  if (option === undefined) return ok('off');
+  return {
+    status: 'warn',
+    message: `/proc is mounted with ${option}`,
+    why: 'newuidmap may not see the process whose ids it is to map, and top and stats see only what is yours',
+    fix: ['mount -o remount,hidepid=0 /proc'],
+  };
+}
