@@ -16,6 +16,7 @@ export const commands: Readonly<Record<string, Entry>> = map({
   run: { group: 'containers', summary: 'run a command in a new container', load: () => import('./run.ts') },
   ps: { group: 'containers', summary: 'list containers', load: () => import('./ps.ts') },
   rm: { group: 'containers', summary: 'remove containers', load: () => import('./rm.ts') },
+  events: { group: 'containers', summary: 'show what happens, as it happens', load: () => import('./events.ts') },
   pull: { group: 'images', summary: 'fetch an image', load: () => import('./pull.ts') },
   images: { group: 'images', summary: 'list images', load: () => import('./images.ts') },
   inspect: { group: 'checks', summary: 'show all that is known of containers and images', load: () => import('./inspect.ts') },
@@ -40,7 +41,7 @@ export const commands: Readonly<Record<string, Entry>> = map({
 export const families: Readonly<Record<string, Readonly<Record<string, string>>>> = map({
   container: map({ run: 'run', ls: 'ps', list: 'ps', ps: 'ps', rm: 'rm', remove: 'rm', inspect: 'inspect' }),
   image: map({ ls: 'images', list: 'images', pull: 'pull', inspect: 'inspect' }),
-  system: map({ info: 'info' }),
+  system: map({ info: 'info', events: 'events' }),
 });
 
 function map<T>(entries: Record<string, T>): Record<string, T> {

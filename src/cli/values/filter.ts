@@ -14,10 +14,20 @@ export function filterParser(keys: readonly string[]): (text: string) => Filter 
   };
 }
 
-/** docker's rule: one of the values of a key must match, and every key that is given. */
+/** docker's rule: one of the values of a key must match, and every key that is given; of labels all must be there. */
 export function passes(filters: readonly Filter[], matches: (key: string, value: string) => boolean): boolean {
   const keys = new Set(filters.map(({ key }) => key));
-  return [...keys].every((key) => filters.some((filter) => filter.key === key && matches(key, filter.value)));
+  return [...keys].every((key) => {
+    const values = filters.filter((filter) => filter.key === key).map(({ value }) => value);
+    return key.startsWith('label') ? values.every((value) => matches(key, value)) : values.some((value) => matches(key, value));
+  });
+}
+
+/** `label=KEY` or `label=KEY=VALUE`. */
+export function hasLabel(labels: Readonly<Record<string, string>>, text: string): boolean {
+  const equals = text.indexOf('=');
+  const key = equals === -1 ? text : text.slice(0, equals);
+  return Object.hasOwn(labels, key) && (equals === -1 || labels[key] === text.slice(equals + 1));
 }
 
 /** `*`, `?` and `[a-z]` as Go's path.Match has them: no star crosses a slash. */
