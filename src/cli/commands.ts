@@ -19,6 +19,11 @@ export const commands: Readonly<Record<string, Entry>> = map({
   events: { group: 'containers', summary: 'show what happens, as it happens', load: () => import('./events.ts') },
   pull: { group: 'images', summary: 'fetch an image', load: () => import('./pull.ts') },
   images: { group: 'images', summary: 'list images', load: () => import('./images.ts') },
+  tag: { group: 'images', summary: 'give an image another name', load: () => import('./tag.ts') },
+  untag: { group: 'images', summary: 'take names from an image', load: () => import('./untag.ts') },
+  rmi: { group: 'images', summary: 'remove images', load: () => import('./rmi.ts') },
+  history: { group: 'images', summary: 'show how an image was made', load: () => import('./history.ts') },
+  'image prune': { group: 'images', summary: 'remove images that nothing uses', load: () => import('./image-prune.ts') },
   inspect: { group: 'checks', summary: 'show all that is known of containers and images', load: () => import('./inspect.ts') },
   validate: {
     group: 'checks',
@@ -40,7 +45,18 @@ export const commands: Readonly<Record<string, Entry>> = map({
 /** docker's second spelling: `rootless image ls`. Values are names of commands. */
 export const families: Readonly<Record<string, Readonly<Record<string, string>>>> = map({
   container: map({ run: 'run', ls: 'ps', list: 'ps', ps: 'ps', rm: 'rm', remove: 'rm', inspect: 'inspect' }),
-  image: map({ ls: 'images', list: 'images', pull: 'pull', inspect: 'inspect' }),
+  image: map({
+    ls: 'images',
+    list: 'images',
+    tag: 'tag',
+    untag: 'untag',
+    rm: 'rmi',
+    remove: 'rmi',
+    history: 'history',
+    prune: 'image prune',
+    pull: 'pull',
+    inspect: 'inspect',
+  }),
   system: map({ info: 'info', events: 'events' }),
 });
 

@@ -1,0 +1,26 @@
+/** What containers need of the image store, and clearing away what nobody needs. */
+
+import { collectBlobs } from '../image/collect.ts';
+import { collectLayers } from '../image/collect-layers.ts';
+import type { ImageUse } from '../image/removal.ts';
+import type { Paths } from '../paths.ts';
+import { searchPath } from '../programs.ts';
+import { layersInUse } from '../runtime/layers-in-use.ts';
+import { isActive, listContainers } from '../runtime/state.ts';
+import { readHost } from '../userns/host.ts';
+
+export function imageUses(paths: Paths): ImageUse[] {
+  return listContainers(paths).flatMap((container) =>
+    container.imageId === undefined
+      ? []
+      : [{ imageId: container.imageId, containerId: container.id, name: container.name, running: isActive(container) }],
+  );
+}
+
+/** Deletes blobs and unpacked layers that nothing needs. @returns the bytes that became free */
+export async function collectUnused(paths: Paths, env: NodeJS.ProcessEnv): Promise<number> {
+  const { canMap, mappers } = readHost(searchPath(env));
+  const programs = canMap ? {} : { newuidmap: mappers.uid?.path, newgidmap: mappers.gid?.path };
+  const blobs = await collectBlobs(paths);
+  return blobs + (await collectLayers(paths, programs, () => layersInUse(paths)));
+}
