@@ -9,6 +9,8 @@ mod cgroup;
 #[cfg(target_os = "linux")]
 mod channel;
 #[cfg(target_os = "linux")]
+mod clock;
+#[cfg(target_os = "linux")]
 mod companion;
 #[cfg(target_os = "linux")]
 mod devices;
@@ -21,8 +23,12 @@ mod init;
 #[cfg(target_os = "linux")]
 mod inside;
 #[cfg(target_os = "linux")]
+mod keys;
+#[cfg(target_os = "linux")]
 mod launch;
 mod layers;
+#[cfg(target_os = "linux")]
+mod log;
 #[cfg(target_os = "linux")]
 mod middle;
 #[cfg(target_os = "linux")]

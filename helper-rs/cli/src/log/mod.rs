@@ -1,0 +1,203 @@
+//! The container's log, as the monitor writes it and `rootless-helper log` reads it.
+
+mod cri;
+mod file;
+mod gap;
+mod journald;
+mod json;
+mod lines;
+mod record;
+mod stamp;
+mod tail;
+
+use crate::failure::Step;
+use file::LogFile;
+use journald::Journal;
+use lines::Lines;
+use serde::Deserialize;
+use stamp::Stamp;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// "log" of monitor.json (docs/contract.md, "Monitor").
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct LogOptions {
+    pub driver: Driver,
+    /// Without it: the file `log` beside monitor.json.
+    pub path: Option<PathBuf>,
+    /// Bytes in one file before the next is begun; 0 or absent: no limit.
+    pub max_size: Option<u64>,
+    /// Files that are kept, the one that is written included.
+    pub max_file: Option<u32>,
+    pub tag: Option<String>,
+    /// What `logs --details` shows of every line.
+    pub attributes: BTreeMap<String, String>,
+    pub when_full: WhenFull,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Driver {
+    #[default]
+    JsonFile,
+    #[serde(alias = "k8s-file")]
+    Plain,
+    Journald,
+    None,
+}
+
+/// What becomes of the container when its log cannot be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WhenFull {
+    /// It goes on; the log says how much of it is missing.
+    #[default]
+    Drop,
+    /// `write` and `flush` answer the failure.
+    Stop,
+}
+
+impl LogOptions {
+    /// The file that is written now; older ones have `.1`, `.2`, … behind its name, the highest is the oldest.
+    pub fn file(&self, folder: &Path) -> PathBuf {
+        folder.join(self.path.as_deref().unwrap_or(Path::new("log")))
+    }
+}
+
+/// Who speaks.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts<'a> {
+    pub id: &'a str,
+    pub name: &'a str,
+    pub image: &'a str,
+    /// Of monitor.json.
+    pub folder: &'a Path,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    Stdout,
+    Stderr,
+}
+
+impl Stream {
+    pub fn name(self) -> &'static str {
+        match self {
+            Stream::Stdout => "stdout",
+            Stream::Stderr => "stderr",
+        }
+    }
+}
+
+/// A line that nobody ends (a prompt) is written after this time.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// A log that is written. `write` for every block that was read, `flush` once a wake-up: one write(2) for all of them.
+pub struct Log {
+    sink: Sink,
+    lines: [Lines; 2],
+    stamp: Stamp,
+    /// When a line without its end came last.
+    waiting: Option<Instant>,
+}
+
+enum Sink {
+    Nothing,
+    File(LogFile),
+    Journal(Journal),
+}
+
+impl Log {
+    /// `tty`: one stream; kept for drivers that say so.
+    pub fn open(options: &LogOptions, facts: &Facts<'_>, _tty: bool) -> Step<Log> {
+        let sink = match options.driver {
+            Driver::None => Sink::Nothing,
+            Driver::Journald => Sink::Journal(Journal::open(options, facts)?),
+            Driver::JsonFile | Driver::Plain => Sink::File(LogFile::open(options, facts)?),
+        };
+        Ok(Log { sink, lines: Default::default(), stamp: Stamp::default(), waiting: None })
+    }
+
+    /// Takes a block of the program's output. Nothing is lost of lines whose end has not come yet.
+    pub fn write(&mut self, stream: Stream, bytes: &[u8]) -> Step<()> {
+        if matches!(self.sink, Sink::Nothing) || bytes.is_empty() {
+            return Ok(());
+        }
+        self.stamp.now();
+        let (sink, stamp) = (&mut self.sink, &self.stamp);
+        self.lines[stream as usize].feed(bytes, &mut |piece| sink.put(stream, stamp, piece))?;
+        self.waiting = self.lines.iter().any(Lines::is_waiting).then(Instant::now);
+        Ok(())
+    }
+
+    /// Hands what was written to the kernel.
+    pub fn flush(&mut self) -> Step<()> {
+        match &mut self.sink {
+            Sink::File(file) => file.flush(),
+            Sink::Journal(_) | Sink::Nothing => Ok(()),
+        }
+    }
+
+    /// How long until `tick` has something to do, for poll(2).
+    pub fn due(&self) -> Option<Duration> {
+        let line = self.waiting.map(|since| PATIENCE.saturating_sub(since.elapsed()));
+        let gap = match &self.sink {
+            Sink::File(file) => file.due(),
+            Sink::Journal(_) | Sink::Nothing => None,
+        };
+        [line, gap].into_iter().flatten().min()
+    }
+
+    /// Writes lines that wait too long for their end, and tries a full disk again.
+    pub fn tick(&mut self) -> Step<()> {
+        if self.waiting.is_some_and(|since| since.elapsed() >= PATIENCE) {
+            self.end_lines(false)?;
+        }
+        match &mut self.sink {
+            Sink::File(file) => file.retry()?,
+            Sink::Journal(_) | Sink::Nothing => {}
+        }
+        self.flush()
+    }
+
+    /// After somebody moved the file away (`logrotate`).
+    pub fn reopen(&mut self) -> Step<()> {
+        self.flush()?;
+        match &mut self.sink {
+            Sink::File(file) => file.reopen(),
+            Sink::Journal(_) | Sink::Nothing => Ok(()),
+        }
+    }
+
+    /// The program has ended: unfinished lines are written. The log can be written again (a restart).
+    pub fn close(&mut self) -> Step<()> {
+        self.end_lines(true)?;
+        match &mut self.sink {
+            Sink::File(file) => file.retry()?,
+            Sink::Journal(_) | Sink::Nothing => {}
+        }
+        self.flush()
+    }
+
+    fn end_lines(&mut self, all: bool) -> Step<()> {
+        self.waiting = None;
+        self.stamp.now();
+        let (sink, stamp) = (&mut self.sink, &self.stamp);
+        for (lines, stream) in self.lines.iter_mut().zip([Stream::Stdout, Stream::Stderr]) {
+            lines.end(all, &mut |piece| sink.put(stream, stamp, piece))?;
+        }
+        Ok(())
+    }
+}
+
+impl Sink {
+    fn put(&mut self, stream: Stream, stamp: &Stamp, piece: lines::Piece<'_>) -> Step<()> {
+        match self {
+            Sink::Nothing => Ok(()),
+            Sink::File(file) => file.put(stream, stamp, piece),
+            Sink::Journal(journal) => journal.put(stream, piece),
+        }
+    }
+}
