@@ -1,0 +1,337 @@
+/** The doctor's findings, each on a machine that is broken in one place. */
+
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { Finding } from '../../src/doctor/finding.ts';
+import { checks, examine, repairScript } from '../../src/doctor/index.ts';
+import type { Machine } from '../../src/doctor/machine.ts';
+import type { Paths } from '../../src/paths.ts';
+import type { Host } from '../../src/userns/host.ts';
+
+const range = (start: number, size: number) => [{ start, size }];
+const whole = { uid: range(0, 0xffffffff), gid: range(0, 0xffffffff) };
+const ana: Host = {
+  uid: 1000,
+  gid: 100,
+  name: 'ana',
+  canMap: false,
+  privilegesBarred: undefined,
+  outer: whole,
+  subids: { uid: range(100000, 65536), gid: range(100000, 65536) },
+  mappers: { uid: { path: '/usr/bin/newuidmap', setuid: true }, gid: { path: '/usr/bin/newgidmap', setuid: true } },
+};
+
+/** Nothing is wrong with it. */
+const files: Readonly<Record<string, string>> = {
+  '/etc/subuid': 'ana:100000:65536\n',
+  '/etc/subgid': 'ana:100000:65536\n',
+  '/etc/resolv.conf': 'nameserver 192.0.2.53\n',
+  '/proc/self/status': 'Seccomp:\t0\n',
+  '/proc/self/cgroup': '0::/user.slice/user-1000.slice/session-1.scope\n',
+  '/proc/self/mountinfo': [
+    '1 0 8:1 / / rw,relatime - ext4 /dev/vda rw',
+    '2 1 0:5 / /proc rw,nosuid,nodev,noexec - proc proc rw',
+    '3 1 0:6 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw',
+  ].join('\n'),
+  '/proc/sys/net/ipv4/ping_group_range': '0\t2147483647\n',
+  '/proc/sys/net/ipv4/ip_unprivileged_port_start': '1024\n',
+  '/proc/sys/fs/inotify/max_user_instances': '1024\n',
+  '/proc/sys/fs/inotify/max_user_watches': '65536\n',
+  '/proc/key-users': '    0:    10 9/9 5/1000000 90/25000000\n 1000:     3 3/3 3/200 40/20000\n',
+  '/proc/self/limits':
+    'Limit                     Soft Limit           Hard Limit           Units\nMax processes             4096                 96365                processes\nMax open files            1024                 unlimited            files\n',
+  '/sys/fs/cgroup/user.slice/user-1000.slice/user@1000.service/cgroup.controllers': 'cpuset cpu io memory pids\n',
+};
+const there = ['/run/systemd/system', '/run/user/1000', '/var/lib/systemd/linger/ana', '/store/containers'];
+
+type Broken = Partial<Omit<Machine, 'read'>> & { readonly files?: Readonly<Record<string, string>>; readonly gone?: readonly string[] };
+
+function machine({ files: changed = {}, gone = [], ...rest }: Broken = {}): Machine {
+  const all: Record<string, string> = { ...files, ...changed };
+  return {
+    paths: { data: '/store', runtime: '/run/user/1000/rootless', helper: '/opt/rootless-helper', registry: {} } as Paths,
+    host: ana,
+    mapping: { mode: 'ranges', idMap: { uid: [], gid: [] } },
+    env: {},
+    read: (path) => all[path] ?? '',
+    link: () => '',
+    exists: (path) => (there.includes(path) || path in all) && !gone.includes(path),
+    open: (path) => (path === '/sys/fs/cgroup/user.slice/user-1000.slice/session-1.scope/cgroup.procs' ? 'EACCES' : undefined),
+    connect: async () => undefined,
+    disk: () => ({ free: 50 * 2 ** 30, size: 100 * 2 ** 30, freeFiles: 1e6, files: 2e6, kind: 0xef53 }),
+    find: (program) => `/usr/bin/${program}`,
+    run: () => ({ status: 0, stdout: '', stderr: '' }),
+    probe: async () => ({ ok: true }),
+    ...rest,
+  };
+}
+
+async function finding(id: string, broken: Broken): Promise<Finding> {
+  const check = checks.find((known) => known.id === id);
+  if (check === undefined) throw new Error(`no check ${id}`);
+  return check.look(machine(broken));
+}
+
+test('every check has an id and a title of its own', () => {
+  assert.is(new Set(checks.map(({ id }) => id)).size, checks.length);
+  assert.is(new Set(checks.map(({ title }) => title)).size, checks.length);
+});
+
+test('on a machine with everything nothing is wrong, and there is nothing to mend', async () => {
+  const results = await examine(machine());
+  assert.equal(
+    results.filter(({ status }) => status === 'bad' || status === 'warn'),
+    [],
+  );
+  assert.is(repairScript(results), undefined);
+});
+
+type Case = readonly [id: string, what: string, broken: Broken, status: Finding['status'], says: RegExp, fix?: RegExp];
+
+const cut = (...names: (keyof Host['mappers'])[]) => ({
+  ...ana,
+  mappers: { ...ana.mappers, ...Object.fromEntries(names.map((name) => [name, undefined])) },
+});
+const refuse = (wanted: string, facts: Omit<Awaited<ReturnType<Machine['probe']>>, 'ok'>) => ({
+  probe: async (what: string) => (what.startsWith(wanted) ? { ok: false, ...facts } : { ok: true }),
+});
+const closed = (path: string, code: string) => ({
+  open: (asked: string) => (asked === path ? code : asked.endsWith('cgroup.procs') ? 'EACCES' : undefined),
+});
+const none = { uid: [], gid: [] };
+
+const cases: readonly Case[] = [
+  [
+    'subid',
+    'without a range',
+    { host: { ...ana, subids: none }, files: { '/etc/subuid': 'bo:100000:65536\n' } },
+    'warn',
+    /one user id/,
+    /add-subuids 165536-231071 .* ana$/,
+  ],
+  [
+    'subid',
+    'with a short range',
+    { host: { ...ana, subids: { uid: range(100000, 1000), gid: range(100000, 65536) } } },
+    'warn',
+    /above 1000/,
+    /usermod/,
+  ],
+  [
+    'subid',
+    'with ranges that do not exist around it',
+    { host: { ...ana, outer: { uid: range(0, 65536), gid: range(0, 65536) } } },
+    'warn',
+    /do not exist in this user namespace/,
+  ],
+  [
+    'subid-overlap',
+    'with ids of another',
+    { files: { '/etc/subuid': 'bo:165000:65536\nana:100000:65536\n' } },
+    'bad',
+    /"bo" has ids of yours/,
+    /--del-subuids 100000-165535 --add-subuids 230536-296071 ana/,
+  ],
+  ['newuidmap', 'without newuidmap', { host: cut('uid') }, 'bad', /newuidmap is not installed/, /uidmap/],
+  ['newuidmap', 'without newgidmap', { host: cut('gid') }, 'bad', /newgidmap is not installed/, /uidmap/],
+  ['newuidmap', 'with no_new_privs', { host: { ...ana, privilegesBarred: 'no-new-privs' } }, 'bad', /set-uid programs have no effect/],
+  [
+    'newuidmap',
+    'without CAP_SETUID in the bounding set',
+    { host: { ...ana, privilegesBarred: 'bounding-set' } },
+    'bad',
+    /set-uid programs have no effect/,
+  ],
+  ['mapping', 'where ids cannot be mapped', refuse('userns', { step: 'map-ids', errno: 'EPERM' }), 'bad', /cannot be mapped: EPERM/],
+  [
+    'userns',
+    'where AppArmor is absent and the kernel refuses',
+    refuse('userns', { step: 'clone', errno: 'EPERM' }),
+    'bad',
+    /no user namespace can be made: EPERM/,
+  ],
+  [
+    'apparmor',
+    'where namespaces have no capabilities',
+    { ...refuse('tmpfs', { errno: 'EACCES' }), files: { '/proc/sys/kernel/apparmor_restrict_unprivileged_userns': '1\n' } },
+    'bad',
+    /without capabilities/,
+    /apparmor_parser -r/,
+  ],
+  ['proc', 'where parts of /proc are covered', refuse('proc', { step: 'mount', errno: 'EPERM' }), 'bad', /no \/proc of its own: EPERM/],
+  [
+    'hidepid',
+    'with hidepid',
+    { files: { '/proc/self/mountinfo': '2 1 0:5 / /proc rw - proc proc rw,hidepid=invisible' } },
+    'warn',
+    /hidepid=invisible/,
+    /remount,hidepid=0/,
+  ],
+  ['store', 'where the store cannot be opened', closed('/store', 'EACCES'), 'bad', /EACCES/],
+  ['store', 'on noexec', { files: { '/proc/self/mountinfo': '1 0 8:1 / / rw,noexec - ext4 x rw' } }, 'bad', /noexec/],
+  ['store', 'on nosuid', { files: { '/proc/self/mountinfo': '1 0 8:1 / / rw,nosuid - ext4 x rw' } }, 'warn', /nosuid/],
+  ['store', 'on a read-only disk', { files: { '/proc/self/mountinfo': '1 0 8:1 / / ro - ext4 x ro' } }, 'bad', /read-only/],
+  [
+    'overlay',
+    'on NFS',
+    {
+      ...refuse('overlay', { step: 'overlay', errno: 'EINVAL' }),
+      disk: () => ({ free: 9e10, size: 9e11, freeFiles: 0, files: 0, kind: 0x6969 }),
+    },
+    'warn',
+    /\(NFS\): EINVAL/,
+  ],
+  [
+    'fuse',
+    'with neither overlay nor fuse-overlayfs',
+    { ...refuse('overlay', { errno: 'EINVAL' }), find: () => undefined },
+    'warn',
+    /full copy/,
+    /install -y fuse-overlayfs/,
+  ],
+  [
+    'fuse',
+    'without /dev/fuse',
+    { ...refuse('overlay', { errno: 'EINVAL' }), ...closed('/dev/fuse', 'EACCES') },
+    'warn',
+    /EACCES/,
+    /chmod 666 \/dev\/fuse/,
+  ],
+  ['disk', 'on a full disk', { disk: () => ({ free: 1e6, size: 1e9, freeFiles: 1e6, files: 2e6, kind: 0xef53 }) }, 'bad', /0\.0 GiB free/],
+  [
+    'disk',
+    'without inodes',
+    { disk: () => ({ free: 9e10, size: 9e11, freeFiles: 12, files: 2e6, kind: 0xef53 }) },
+    'bad',
+    /only 12 more files/,
+  ],
+  ['tun', 'without /dev/net/tun', closed('/dev/net/tun', 'ENOENT'), 'bad', /is missing/, /modprobe tun/],
+  ['tun', 'where /dev/net/tun is closed', closed('/dev/net/tun', 'EACCES'), 'bad', /EACCES/, /chmod 666/],
+  [
+    'pasta',
+    'without pasta',
+    { find: (name) => (name === 'pasta' ? undefined : `/usr/bin/${name}`) },
+    'warn',
+    /not installed/,
+    /install -y passt/,
+  ],
+  [
+    'pasta',
+    'where pasta fails',
+    { run: () => ({ status: 1, stdout: '', stderr: 'Failed to set up tap\n' }) },
+    'bad',
+    /Failed to set up tap/,
+  ],
+  ['slirp4netns', 'with neither', { find: () => undefined }, 'warn', /not installed either/, /slirp4netns/],
+  [
+    'ping',
+    'outside the range of groups',
+    { files: { '/proc/sys/net/ipv4/ping_group_range': '1\t0\n' } },
+    'warn',
+    /only other containers/,
+    /ping_group_range/,
+  ],
+  ['dns', 'without a resolver', { files: { '/etc/resolv.conf': '# empty\n' } }, 'warn', /no resolver/],
+  ['proxy', 'with a proxy that is none', { paths: { registry: { httpProxy: 'proxy:3128' } } as Paths }, 'bad', /no http:\/\/ address/],
+  ['proxy', 'with two different proxies', { env: { HTTP_PROXY: 'http://a:1', http_proxy: 'http://b:1' } }, 'warn', /differ/],
+  [
+    'cgroup2',
+    'with a hybrid tree',
+    { files: { '/proc/self/mountinfo': '3 1 0:6 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw' } },
+    'warn',
+    /hybrid/,
+  ],
+  [
+    'delegation',
+    'where only memory and pids are given',
+    { files: { '/sys/fs/cgroup/user.slice/user-1000.slice/user@1000.service/cgroup.controllers': 'memory pids\n' } },
+    'warn',
+    /cpu, cpuset, io are not delegated/,
+    /Delegate=cpu cpuset io memory pids/,
+  ],
+  [
+    'delegation',
+    'where there is no user manager',
+    { files: { '/sys/fs/cgroup/user.slice/user-1000.slice/user@1000.service/cgroup.controllers': '' } },
+    'warn',
+    /no group of the tree is yours/,
+    /enable-linger ana/,
+  ],
+  ['runtime-dir', 'with a runtime folder that is gone', { env: { XDG_RUNTIME_DIR: '/run/user/7' } }, 'warn', /does not exist/],
+  ['bus', 'without a user session', { connect: async () => 'ENOENT', env: { SUDO_USER: 'bo' } }, 'warn', /is missing/, /enable-linger/],
+  ['bus', 'without busctl', { find: () => undefined }, 'warn', /busctl is not installed/, /systemd/],
+  ['linger', 'without linger', { gone: ['/var/lib/systemd/linger/ana'] }, 'warn', /end when you log out/, /enable-linger ana/],
+  ['inotify', 'with few watches', { files: { '/proc/sys/fs/inotify/max_user_watches': '8192\n' } }, 'warn', /8192 watches/, /sysctl/],
+  [
+    'keyring',
+    'with its keys used up',
+    { files: { '/proc/key-users': ' 1000:   199 199/199 199/200 40/20000\n' } },
+    'warn',
+    /199 of 200/,
+    /maxkeys/,
+  ],
+  [
+    'files',
+    'with few open files',
+    { files: { '/proc/self/limits': 'Max open files            256                  512                  files\n' } },
+    'warn',
+    /up to 512/,
+    /nofile/,
+  ],
+  [
+    'processes',
+    'with few processes',
+    { files: { '/proc/self/limits': 'Max processes             256                  300                  processes\n' } },
+    'warn',
+    /up to 300/,
+    /nproc/,
+  ],
+];
+
+for (const [id, what, broken, status, says, fix] of cases) {
+  test(`${what}, "${id}" finds it`, async () => {
+    const found = await finding(id, broken);
+    assert.is(found.status, status, JSON.stringify(found));
+    assert.match(found.message, says);
+    if (fix) assert.match((found.fix ?? []).join('\n'), fix);
+    assert.ok(
+      status === 'ok' || found.fix || found.advice || found.why || /differ|resolver/.test(found.message),
+      'says neither why nor what to do',
+    );
+  });
+}
+
+test('each check that can find something is broken by a test', () => {
+  const tested = new Set(cases.map(([id]) => id));
+  const neverWrong = ['nesting', 'ports'];
+  assert.equal(
+    checks.map(({ id }) => id).filter((id) => !tested.has(id) && !neverWrong.includes(id)),
+    [],
+  );
+});
+
+test('the script names each finding, and gives a command once', async () => {
+  const gone = {
+    files: { '/sys/fs/cgroup/user.slice/user-1000.slice/user@1000.service/cgroup.controllers': '' },
+    connect: async () => 'ENOENT',
+  };
+  const script = repairScript(await examine(machine(gone))) ?? '';
+  assert.match(script, /^#!\/bin\/sh\n/);
+  assert.is(script.split('systemctl start user@1000.service').length, 2);
+  assert.not.match(script, /sudo/);
+});
+
+test('a check that fails by itself is a finding', async () => {
+  const [result] = await examine(
+    machine({
+      disk: () => {
+        throw new Error('statfs failed');
+      },
+    }),
+    checks.filter(({ id }) => id === 'disk'),
+  );
+  assert.is(result?.status, 'bad');
+  assert.match(result?.message ?? '', /statfs failed/);
+});
+
+test.run();
