@@ -30,6 +30,12 @@ export type RegistryEnvironment = {
   readonly authFiles: readonly string[];
   /** Folders of `HOST[:PORT]/{*.crt,*.cert,*.key}`, as docker and podman have them. */
   readonly certFolders: readonly string[];
+  /** registries.conf: the first of these that is there, */
+  readonly registriesFiles: readonly string[];
+  /** and every *.conf in these, later ones winning, */
+  readonly registriesFolders: readonly string[];
+  /** and what podman noted of short names. */
+  readonly aliasesFile: string;
   readonly httpProxy: string | undefined;
   readonly httpsProxy: string | undefined;
   readonly noProxy: string | undefined;
@@ -59,6 +65,11 @@ function registryEnvironment(env: NodeJS.ProcessEnv, home: string): RegistryEnvi
   return {
     authFiles: env['REGISTRY_AUTH_FILE'] ? [env['REGISTRY_AUTH_FILE']] : [...session, join(config, 'containers/auth.json'), docker],
     certFolders: [join(config, 'containers/certs.d'), join(config, 'docker/certs.d'), '/etc/containers/certs.d', '/etc/docker/certs.d'],
+    registriesFiles: env['CONTAINERS_REGISTRIES_CONF']
+      ? [env['CONTAINERS_REGISTRIES_CONF']]
+      : [join(config, 'containers/registries.conf'), '/etc/containers/registries.conf'],
+    registriesFolders: ['/etc/containers/registries.conf.d', join(config, 'containers/registries.conf.d')],
+    aliasesFile: join(env['XDG_CACHE_HOME'] || join(home, '.cache'), 'containers/short-name-aliases.conf'),
     httpProxy: env['http_proxy'] || (env['REQUEST_METHOD'] ? undefined : env['HTTP_PROXY']) || undefined,
     httpsProxy: env['https_proxy'] || env['HTTPS_PROXY'] || undefined,
     noProxy: env['no_proxy'] || env['NO_PROXY'] || undefined,

@@ -35,9 +35,12 @@ export function imageProgress(quiet: boolean): ImageProgress {
   };
 }
 
-function show(progress: Progress, { kind, digest, done, total }: ProgressEvent): void {
+const phases = { download: 'downloading', unpack: 'unpacking', compress: 'compressing', upload: 'pushing' } as const;
+
+function show(progress: Progress, { kind, digest, done, total, note }: ProgressEvent): void {
   const label = digest.replace(/^\w+:/, '').slice(0, 12);
   const whole = done >= total;
-  if (kind === 'unpack' && whole) progress.finish(digest, label, 'ready');
-  else progress.update(digest, { label, phase: kind === 'unpack' ? 'unpacking' : whole ? 'fetched' : 'downloading', done, total });
+  if (note !== undefined) progress.finish(digest, label, note);
+  else if (kind === 'unpack' && whole) progress.finish(digest, label, 'ready');
+  else progress.update(digest, { label, phase: kind === 'download' && whole ? 'fetched' : phases[kind], done, total });
 }

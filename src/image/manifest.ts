@@ -57,6 +57,10 @@ const imageConfigs = [
  * @throws RootlessError MANIFEST_INVALID, MANIFEST_TOO_LARGE, SCHEMA1_UNSUPPORTED, IMAGE_UNSUPPORTED
  */
 export function parseManifest(bytes: Uint8Array, image: string): Manifest | Index {
+  return parseDocument(bytes, image, (root, isIndex) => (isIndex ? readIndex(root) : readManifest(root, image)));
+}
+
+function parseDocument<T>(bytes: Uint8Array, image: string, read: (root: Fields, isIndex: boolean) => T): T {
   if (bytes.length > manifestLimit) throw manifestTooLarge(image);
   return parseJson(bytes, 'MANIFEST_INVALID', `manifest of "${image}"`, (root) => {
     const version = optionalCount(root, 'schemaVersion');
@@ -65,7 +69,41 @@ export function parseManifest(bytes: Uint8Array, image: string): Manifest | Inde
     const isIndex = has(root, 'manifests');
     if (isIndex && (has(root, 'layers') || has(root, 'config'))) wrong('/', 'is both an index and a manifest');
     checkType(optionalText(root, 'mediaType'), isIndex);
-    return isIndex ? readIndex(root) : readManifest(root, image);
+    return read(root, isIndex);
+  });
+}
+
+/** What a document refers to, whatever kind of artifact it is: enough to copy it, not to run it. */
+export type Contents = {
+  readonly kind: 'index' | 'manifest';
+  readonly mediaType: string;
+  /** The manifests of an index. */
+  readonly manifests: readonly Descriptor[];
+  readonly config: Descriptor | undefined;
+  readonly layers: readonly Descriptor[];
+  /** What the artifact is about (image-spec, manifest.md "subject"). */
+  readonly subject: Descriptor | undefined;
+  readonly artifactType: string | undefined;
+  readonly annotations: Readonly<Record<string, string>>;
+};
+
+/** @throws RootlessError MANIFEST_INVALID, MANIFEST_TOO_LARGE, SCHEMA1_UNSUPPORTED */
+export function parseContents(bytes: Uint8Array, image: string): Contents {
+  return parseDocument(bytes, image, (root, isIndex) => {
+    const descriptor = (key: string) => {
+      const from = optionalObject(root, key);
+      return from === undefined ? undefined : parseDescriptor(from);
+    };
+    return {
+      kind: isIndex ? 'index' : 'manifest',
+      mediaType: optionalText(root, 'mediaType') ?? (isIndex ? mediaTypes.ociIndex : mediaTypes.ociManifest),
+      manifests: isIndex ? list(root, 'manifests').map(parseDescriptor) : [],
+      config: descriptor('config'),
+      layers: list(root, 'layers').map(parseDescriptor),
+      subject: descriptor('subject'),
+      artifactType: optionalText(root, 'artifactType'),
+      annotations: textMap(root, 'annotations'),
+    };
   });
 }
 

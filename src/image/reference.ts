@@ -15,6 +15,8 @@ export type RegistryReference = {
   readonly name: string;
   /** As typed, when it has neither registry nor tag: it may also be an image id. */
   readonly typed: string | undefined;
+  /** The name as typed, without tag and digest, when it names no registry: registries.conf may know a better one than docker.io. */
+  readonly short: string | undefined;
 };
 
 export type ImageSource =
@@ -76,9 +78,9 @@ export function parseReference(text: string, shown = text): RegistryReference {
   const tag = tagged ? named.slice(colon + 1) : digest === undefined ? 'latest' : undefined;
   if (tag !== undefined && !tagRule.test(tag))
     throw invalid(shown, 'a tag is 1 to 128 letters, digits, "_", "." or "-" and does not start with "." or "-"');
-  const { registry, repository } = splitName(tagged ? named.slice(0, colon) : named, shown);
+  const { registry, repository, short } = splitName(tagged ? named.slice(0, colon) : named, shown);
   const name = `${registry}/${repository}${tag === undefined ? '' : `:${tag}`}${digest === undefined ? '' : `@${digest}`}`;
-  return { kind: 'registry', registry, repository, tag, digest, name, typed: /[:/@]/.test(text) ? undefined : text };
+  return { kind: 'registry', registry, repository, tag, digest, name, typed: /[:/@]/.test(text) ? undefined : text, short };
 }
 
 /** The short form that people type: `alpine` for `docker.io/library/alpine`, without tag or digest. */
@@ -87,7 +89,7 @@ export function familiarName(reference: RegistryReference): string {
   return reference.repository.replace(/^library\/(?=[^/]+$)/, '');
 }
 
-function splitName(name: string, shown: string): { registry: string; repository: string } {
+function splitName(name: string, shown: string): { registry: string; repository: string; short: string | undefined } {
   const slash = name.indexOf('/');
   const first = slash < 0 ? '' : name.slice(0, slash);
   const explicit = first !== '' && (/[.:[]/.test(first) || first === 'localhost' || first !== first.toLowerCase());
@@ -105,7 +107,7 @@ function splitName(name: string, shown: string): { registry: string; repository:
     throw invalid(shown, 'a repository name is lower-case letters and digits, parted by ".", "_", "__", "-" or "/"');
   }
   if (registry.length + repository.length > 254) throw invalid(shown, 'a repository name has at most 255 characters');
-  return { registry, repository };
+  return { registry, repository, short: explicit ? undefined : name };
 }
 
 /** `PATH[:TAG]`, parted at the first colon as skopeo and podman do, so a tag may itself be a whole reference. */

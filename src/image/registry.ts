@@ -7,6 +7,7 @@ import { type Expected, sizeMismatch } from './digest.ts';
 import { list, parseJson } from './json.ts';
 import { manifestLimit, manifestTooLarge, mediaTypes } from './manifest.ts';
 import type { RegistryReference } from './reference.ts';
+import { endpointsFor } from './mirrors.ts';
 import { tagNotFound } from './registry-error.ts';
 import { attempts } from './retry.ts';
 import { type RegistrySettings, Session } from './session.ts';
@@ -19,15 +20,71 @@ export type Registry = {
   close(): void;
 };
 
+/** An attempt that brought this much was no failure: a wire that breaks every minute still carries any layer. */
+const progress = 1 << 20;
+
 const manifestTypes = Object.values(mediaTypes).join(', ');
 
+/** Opens what the name leads to: mirrors of registries.conf are asked first, and the one that knows the image is used for all of it. */
 export function openRegistry(reference: RegistryReference, settings: RegistrySettings, signal?: AbortSignal): Registry {
-  const session = new Session(reference, settings, signal);
+  const endpoints = endpointsFor(reference, settings.environment);
+  const sessions = endpoints.map((endpoint) => new Session(reference, settings, signal, endpoint));
+  let chosen = sessions.length === 1 ? sessions[0] : undefined;
   return {
-    manifest: (which) => fetchManifest(session, which),
-    blob: (blob, stop) => fetchBlob(session, blob, stop ?? signal),
-    close: () => session.http.close(),
+    manifest: async (which) => {
+      if (chosen !== undefined) return fetchManifest(chosen, which);
+      const [session, bytes] = await firstOf(sessions, (one) => fetchManifest(one, which), signal);
+      chosen = session;
+      return bytes;
+    },
+    blob: (blob, stop) => fetchFromAny(inOrder(sessions, chosen), blob, stop ?? signal),
+    close: () => {
+      for (const session of sessions) session.http.close();
+    },
   };
+}
+
+/** The first that succeeds. @throws the last failure, which is the registry's own, with those of its mirrors as reason */
+async function firstOf<T>(
+  sessions: readonly Session[],
+  work: (session: Session) => Promise<T>,
+  signal?: AbortSignal,
+): Promise<[Session, T]> {
+  const failures: RootlessError[] = [];
+  for (const session of sessions) {
+    try {
+      return [session, await work(session)];
+    } catch (cause) {
+      signal?.throwIfAborted();
+      if (!(cause instanceof RootlessError)) throw cause;
+      failures.push(cause);
+    }
+  }
+  const last = failures.at(-1) as RootlessError;
+  const mirrors = failures.slice(0, -1).map(({ message, why }) => `a mirror failed too: ${[message, why].filter(Boolean).join(': ')}`);
+  const { code, message, fix } = last;
+  throw new RootlessError({ code, message, why: [last.why, ...mirrors].filter(Boolean).join('\n'), fix, cause: last });
+}
+
+function inOrder(sessions: readonly Session[], chosen: Session | undefined): readonly Session[] {
+  return chosen === undefined ? sessions : [chosen, ...sessions.filter((session) => session !== chosen)];
+}
+
+/** A mirror may have the manifest and lack a layer: before the first byte the next one can take over. */
+async function* fetchFromAny(sessions: readonly Session[], blob: Expected, stop: AbortSignal | undefined): AsyncGenerator<Buffer> {
+  for (const [index, session] of sessions.entries()) {
+    let begun = false;
+    try {
+      for await (const chunk of fetchBlob(session, blob, stop)) {
+        begun = true;
+        yield chunk;
+      }
+      return;
+    } catch (cause) {
+      stop?.throwIfAborted();
+      if (begun || index === sessions.length - 1 || !(cause instanceof RootlessError)) throw cause;
+    }
+  }
 }
 
 async function fetchManifest(session: Session, which: string): Promise<Buffer> {
@@ -55,6 +112,7 @@ async function fetchManifest(session: Session, which: string): Promise<Buffer> {
 async function* fetchBlob(session: Session, blob: Expected, stop: AbortSignal | undefined): AsyncGenerator<Buffer> {
   let at = 0;
   for (let failures = 0; at < blob.size || failures === 0; failures += 1) {
+    const before = at;
     const response = await session.get(`blobs/${blob.digest}`, at === 0 ? {} : { range: `bytes=${at}-` }, stop);
     let skip = await startOf(session, response, blob, at);
     try {
@@ -72,6 +130,7 @@ async function* fetchBlob(session: Session, blob: Expected, stop: AbortSignal | 
       response.destroy();
     }
     if (at === blob.size) return;
+    if (at - before >= progress) failures = 0;
     if (failures + 1 >= attempts) throw truncated(session.reference, blob, at);
     await session.pause(failures, stop);
   }

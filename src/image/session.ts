@@ -51,10 +51,13 @@ export class Session {
   readonly endpoint: Endpoint;
   readonly signal: AbortSignal | undefined;
   readonly http: HttpClient;
+  /** Milliseconds without a byte before a request counts as failed. */
+  readonly idle: number;
   readonly #settings: RegistrySettings;
   readonly #purpose: Purpose;
   readonly #mayBePlain: boolean;
   #base: Promise<URL> | undefined;
+  #found: URL | undefined;
   #challenges: readonly Challenge[] = [];
   readonly #authorizations = new Map<string, Authorization | undefined>();
   readonly #logins = new Map<string, Promise<Authorization | undefined>>();
@@ -75,6 +78,7 @@ export class Session {
     this.#purpose = purpose;
     const loopback = isLoopback(new URL(`http://${endpoint.registry}`).hostname);
     const { tlsVerify, environment, certDir, idle = 30_000 } = settings;
+    this.idle = idle;
     this.#mayBePlain = tlsVerify === false || (tlsVerify !== true && (loopback || endpoint.insecure === true));
     this.http = openHttp({ environment, verify: !this.#mayBePlain, idle, certDir });
   }
@@ -190,10 +194,18 @@ export class Session {
     return follow(this.http, url, outgoing, { authorization: authorization?.header, mayBePlain: this.#mayBePlain, registry });
   }
 
+  /** The scheme and host that turned out to work; known once there was an answer. */
+  get base(): URL {
+    return this.#found ?? new URL(`https://${this.endpoint.registry}`);
+  }
+
   #findBase(): Promise<URL> {
     const { registry } = this.endpoint;
     const host = registry === 'docker.io' ? 'registry-1.docker.io' : registry;
-    this.#base ??= this.#mayBePlain ? this.#probe(host) : Promise.resolve(new URL(`https://${host}`));
+    this.#base ??= (this.#mayBePlain ? this.#probe(host) : Promise.resolve(new URL(`https://${host}`))).then((base) => {
+      this.#found = base;
+      return base;
+    });
     return this.#base;
   }
 

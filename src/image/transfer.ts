@@ -1,5 +1,6 @@
 /** Pulling: manifest, configuration, then layers side by side, each stored and unpacked while it arrives. */
 
+import { RootlessError } from '../errors.ts';
 import type { Paths } from '../paths.ts';
 import { addBlob, addBytes, keepBlob, lease } from './blobs.ts';
 import { sweep } from './collect.ts';
@@ -15,6 +16,7 @@ import type { RegistryReference } from './reference.ts';
 import { openRegistry, type Registry } from './registry.ts';
 import { checkPlatform, fetchConfig, findManifest } from './remote-image.ts';
 import type { RegistrySettings } from './session.ts';
+import { fullNames } from './short-names.ts';
 import { blobFile, type NamedImage } from './store.ts';
 import { nameImage } from './store-write.ts';
 import { prepareLayers, startUnpack, type Unpacking } from './unpack.ts';
@@ -30,11 +32,35 @@ export type PullOptions = {
 
 const downloads = 3;
 /**
- * Makes the store hold what the registry has under this name now. What is already there is not fetched again.
+ * Makes the store hold what the registry has under this name now. What is already there is not fetched again. A name without a
+ * registry is what registries.conf makes of it; the image gets the full name.
  * @throws RootlessError of registry, manifest and store; nothing half-written remains under any name
  */
 export async function pull(reference: RegistryReference, options: PullOptions): Promise<NamedImage> {
   options.signal?.throwIfAborted();
+  const names = fullNames(reference, options.paths.registry);
+  const failures: RootlessError[] = [];
+  for (const name of names) {
+    try {
+      return await pullOne(name, options);
+    } catch (cause) {
+      options.signal?.throwIfAborted();
+      if (names.length === 1 || !(cause instanceof RootlessError) || !elsewhere.has(cause.code)) throw cause;
+      failures.push(cause);
+    }
+  }
+  throw new RootlessError({
+    code: 'IMAGE_NOT_FOUND',
+    message: `no registry of registries.conf has "${reference.short}"`,
+    why: failures.map(({ message }) => message).join('\n'),
+    cause: failures[0],
+  });
+}
+
+/** What another search registry may do better. */
+const elsewhere = new Set(['IMAGE_NOT_FOUND', 'TAG_NOT_FOUND', 'REGISTRY_UNAUTHORIZED', 'REGISTRY_DENIED', 'REGISTRY_UNREACHABLE']);
+
+async function pullOne(reference: RegistryReference, options: PullOptions): Promise<NamedImage> {
   const registry = openRegistry(reference, { ...options, environment: options.paths.registry }, options.signal);
   try {
     return await pullFrom(registry, reference, options);
