@@ -8,31 +8,38 @@ import type { ContainerOptions, MountRequest } from './options.ts';
 /** A file or folder of ours that appears in the container. */
 export type OwnMount = { readonly source: string; readonly target: string; readonly readOnly?: boolean };
 
+/** What stands behind a mount that was asked for: a folder or file of the host, or a tmpfs. */
+export type MountBacking =
+  | {
+      readonly kind: 'path';
+      readonly source: string;
+      readonly upper?: string;
+      readonly work?: string;
+      readonly options?: readonly string[];
+    }
+  | { readonly kind: 'tmpfs'; readonly options: readonly string[] };
+
 export type MountPlan = {
   readonly options: Pick<ContainerOptions, 'network' | 'privileged' | 'shmSize' | 'devices' | 'mounts'>;
   /** Group id 5 (tty) exists in the map: devpts can give terminals to it. */
   readonly ttyGroup: boolean;
   /** The container has its own cgroup. */
   readonly cgroup: boolean;
-  /** Folders that stand for volumes, by target. */
-  readonly volumes: Readonly<Record<string, string>>;
+  /** What stands for volumes, images and overlays, by target. */
+  readonly volumes: Readonly<Record<string, MountBacking>>;
   /** resolv.conf, hosts, hostname. Left out where the user mounts something on the same path. */
   readonly files: readonly OwnMount[];
 };
 
 export function buildMounts(plan: MountPlan): OciMount[] {
   const asked = plan.options.mounts.map((mount) => askedMount(mount, plan.volumes));
-  const volumes = Object.entries(plan.volumes)
-    .filter(([target]) => !plan.options.mounts.some((mount) => mount.target === target))
-    .map(([target, source]) => bind(source, target, ['rw']));
-  const own = plan.files.map((file) => bind(file.source, file.target, [file.readOnly ? 'ro' : 'rw']));
-  const extra = [...volumes, ...own, ...asked];
   checkTwice(asked);
+  const own = plan.files.map((file) => bind(file.source, file.target, [file.readOnly ? 'ro' : 'rw']));
   const taken = new Set(asked.map((mount) => mount.destination));
-  const kept = extra.filter((mount) => asked.includes(mount) || !taken.has(mount.destination));
+  const kept = [...own.filter((mount) => !taken.has(mount.destination)), ...asked];
   const kernel = kernelMounts(plan).filter((mount) => !taken.has(mount.destination));
   // A mount on /a must come before one on /a/b, or it would hide it. The sort is stable: equals keep their order.
-  const sorted = [...kept].sort((a, b) => depth(a.destination) - depth(b.destination));
+  const sorted = kept.sort((a, b) => depth(a.destination) - depth(b.destination));
   return [...kernel, ...sorted, ...plan.options.devices.map((device) => bind(device.source, device.target, ['rw', 'nosuid', 'noexec']))];
 }
 
@@ -53,17 +60,34 @@ function kernelMounts({ options, ttyGroup, cgroup }: MountPlan): OciMount[] {
   ];
 }
 
-function askedMount(request: MountRequest, volumes: Readonly<Record<string, string>>): OciMount {
-  switch (request.kind) {
-    case 'tmpfs':
-      return mount(clean(request.target), 'tmpfs', 'tmpfs', tmpfsOptions(request.options));
-    case 'volume':
-      return bind(volumes[request.target] ?? '', clean(request.target), [request.readOnly ? 'ro' : 'rw']);
-    case 'bind': {
-      const propagation = request.options.some((option) => /^r?(private|shared|slave|unbindable)$/.test(option)) ? [] : ['rprivate'];
-      return bind(request.source, clean(request.target), [request.readOnly ? 'ro' : 'rw', ...propagation, ...request.options]);
-    }
-  }
+function askedMount(request: MountRequest, backings: Readonly<Record<string, MountBacking>>): OciMount {
+  const target = clean(request.target);
+  if (request.kind === 'tmpfs') return mount(target, 'tmpfs', 'tmpfs', tmpfsOptions(request.options));
+  const backing = backings[request.target];
+  if (backing?.kind === 'tmpfs')
+    return mount(target, 'tmpfs', 'tmpfs', tmpfsOptions([...backing.options, ...(request.readOnly ? ['ro'] : [])]));
+  const source = backing?.source ?? (request.kind === 'bind' ? request.source : '');
+  const options = [
+    request.readOnly ? 'ro' : 'rw',
+    ...propagation(request),
+    ...(request.options ?? []),
+    ...(backing?.options ?? []).filter((word) => word !== 'rw'),
+  ];
+  if (backing?.upper !== undefined && backing.work !== undefined) return overlay(source, backing.upper, backing.work, target, options);
+  return bind(source, target, options);
+}
+
+/** Of a bind alone it can be chosen; everything is private unless something else is said. */
+function propagation({ options = [], kind }: MountRequest): string[] {
+  const chosen = options.some((option) => /^r?(private|shared|slave|unbindable)$/.test(option));
+  return chosen || kind !== 'bind' ? [] : ['rprivate'];
+}
+
+/** What is written goes into `upper`. No option of a bind means anything here but the attributes of a mount. */
+function overlay(lower: string, upper: string, work: string, target: string, options: readonly string[]): OciMount {
+  const attributes = options.filter((option) => /^(r?ro|rw|(no)?(exec|suid|dev))$/.test(option));
+  const layers = [`lowerdir=${lower.replace(/[\\:]/g, '\\$&')}`, `upperdir=${upper}`, `workdir=${work}`];
+  return mount(target, 'overlay', 'overlay', ['userxattr', ...layers, ...attributes]);
 }
 
 /** docker's: noexec, nosuid and nodev unless the opposite is said. */
@@ -84,9 +108,9 @@ function checkTwice(mounts: readonly OciMount[]): void {
 }
 
 function bind(source: string, destination: string, options: readonly string[]): OciMount {
-  const recursive = options.includes('bind') || options.includes('bind-nonrecursive');
+  const plain = options.includes('bind') || options.includes('bind-nonrecursive');
   return mount(destination, 'bind', source, [
-    recursive ? 'bind' : 'rbind',
+    plain ? 'bind' : 'rbind',
     ...options.filter((name) => !/^r?bind(-nonrecursive)?$/.test(name)),
   ]);
 }

@@ -28,6 +28,7 @@ export type ContainerOptions = {
   readonly readOnly: boolean;
   readonly privileged: boolean;
   readonly mounts: readonly MountRequest[];
+  readonly volumesFrom: readonly VolumesFrom[];
   readonly devices: readonly DeviceRequest[];
   readonly hostname?: string | undefined;
   readonly addHosts: readonly HostEntry[];
@@ -108,19 +109,40 @@ export type SecretRequest = {
 };
 
 export type MountRequest =
-  | {
+  | (Mounted & {
       readonly kind: 'bind';
       /** Absolute; existence is checked before launch. */
       readonly source: string;
-      readonly target: string;
-      readonly readOnly: boolean;
-      /** Extra mount options: `rshared`, `noexec`, … */
-      readonly options: readonly string[];
       /** docker's `-v` makes a missing source folder, `--mount` refuses it. */
       readonly createSource: boolean;
-    }
-  | { readonly kind: 'volume'; readonly name?: string | undefined; readonly target: string; readonly readOnly: boolean }
+    })
+  | (Mounted & {
+      readonly kind: 'volume';
+      /** Without one a volume of its own is made; it has a name once the container exists. */
+      readonly name?: string | undefined;
+      /** Its name was made up for this container. */
+      readonly anonymous?: true | undefined;
+      /** Stays empty at its first use: nothing is copied from the image. */
+      readonly noCopy?: true | undefined;
+    })
+  | (Mounted & { readonly kind: 'image'; readonly source: string })
   | { readonly kind: 'tmpfs'; readonly target: string; readonly options: readonly string[] };
+
+type Mounted = {
+  readonly target: string;
+  readonly readOnly: boolean;
+  /** Extra mount options: `rshared`, `noexec`, … */
+  readonly options?: readonly string[] | undefined;
+  /** Only this path of it; links in it never lead out. */
+  readonly subpath?: string | undefined;
+  /** All files of it are given to the container's user first (`:U`). */
+  readonly chown?: true | undefined;
+  /** What is written goes with the container, or into `upper` (`:O`). */
+  readonly overlay?: { readonly upper?: string | undefined; readonly work?: string | undefined } | undefined;
+};
+
+/** `access` is that of each mount when nothing was said. */
+export type VolumesFrom = { readonly container: string; readonly access?: 'ro' | 'rw' | undefined };
 
 export type DeviceRequest = { readonly source: string; readonly target: string; readonly permissions: string };
 
@@ -136,6 +158,7 @@ export const defaults: Omit<ContainerOptions, 'image'> = {
   readOnly: false,
   privileged: false,
   mounts: [],
+  volumesFrom: [],
   devices: [],
   addHosts: [],
   network: 'private',

@@ -4,7 +4,7 @@ import type { Resources } from '../cgroup/limits.ts';
 import { RootlessError } from '../errors.ts';
 import type { IdMapping } from '../helper.ts';
 import { toHost } from '../userns/idmap.ts';
-import { buildMounts, type OwnMount } from './mounts.ts';
+import { buildMounts, type MountBacking, type OwnMount } from './mounts.ts';
 import type { OciConfig, OciMount, OciSeccomp } from './oci.ts';
 import type { ContainerOptions, Mapping } from './options.ts';
 import { buildProcess, type ImageDefaults, splitGroups } from './process.ts';
@@ -23,8 +23,8 @@ export type SpecFacts = {
   readonly mapping: Mapping;
   readonly root: RootPlan;
   readonly files: readonly OwnMount[];
-  /** Host folders of volumes, by target. */
-  readonly volumes: Readonly<Record<string, string>>;
+  /** What stands behind volumes, images and overlays, by target. */
+  readonly volumes: Readonly<Record<string, MountBacking>>;
   readonly seccomp: OciSeccomp | undefined;
   /** argv of the process that serves a private network. */
   readonly companion: readonly string[] | undefined;

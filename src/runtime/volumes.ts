@@ -1,52 +1,107 @@
-/** Folders behind volumes: named ones in $DATA/volumes/NAME, nameless ones in the container's own folder; missing bind sources. */
+/** What stands behind the mounts of a container: volumes with their first content, folders that are missing, upper folders. */
 
-import { mkdirSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { RootlessError } from '../errors.ts';
 import type { Paths } from '../paths.ts';
-import type { ContainerOptions } from './options.ts';
+import { newId } from './ids.ts';
+import type { MountBacking } from './mounts.ts';
+import type { ContainerOptions, Mapping, MountRequest } from './options.ts';
+import type { Layers } from './root.ts';
+import { fillVolume, storedIds } from './volume-fill.ts';
+import { backingOf } from './volume-options.ts';
+import { changeVolumes, claimVolume, makeVolume, readVolume, settleVolume, type Volume } from './volume-store.ts';
+import { mountsFrom } from './volumes-from.ts';
+
+export type MountsNeed = {
+  readonly paths: Paths;
+  readonly id: string;
+  /** The container's. */
+  readonly folder: string;
+  readonly options: ContainerOptions;
+  readonly layers: Layers;
+  readonly mapping: Mapping;
+  /** `USER[:GROUP]` of the container. */
+  readonly user: string;
+};
+
+type VolumeMount = Extract<MountRequest, { kind: 'volume' }>;
+
+/** Everything that is mounted, each volume with its name: what was asked for, `--volumes-from`, and the image's VOLUMEs. */
+export function allMounts(paths: Paths, options: ContainerOptions, imageVolumes: readonly string[]): MountRequest[] {
+  const asked = [
+    ...options.mounts,
+    ...mountsFrom(
+      paths,
+      options.volumesFrom,
+      options.mounts.map(({ target }) => target),
+    ),
+  ];
+  const taken = new Set(asked.map(({ target }) => target));
+  const own = imageVolumes
+    .filter((target) => !taken.has(target))
+    .map((target): MountRequest => ({ kind: 'volume', target, readOnly: false }));
+  return [...asked, ...own].map((mount) =>
+    mount.kind === 'volume' && mount.name === undefined ? { ...mount, name: newId(), anonymous: true } : mount,
+  );
+}
 
 /**
- * Host folders by target. A VOLUME of the image needs one only where the root filesystem is read-only: otherwise what is
- * written there stays in the container's own layer, beside what the image has there, and goes with the container.
- * @throws RootlessError VOLUME_NAME_INVALID, SYSTEM_… when a folder cannot be made
+ * Makes what is missing and claims each volume for the container, so that nobody removes it meanwhile. `options.mounts` are all.
+ * @throws RootlessError VOLUME_…, DISK_FULL, SYSTEM_… when a folder cannot be made
  */
-export function makeVolumes(
-  paths: Paths,
-  folder: string,
-  options: ContainerOptions,
-  imageVolumes: readonly string[],
-): Record<string, string> {
-  const made: Record<string, string> = {};
+export async function backMounts(need: MountsNeed): Promise<Record<string, MountBacking>> {
+  const { options, paths } = need;
+  const backings: Record<string, MountBacking> = {};
+  const volumes = options.mounts.filter((mount): mount is VolumeMount => mount.kind === 'volume');
+  const claimed = volumes.length === 0 ? [] : await changeVolumes(paths, () => volumes.map((mount) => claim(need, mount)));
+  for (const [index, volume] of claimed.entries()) {
+    const mount = volumes[index] as VolumeMount;
+    backings[mount.target] = await back(need, mount, volume);
+  }
   for (const mount of options.mounts) {
     if (mount.kind === 'bind' && mount.createSource && !statSync(mount.source, { throwIfNoEntry: false })) {
       mkdirSync(mount.source, { recursive: true });
     }
-    if (mount.kind === 'volume') made[mount.target] = mount.name === undefined ? nameless(folder, made) : named(paths, mount.name);
+    if (mount.kind !== 'tmpfs' && mount.overlay !== undefined) {
+      const source = sourceOf(backings[mount.target]) ?? (mount.kind === 'bind' ? mount.source : '');
+      backings[mount.target] = { kind: 'path', source, ...upperOf(need.folder, mount) };
+    }
   }
-  const covered = new Set(options.mounts.map((mount) => mount.target));
-  for (const target of options.readOnly ? imageVolumes : []) {
-    if (!covered.has(target)) made[target] = nameless(folder, made);
-  }
-  return made;
+  return backings;
 }
 
-function named(paths: Paths, name: string): string {
-  if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(name)) {
-    throw new RootlessError({
-      code: 'VOLUME_NAME_INVALID',
-      message: `invalid volume name "${name}"`,
-      why: 'a name has letters, digits, "_", "." or "-" and begins with a letter or digit; a folder is given by its absolute path',
-    });
-  }
-  return made(join(paths.data, 'volumes', name));
+/** Under the lock of the volumes. With `--rm` a volume without a name lies in the container's folder, and goes with it. */
+function claim({ paths, id, folder, options, mapping }: MountsNeed, { name = '', anonymous }: VolumeMount): Volume {
+  const record = { name, created: new Date().toISOString(), labels: {}, options: {}, anonymous: anonymous === true };
+  const volume = readVolume(paths, name) ?? makeVolume(paths, record, anonymous && options.remove ? folder : undefined);
+  // Somebody else's: it must not go when that container goes.
+  if (anonymous && !volumeIsIn(volume, folder)) settleVolume(volume);
+  claimVolume(volume, id, storedIds(mapping));
+  return volume;
 }
 
-function nameless(folder: string, others: Readonly<Record<string, string>>): string {
-  return made(join(folder, 'volumes', String(Object.keys(others).length)));
+async function back({ paths, layers, mapping, user }: MountsNeed, mount: VolumeMount, volume: Volume): Promise<MountBacking> {
+  const elsewhere = backingOf(volume);
+  if (elsewhere !== undefined) return elsewhere;
+  await fillVolume(paths, volume, { mapping, layers, user, target: mount.noCopy ? undefined : mount.target });
+  return { kind: 'path', source: volume.mountpoint };
 }
 
-function made(folder: string): string {
-  mkdirSync(folder, { recursive: true, mode: 0o755 });
-  return folder;
+function volumeIsIn({ name }: Volume, folder: string): boolean {
+  return statSync(join(folder, 'volumes', name), { throwIfNoEntry: false }) !== undefined;
+}
+
+function sourceOf(backing: MountBacking | undefined): string | undefined {
+  return backing?.kind === 'path' ? backing.source : undefined;
+}
+
+/** A folder for what is written over a mount: the user's own, or one that goes with the container. */
+function upperOf(folder: string, mount: Exclude<MountRequest, { kind: 'tmpfs' }>): { upper: string; work: string } {
+  const { upper, work } = mount.overlay ?? {};
+  if (upper !== undefined && work !== undefined) return { upper, work };
+  const all = join(folder, 'overlays');
+  mkdirSync(all, { recursive: true, mode: 0o711 });
+  const own = join(all, Buffer.from(mount.target).toString('hex').slice(-128) || String(readdirSync(all).length));
+  for (const name of ['upper', 'work']) mkdirSync(join(own, name), { recursive: true, mode: 0o755 });
+  return { upper: join(own, 'upper'), work: join(own, 'work') };
 }

@@ -95,7 +95,7 @@ test('a mount comes after the one that it lies in, and /dev/shm has its size', (
         { kind: 'volume', target: '/a/b', readOnly: false },
       ],
     },
-    { volumes: { '/a/b': '/v/1' } },
+    { volumes: { '/a/b': { kind: 'path', source: '/v/1' } } },
   );
   const order = config.mounts.map((mount) => mount.destination).filter((path) => path.startsWith('/a'));
   assert.equal(order, ['/a', '/a/b', '/a/b/c']);

@@ -24,7 +24,6 @@ import {
 import type { Life } from '../../src/runtime/status.ts';
 import { sweep } from '../../src/runtime/sweep.ts';
 import { newUndo } from '../../src/runtime/undo.ts';
-import { makeVolumes } from '../../src/runtime/volumes.ts';
 import { defaults, type Mapping } from '../../src/runtime/options.ts';
 import { withTmp } from '../support/tmp.ts';
 
@@ -285,23 +284,5 @@ test('what was made is undone in reverse, past failures, unless it is kept', asy
   await undo.run();
   assert.equal(done, [3, 1]);
 });
-
-test('volumes have a folder each: shared by name, or in the container', () =>
-  withTmp((folder) => {
-    const paths = inFolder(folder);
-    const mounts = [
-      { kind: 'volume', name: 'db', target: '/db', readOnly: false },
-      { kind: 'volume', target: '/scratch', readOnly: false },
-    ] as const;
-    const made = makeVolumes(paths, join(folder, 'c'), { ...defaults, image: 'i', mounts }, ['/image']);
-    assert.equal(made, { '/db': join(folder, 'store', 'volumes', 'db'), '/scratch': join(folder, 'c', 'volumes', '1') });
-    const sealed = makeVolumes(paths, join(folder, 'c'), { ...defaults, image: 'i', mounts, readOnly: true }, ['/image', '/db']);
-    assert.ok(sealed['/image']);
-    assert.is(sealed['/db'], join(folder, 'store', 'volumes', 'db'));
-    for (const name of ['../x', 'a b', '-x']) {
-      const bad = [{ kind: 'volume', name, target: '/x', readOnly: false }] as const;
-      assert.throws(() => makeVolumes(paths, folder, { ...defaults, image: 'i', mounts: bad }, []), hasCode('VOLUME_NAME_INVALID'), name);
-    }
-  }));
 
 test.run();

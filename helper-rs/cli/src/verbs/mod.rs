@@ -1,5 +1,6 @@
 //! One file a verb: options, then calls. The standard's verbs are in runtime.md "Operations", ours in docs/contract.md.
 
+mod archive;
 mod create;
 mod delete;
 mod exec;
@@ -7,6 +8,7 @@ mod features;
 mod kill;
 mod list;
 mod mapped;
+mod pack;
 mod probe;
 mod resources;
 mod run;
@@ -14,6 +16,7 @@ mod spec;
 mod start;
 mod state;
 mod unshare;
+mod volume;
 
 use crate::args::Global;
 use crate::failure::{Failure, Step};
@@ -41,6 +44,10 @@ pub fn run(global: Global) -> Step<u8> {
         "unpack" => mapped::unpack(global),
         "flatten" => mapped::flatten(global),
         "remove" => mapped::remove(global),
+        "changes" => pack::changes(global),
+        "pack" => pack::pack(global),
+        "archive" => archive::archive(global),
+        "fill" => volume::fill(global),
         "unshare" => unshare::unshare(global),
         "probe" => probe::probe(global),
         "checkpoint" | "restore" => Err(Failure::because("args", "checkpoint and restore are not supported")),

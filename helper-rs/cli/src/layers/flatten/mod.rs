@@ -2,11 +2,13 @@
 
 mod attributes;
 mod content;
+mod locate;
 
 use crate::failure::{During, Failure, Step};
 use crate::layers::unpack::{is_opaque, is_whiteout};
 use attributes::Attributes;
 use content::Means;
+pub use locate::locate;
 use rustix::fs::{linkat, mkdirat, mknodat, open, openat, openat2, readlinkat, statat, symlinkat};
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::{Errno, Result};
@@ -204,7 +206,7 @@ impl Merge {
 }
 
 /// Opens a folder of a layer or of the copy. Neither has a symbolic link on the way: the names come from listing folders.
-fn open_below(root: &OwnedFd, path: &[u8]) -> Result<OwnedFd> {
+pub fn open_below(root: &OwnedFd, path: &[u8]) -> Result<OwnedFd> {
     let path = if path.is_empty() { b"." } else { path };
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
     loop {
@@ -215,7 +217,7 @@ fn open_below(root: &OwnedFd, path: &[u8]) -> Result<OwnedFd> {
     }
 }
 
-fn join(path: &[u8], name: &CStr) -> Vec<u8> {
+pub fn join(path: &[u8], name: &CStr) -> Vec<u8> {
     match path.is_empty() {
         true => name.to_bytes().to_vec(),
         false => [path, b"/", name.to_bytes()].concat(),

@@ -1,0 +1,181 @@
+/** Named volumes on disk, $DATA/volumes/NAME/: volume.json, `_data`, `ids` once it was filled, and users/ID for each container. */
+
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { RootlessError } from '../errors.ts';
+import { withLock } from '../image/lock.ts';
+import type { Paths } from '../paths.ts';
+import { markOf } from './marks.ts';
+import { replace } from './replace.ts';
+import { containerFolder } from './state.ts';
+
+/** volume.json. */
+export type VolumeRecord = {
+  readonly name: string;
+  /** RFC 3339. */
+  readonly created: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Of the driver `local`: type, device, o. */
+  readonly options: Readonly<Record<string, string>>;
+  /** Made up for a container that named none. */
+  readonly anonymous: boolean;
+};
+
+export type Volume = VolumeRecord & { readonly folder: string; readonly mountpoint: string };
+
+export const volumesFolder = (paths: Paths): string => join(paths.data, 'volumes');
+export const volumeFolder = (paths: Paths, name: string): string => join(volumesFolder(paths), name);
+
+/** docker's rule. @throws RootlessError VOLUME_NAME_INVALID */
+export function checkVolumeName(name: string): string {
+  if (isVolumeName(name)) return name;
+  throw new RootlessError({
+    code: 'VOLUME_NAME_INVALID',
+    message: `invalid volume name "${name}"`,
+    why: 'a name has up to 255 letters, digits, "_", "." or "-" and begins with a letter or digit; a folder is given by its absolute path',
+  });
+}
+
+export function isVolumeName(name: string): boolean {
+  return /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(name) && name.length <= 255;
+}
+
+/** @throws RootlessError VOLUME_INVALID where something else has the name */
+export function readVolume(paths: Paths, name: string): Volume | undefined {
+  if (!isVolumeName(name)) return undefined;
+  const folder = volumeFolder(paths, name);
+  const stat = lstatSync(folder, { throwIfNoEntry: false });
+  if (stat === undefined) return undefined;
+  if (stat.isSymbolicLink() && isLodger(folder, name)) {
+    if (!existsSync(folder)) return undefined;
+  } else if (!stat.isDirectory()) throw notAVolume(folder);
+  const record = readRecord(join(folder, 'volume.json'));
+  const lost = { created: stat.ctime.toISOString(), labels: {}, options: {}, anonymous: false };
+  return { ...lost, ...record, name, folder, mountpoint: join(folder, '_data') };
+}
+
+/** @throws RootlessError VOLUME_NOT_FOUND */
+export function findVolume(paths: Paths, name: string): Volume {
+  const volume = readVolume(paths, name);
+  if (volume !== undefined) return volume;
+  throw new RootlessError({ code: 'VOLUME_NOT_FOUND', message: `no such volume: "${name}"`, fix: 'rootless volume ls' });
+}
+
+/** By name. */
+export function listVolumes(paths: Paths): Volume[] {
+  return namesIn(volumesFolder(paths)).flatMap((name) => {
+    try {
+      return readVolume(paths, name) ?? [];
+    } catch {
+      return [];
+    }
+  });
+}
+
+/** Short synchronous changes of the set of volumes; what takes long is done on a volume that is claimed. */
+export function changeVolumes<T>(paths: Paths, work: () => T): Promise<T> {
+  const folder = volumesFolder(paths);
+  mkdirSync(folder, { recursive: true, mode: 0o711 });
+  return withLock(join(folder, '.lock'), work);
+}
+
+/**
+ * Under the lock. `lodging`: the folder of a container that takes the volume along when it is removed (`--rm`); then the name is
+ * a link to it.
+ */
+export function makeVolume(paths: Paths, record: VolumeRecord, lodging?: string): Volume {
+  const link = volumeFolder(paths, checkVolumeName(record.name));
+  const folder = lodging === undefined ? link : join(lodging, 'volumes', record.name);
+  mkdirSync(join(folder, 'users'), { recursive: true, mode: 0o711 });
+  mkdirSync(join(folder, '_data'), { recursive: true, mode: 0o755 });
+  replace(join(folder, 'volume.json'), JSON.stringify(record));
+  if (lodging !== undefined) symlinkSync(lodgingLink(lodging, record.name), link);
+  return { ...record, folder: link, mountpoint: join(link, '_data') };
+}
+
+/** Under the lock: a volume that lodges with its container gets a place of its own, because another one uses it too. */
+export function settleVolume({ folder, name }: Volume): void {
+  if (!isLodger(folder, name)) return;
+  const place = join(folder, '..', readlinkSync(folder));
+  unlinkSync(folder);
+  renameSync(place, folder);
+}
+
+/** Under the lock. `ids` are those that this container stores files with. */
+export function claimVolume(volume: Volume, id: string, ids: string): void {
+  const users = join(volume.folder, 'users');
+  mkdirSync(users, { recursive: true, mode: 0o711 });
+  writeFileSync(join(users, id), ids, { mode: 0o600 });
+}
+
+/** Ids of the containers that have it, running or not. What a container left that is no more does not count. */
+export function usersOf(paths: Paths, { folder }: Pick<Volume, 'folder'>): string[] {
+  return namesIn(join(folder, 'users')).filter((id) => existsSync(containerFolder(paths, id)) || markOf(paths, id) === 'alive');
+}
+
+/** The mapping whose ids its files have, as canonicalMapping writes it; undefined before its first use. */
+export function idsOf({ folder }: Pick<Volume, 'folder'>): string | undefined {
+  try {
+    return readFileSync(join(folder, 'ids'), 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+/** Links of volumes that went with their container. */
+export function sweepLinks(paths: Paths): void {
+  const folder = volumesFolder(paths);
+  for (const name of namesIn(folder)) {
+    const path = join(folder, name);
+    if (isLodger(path, name) && !existsSync(path)) unlinkSync(path);
+  }
+}
+
+function lodgingLink(lodging: string, name: string): string {
+  return join('../containers', lodging.split('/').at(-1) ?? '', 'volumes', name);
+}
+
+/** No other link is followed: whatever it leads to is nothing that a volume command may change. */
+function isLodger(path: string, name: string): boolean {
+  try {
+    return /^\.\.\/containers\/[0-9a-f]{64}\/volumes\/([0-9a-f]{64})$/.exec(readlinkSync(path))?.[1] === name;
+  } catch {
+    return false;
+  }
+}
+
+function readRecord(file: string): Partial<VolumeRecord> | undefined {
+  try {
+    const record: unknown = JSON.parse(readFileSync(file, 'utf8'));
+    return typeof record === 'object' && record !== null ? record : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder).filter((name) => !name.startsWith('.'));
+  } catch {
+    return [];
+  }
+}
+
+function notAVolume(folder: string): RootlessError {
+  return new RootlessError({
+    code: 'VOLUME_INVALID',
+    message: `"${folder}" is not the folder of a volume`,
+    why: 'a link or a file has the name; volumes in other places are made with -o type=none -o o=bind -o device=FOLDER',
+  });
+}
