@@ -2,7 +2,9 @@
 
 import type { ValueFlag } from './flags.ts';
 import { plain } from './paint.ts';
-import { evaluate, evaluateWith, parseTemplate, type Template } from './template.ts';
+import { evaluate, evaluateWith, mentions, parseTemplate, type Template } from './template.ts';
+
+export { mentions };
 
 /** A row or an object: plain data with docker's field names. */
 export type Row = Readonly<Record<string, unknown>>;
@@ -46,10 +48,15 @@ export type Headings = Readonly<Record<string, string>>;
 /** The template once more, with headings for fields and nothing done to them: `{{upper .CreatedAt}}` is headed CREATED AT. */
 function headOf(template: Template, headings: Headings): string {
   return evaluateWith(template, title('.'), {
-    field: (_value, name) => (Object.hasOwn(headings, name) ? headings[name] : title(name)),
+    field: (_value, name) => (name === 'Label' ? labelHeading : Object.hasOwn(headings, name) ? headings[name] : title(name)),
     call: (_name, args, value) => value(args.find(({ kind }) => kind !== 'literal') ?? { kind: 'literal', value: '' }),
     walk: (value) => [[value, value]],
   });
+}
+
+/** docker's: the last word of `com.example.some-label`. */
+function labelHeading(key: string): string {
+  return (key.split('.').at(-1) ?? '').replace(/[-_]/g, ' ');
 }
 
 function title(name: string): string {
@@ -85,25 +92,31 @@ export function size(bytes: number): string {
   return `${Number(value.toPrecision(unit === 0 ? 15 : value >= 999.5 ? 4 : 3))}${units[unit]}`;
 }
 
-const steps: readonly (readonly [string, number])[] = [
-  ['year', 365 * 86400],
-  ['month', 30 * 86400],
-  ['week', 7 * 86400],
-  ['day', 86400],
-  ['hour', 3600],
-  ['minute', 60],
-  ['second', 1],
-];
-
-/** How long, in docker's words: `3 hours`, `About a minute`, `Less than a second`. */
+/** How long, in docker's words: `3 hours`, `About a minute`, `Less than a second`. Each unit goes on until there are two of the next. */
 export function duration(seconds: number): string {
+  const minutes = Math.floor(seconds / 60);
+  const hours = Math.floor(seconds / 3600 + 0.5);
   if (seconds < 1) return 'Less than a second';
-  if (seconds >= 60 && seconds < 120) return 'About a minute';
-  if (seconds >= 3600 && seconds < 7200) return 'About an hour';
-  // docker keeps the finer unit until there are two of the coarser one.
-  const [name, length] = steps.find(([, each]) => seconds >= 2 * each) ?? ['second', 1];
-  const count = Math.floor(seconds / length);
-  return `${count} ${name}${count === 1 ? '' : 's'}`;
+  if (seconds < 60) return Math.floor(seconds) === 1 ? '1 second' : `${Math.floor(seconds)} seconds`;
+  if (minutes < 60) return minutes === 1 ? 'About a minute' : `${minutes} minutes`;
+  if (hours < 48) return hours === 1 ? 'About an hour' : `${hours} hours`;
+  if (hours < 24 * 14) return `${Math.floor(hours / 24)} days`;
+  if (hours < 24 * 60) return `${Math.floor(hours / 24 / 7)} weeks`;
+  if (hours < 24 * 730) return `${Math.floor(hours / 24 / 30)} months`;
+  return `${Math.floor(seconds / 3600 / 24 / 365)} years`;
+}
+
+/** Go's way to print a time, `2026-01-31 12:00:00 +0100 CET`: docker's CREATED AT. */
+export function localDate(time: string): string {
+  const date = new Date(time);
+  if (Number.isNaN(date.getTime())) return '';
+  const offset = -date.getTimezoneOffset();
+  const local = new Date(date.getTime() + offset * 60_000).toISOString();
+  const two = (count: number) => String(count).padStart(2, '0');
+  const size = Math.abs(offset);
+  const zone = `${offset < 0 ? '-' : '+'}${two(Math.floor(size / 60))}${two(size % 60)}`;
+  const name = offset === 0 ? 'UTC' : (/\(([A-Z]{2,5})\)/.exec(date.toString())?.[1] ?? zone);
+  return `${local.slice(0, 10)} ${local.slice(11, 19)} ${zone} ${name}`;
 }
 
 /** `2 weeks ago`; empty for a time that is not known. */

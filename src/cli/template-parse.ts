@@ -9,6 +9,8 @@ export type Expression =
   | { readonly kind: 'dot' }
   | { readonly kind: 'variable'; readonly name: string }
   | { readonly kind: 'field'; readonly of: Expression; readonly name: string }
+  /** docker's `.Label "key"`. */
+  | { readonly kind: 'method'; readonly of: Expression; readonly name: string; readonly args: readonly Expression[] }
   | { readonly kind: 'call'; readonly name: string; readonly args: readonly Expression[] };
 
 export type Node =
@@ -181,17 +183,26 @@ class Action {
     const isCall = first?.kind === 'word' && !(first.text in constants);
     if (!isCall) {
       const value = this.#operand();
-      if (before !== undefined || this.#hasOperand()) throw this.wrong(`"${first?.text ?? ''}" in ${this.source} is not a function`);
-      return value;
+      if (before === undefined && !this.#hasOperand()) return value;
+      if (value.kind !== 'field') throw this.wrong(`"${first?.text ?? ''}" in ${this.source} is not a function`);
+      return { kind: 'method', of: value.of, name: value.name, args: this.#args(before) };
     }
     this.take();
     const { text: name } = first;
     if (functions[name] === undefined) {
       throw this.wrong(`function "${name}" not defined`, `fields begin with a dot; functions are ${Object.keys(functions).join(', ')}`);
     }
+    return { kind: 'call', name, args: this.#args(before) };
+  }
+
+  /** What stands after a function; the value before the `|` comes last. */
+  #args(before: Expression | undefined): Expression[] {
     const args: Expression[] = [];
-    while (this.#hasOperand()) args.push(this.#operand());
-    return { kind: 'call', name, args: before === undefined ? args : [...args, before] };
+    while (this.#hasOperand()) {
+      if (this.peek()?.glued) throw this.wrong(`unexpected "${this.peek()?.text}" in ${this.source}`);
+      args.push(this.#operand());
+    }
+    return before === undefined ? args : [...args, before];
   }
 
   #hasOperand(): boolean {

@@ -32,7 +32,9 @@ export function show(value: unknown): string {
   return String(value);
 }
 
-/** In the order in which Go walks a map. */
+/** In the order in which Go walks a map; methods are none of it. */
 export function entries(value: object): [string, unknown][] {
-  return Object.entries(value).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+  return Object.entries(value)
+    .filter(([, item]) => typeof item !== 'function')
+    .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
 }

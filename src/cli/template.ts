@@ -107,11 +107,28 @@ class Run {
       case 'variable':
         return this.#variables.findLast(({ name }) => name === expression.name)?.value;
       case 'field':
-        return this.#answers.field(this.#value(expression.of, dot), expression.name);
+        return called(this.#answers.field(this.#value(expression.of, dot), expression.name), expression.name, []);
+      case 'method': {
+        const args = expression.args.map((inner) => this.#value(inner, dot));
+        return called(this.#answers.field(this.#value(expression.of, dot), expression.name), expression.name, args);
+      }
       default:
         return this.#answers.call(expression.name, expression.args, (inner) => this.#value(inner, dot));
     }
   }
+}
+
+/** A function in the data is a method of the row: docker's `.Label`. */
+function called(found: unknown, name: string, args: readonly unknown[]): unknown {
+  if (typeof found !== 'function' && args.length === 0) return found;
+  if (typeof found !== 'function') throw failed(`${name} is not a method but has arguments`);
+  if (found.length !== args.length) throw failed(`wrong number of arguments for ${name}: want ${found.length} got ${args.length}`);
+  return found(...args);
+}
+
+/** Whether a template looks at a field of that name, wherever: what is dear to find out is found out for those only. */
+export function mentions(template: Template, name: string): boolean {
+  return JSON.stringify(template).includes(`"name":${JSON.stringify(name)}`);
 }
 
 /** A number is walked from 0, as Go 1.22 does. */

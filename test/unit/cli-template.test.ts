@@ -20,6 +20,7 @@ const row = {
   ],
   Published: { '80/tcp': [{ HostPort: '8080' }] },
   Nothing: null,
+  Label: (key: string) => (key === 'tier' ? 'db' : ''),
 };
 
 for (const [template, text] of [
@@ -97,10 +98,9 @@ for (const [template, text] of [
   ['{{`raw \\n`}} {{"}}"}}', 'raw \\n }}'],
   ['{{.Nothing}} {{.State.Health}}', '<no value> <no value>'],
   ['{{true}} {{1.5}} {{-3}} {{0x10}}', 'true 1.5 -3 16'],
-  [
-    '{{.}}',
-    'map[Empty: ID:abc Labels:map[a.b:x c:y x-y:z] Mounts:[map[Source:/a Type:bind] map[Source:/b Type:volume]] Names:web Nothing:<no value> Ports:[80 443] Published:map[80/tcp:[map[HostPort:8080]]] Size:7 State:map[Code:0 Health:<no value> Running:true]]',
-  ],
+  ['{{.Label "tier"}}{{"tier" | .Label}}', 'dbdb'],
+  ['{{.State}}', 'map[Code:0 Health:<no value> Running:true]'],
+  ['{{.Mounts}} {{.Published}}', '[map[Source:/a Type:bind] map[Source:/b Type:volume]] map[80/tcp:[map[HostPort:8080]]]'],
   ['plain', 'plain'],
   ['', ''],
 ] as const) {
@@ -120,8 +120,7 @@ for (const template of [
   '{{if}}x{{end}}',
   '{{if .A}}x{{else nonsense}}y{{end}}',
   '{{.ID | nosuch}}',
-  '{{.ID | .Names}}',
-  '{{.ID .Names}}',
+  '{{"a" .Names}}',
   '{{.ID |}}',
   '{{.A..B}}',
   '{{constructor .ID}}',
@@ -151,6 +150,10 @@ for (const [template, words] of [
   ['{{.constructor}}', /can't evaluate field constructor/],
   ['{{.ID.length}}', /can't evaluate field length/],
   ['{{.State.Health.Status}}', /nil has no field "Status"/],
+  ['{{.ID .Names}}', /ID is not a method/],
+  ['{{.ID | .Names}}', /Names is not a method/],
+  ['{{.Label}}', /wrong number of arguments for Label/],
+  ['{{.Label "a" "b"}}', /wrong number of arguments for Label/],
   ['{{index .Ports 2}}', /out of range/],
   ['{{index .Ports "x"}}', /out of range/],
   ['{{index .Nothing 0}}', /index of nil/],
@@ -166,6 +169,10 @@ for (const [template, words] of [
     );
   });
 }
+
+test('a method is no value', () => {
+  assert.is(evaluate(parseTemplate('{{.}} {{json .}}'), { A: 1, Label: () => '' }), 'map[A:1] {"A":1}');
+});
 
 test('a field that is nearly right is named', () => {
   assert.throws(
