@@ -9,7 +9,8 @@ export type ImageProgress = {
   readonly close: () => void;
 };
 
-export function imageProgress(quiet: boolean): ImageProgress {
+/** With `keep` the last word on each piece stays on the screen, as docker's push leaves it. */
+export function imageProgress(quiet: boolean, keep?: 'keep'): ImageProgress {
   const waiting: ProgressEvent[] = [];
   let progress: Progress | undefined;
   let loading = false;
@@ -17,7 +18,7 @@ export function imageProgress(quiet: boolean): ImageProgress {
   const load = async () => {
     const { openProgress } = await import('./progress.ts');
     if (closed) return;
-    progress = openProgress();
+    progress = openProgress(keep === 'keep');
     for (const event of waiting.splice(0)) show(progress, event);
   };
   return {

@@ -18,8 +18,9 @@ export type Progress = {
   close(): void;
 };
 
-export function openProgress(): Progress {
-  return isatty(2) && process.env['TERM'] !== 'dumb' ? bars() : lines();
+/** With `keep` what has ended stays as a line each. */
+export function openProgress(keep = false): Progress {
+  return isatty(2) && process.env['TERM'] !== 'dumb' ? bars(keep) : lines();
 }
 
 /** For logs: what was started and what is done, never a percentage. */
@@ -40,7 +41,7 @@ function lines(): Progress {
 /** At most ten pictures a second. */
 const interval = 100;
 
-function bars(): Progress {
+function bars(keep: boolean): Progress {
   const pieces = new Map<string, Piece & { readonly ended?: true }>();
   /** Width of each line on the screen now: a narrower window folds them, and then they are more rows than lines. */
   let shown: number[] = [];
@@ -71,6 +72,7 @@ function bars(): Progress {
       clearTimeout(timer);
       warn(erase(shown, windowSize().columns));
       shown = [];
+      if (keep) for (const { label, phase, ended } of pieces.values()) if (ended) say(`${label}: ${phase}`);
       pieces.clear();
     },
   };
