@@ -32,6 +32,7 @@ export type HelperFailure = {
 export type HelperEvent =
   | { readonly event: 'created'; readonly pid: number }
   | { readonly event: 'running'; readonly pid: number }
+  | { readonly event: 'detached' }
   | { readonly event: 'exit'; readonly code: number; readonly signal?: number; readonly oom?: boolean }
   | HelperFailure;
 
@@ -47,29 +48,37 @@ export type HelperResult = {
 export type HelperProcess = {
   readonly child: ChildProcess;
   readonly done: Promise<HelperResult>;
+  /** All events, when there will be no more: a helper that detaches says so before it ends. */
+  readonly said: Promise<readonly HelperEvent[]>;
 };
 
 /**
  * stdio of the three standard streams; `pipe` collects stdout and stderr into the result unless read by the caller.
  * `parent` opens fd 4 (for `--parent-fd 4`): its other end closes when this process ends, however it ends.
  */
-export type HelperStdio = readonly ['ignore' | 'inherit' | 'pipe', 'inherit' | 'pipe', 'inherit' | 'pipe', 'parent'?];
+export type HelperStdio = readonly [Stream, Stream, Stream, 'parent'?];
+type Stream = 'ignore' | 'inherit' | 'pipe';
+
+/** Hears each event when it happens. */
+export type Told = (event: HelperEvent) => void;
 
 /**
  * Starts `rootless-helper ARGS` with an event pipe on fd 3 (JSON lines; docs/contract.md, "Events").
  * @throws RootlessError HELPER_MISSING when the built helper is not there.
  */
-export function startHelper(paths: Paths, args: readonly string[], stdio: HelperStdio, signal?: AbortSignal): HelperProcess {
+export function startHelper(paths: Paths, args: readonly string[], stdio: HelperStdio, signal?: AbortSignal, told?: Told): HelperProcess {
   const all: StdioOptions = [stdio[0], stdio[1], stdio[2], 'pipe', ...(stdio[3] ? (['pipe'] as const) : [])];
   const child = spawn(paths.helper, ['--events-fd', '3', ...args], { stdio: all, ...(signal ? { signal } : {}) });
-  const events = collect(child.stdio[3] as NodeJS.ReadableStream);
+  const pipe = child.stdio[3] as NodeJS.ReadableStream;
+  const events = collect(pipe);
+  if (told) follow(pipe, told);
   const stdout = stdio[1] === 'pipe' ? collect(child.stdout) : Promise.resolve('');
   const stderr = stdio[2] === 'pipe' ? collect(child.stderr) : Promise.resolve('');
   const exit = new Promise<number>((resolve, reject) => {
     child.once('error', (cause) => reject(missing(paths.helper, cause)));
     child.once('exit', (code, name) => resolve(code ?? 128 + (name === null ? 0 : constants.signals[name])));
   });
-  return { child, done: finish(exit, events, stdout, stderr) };
+  return { child, done: finish(exit, events, stdout, stderr), said: events.then(parseEvents) };
 }
 
 /** Runs the helper to its end with collected output; for verbs that are not containers. */
@@ -92,6 +101,16 @@ async function finish(
     stdout: await stdout,
     stderr: await stderr,
   };
+}
+
+/** A line may come in pieces. */
+function follow(pipe: NodeJS.ReadableStream, told: Told): void {
+  let rest = '';
+  pipe.on('data', (chunk: Buffer) => {
+    const lines = (rest + chunk.toString()).split('\n');
+    rest = lines.pop() ?? '';
+    for (const event of parseEvents(lines.join('\n'))) told(event);
+  });
 }
 
 function parseEvents(text: string): HelperEvent[] {

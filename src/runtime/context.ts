@@ -18,6 +18,12 @@ export type RunContext = {
   readonly notice?: ((line: string) => void) | undefined;
   /** Called with the id as soon as the container exists, before its program runs. */
   readonly created?: ((id: string) => void) | undefined;
+  /** The container goes on without the caller once its program runs. */
+  readonly detach?: boolean | undefined;
+  /** `ctrl-p,ctrl-q` (the default): leaves a container in the foreground; empty = nothing does. */
+  readonly detachKeys?: string | undefined;
+  /** Where a service manager waits to hear that the container runs (sd_notify(3)). */
+  readonly notifySocket?: string | undefined;
   /** With it nothing is started: it gets the config.json that would have been used. */
   readonly dryRun?: ((config: string) => void) | undefined;
   /** Ends preparation. Once the program runs, signals are forwarded to it instead. */

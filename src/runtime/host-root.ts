@@ -22,7 +22,7 @@ type MountPoint = { readonly path: string; readonly type: string };
 /** `folder` is the container's; `aside` takes what cannot be stored there because it lies below the folder that is overlaid. */
 export function planHostRoot(folder: string, aside: string): RootPlan {
   const path = join(folder, 'rootfs');
-  mkdirSync(path, { mode: 0o755 });
+  mkdirSync(path, { recursive: true, mode: 0o755 });
   const points = parseMountPoints(readFileSync('/proc/self/mountinfo', 'utf8'));
   const mounts: OciMount[] = [tmpfs('/run', '755'), tmpfs('/tmp', '1777')];
   for (const { name, kind } of topLevel()) {
@@ -63,7 +63,7 @@ export function canStack(folder: string, points: readonly MountPoint[]): boolean
 function overlay(target: string, store: string): OciMount {
   const [upper, work] = [join(store, 'upper'), join(store, 'work')];
   mkdirSync(upper, { recursive: true, mode: 0o755 });
-  mkdirSync(work, { mode: 0o755 });
+  mkdirSync(work, { recursive: true, mode: 0o755 });
   const options = ['userxattr', 'volatile', `lowerdir=${target}`, `upperdir=${upper}`, `workdir=${work}`];
   return { destination: target, type: 'overlay', source: 'overlay', options };
 }

@@ -2,18 +2,33 @@
 
 import type { Socket } from 'node:net';
 import { RootlessError } from '../errors.ts';
-import { type HelperProcess, type HelperResult, runHelper, type IdMap, startHelper } from '../helper.ts';
+import { type HelperEvent, type HelperFailure, type HelperProcess, runHelper, type IdMap, startHelper } from '../helper.ts';
 import type { Paths } from '../paths.ts';
 import type { Host } from '../userns/host.ts';
-import type { RunContext } from './context.ts';
-import type { OciConfig } from './oci.ts';
-import type { ContainerOptions } from './options.ts';
 import { abandoned } from './marks.ts';
+import type { OciConfig } from './oci.ts';
+import { monitorPath } from './prepare.ts';
 import { containerFolder } from './state.ts';
 
 const forwarded = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGCONT'] as const;
 
-export type Ended = { readonly code: number; readonly oom: boolean };
+/** How the caller stands to a container. */
+export type Ties = {
+  readonly monitored?: false;
+  /** The monitor leaves the caller once the program runs. */
+  readonly detach: boolean;
+  /** The program reads what the caller reads. */
+  readonly input: boolean;
+  /** The helper removes the container at its end. */
+  readonly remove: boolean;
+  /** `ctrl-p,ctrl-q`; empty = none. */
+  readonly detachKeys: string | undefined;
+  /** Called when the program runs, and once the launch has failed. */
+  readonly settled: () => void;
+};
+
+/** `detached`: it runs on without the caller. */
+export type Outcome = { readonly detached: true } | { readonly detached: false; readonly code: number };
 
 /** A helper that makes the container's user namespace, and reads the bundle when it is told to. */
 export type Starting = {
@@ -28,8 +43,8 @@ export type Starting = {
  * Starts the helper while the bundle is still to be made: writing id maps takes two set-uid programs several milliseconds, in
  * which this side finds the image and writes the configuration.
  */
-export function startEarly(paths: Paths, id: string, options: ContainerOptions, idMap: IdMap): Starting {
-  const helper = start(paths, id, options, ['--idmap', JSON.stringify(idMap), '--wait']);
+export function startEarly(paths: Paths, id: string, ties: Ties, idMap: IdMap): Starting {
+  const helper = start(paths, id, ties, ['--idmap', JSON.stringify(idMap), '--wait']);
   const line = helper.child.stdio[4] as Socket;
   // A helper that failed closes its end; what happened is in its events.
   line.on('error', () => {});
@@ -37,55 +52,74 @@ export function startEarly(paths: Paths, id: string, options: ContainerOptions, 
   return { helper, go: () => void line.write('g'), cancel: () => void line.destroy() };
 }
 
-function start(paths: Paths, id: string, options: ContainerOptions, more: readonly string[]): HelperProcess {
+function start(paths: Paths, id: string, ties: Ties, more: readonly string[]): HelperProcess {
   const folder = containerFolder(paths, id);
-  const rm = options.remove ? ['--rm'] : [];
-  const args = ['--root', paths.runtime, 'run', ...rm, '--parent-fd', '4', ...more, '--bundle', folder, id];
-  return startHelper(paths, args, [options.interactive ? 'inherit' : 'ignore', 'inherit', 'inherit', 'parent']);
+  const flags = [
+    ...(ties.remove ? ['--rm'] : []),
+    ...(ties.monitored === false ? [] : ['--monitor', monitorPath(folder)]),
+    ...(ties.detach ? ['--detach'] : []),
+    ...(ties.detachKeys === undefined ? [] : ['--detach-keys', ties.detachKeys]),
+  ];
+  const args = ['--root', paths.runtime, 'run', ...flags, '--parent-fd', '4', ...more, '--bundle', folder, id];
+  // Whoever waits for the end of the caller's output must not wait for the container.
+  const output = ties.detach ? 'ignore' : 'inherit';
+  const input = ties.input && !ties.detach ? 'inherit' : 'ignore';
+  return startHelper(paths, args, [input, output, output, 'parent'], undefined, ({ event }) => {
+    if (event !== 'created') ties.settled();
+  });
 }
 
-export async function launch(
-  id: string,
-  options: ContainerOptions,
-  config: OciConfig,
-  host: Host,
-  starting: Starting | undefined,
-  { paths }: RunContext,
-): Promise<Ended> {
+export type Launching = { readonly id: string; readonly image: string; readonly config: OciConfig; readonly host: Host };
+
+/** @throws RootlessError whatever kept the program from running, HELPER_DIED */
+export async function launch(paths: Paths, what: Launching, ties: Ties, starting: Starting | undefined): Promise<Outcome> {
   starting?.go();
-  const { child, done } = starting?.helper ?? start(paths, id, options, []);
+  const helper = starting?.helper ?? start(paths, what.id, ties, []);
   // A key press reaches the whole foreground group, the helper too: it knows who sent what, and drops our copy.
-  const pass = (name: NodeJS.Signals) => void child.kill(name);
+  const pass = (name: NodeJS.Signals) => void (ties.detach || helper.child.kill(name));
   for (const name of forwarded) process.on(name, pass);
   const swept = sweepAbandoned(paths);
   try {
-    const result = await done;
-    if (wasKilled(result)) await runHelper(paths, ['--root', paths.runtime, 'delete', '--force', id]);
-    return await judge(result, options, config, host, paths);
+    return (await left(helper, ties)) ?? (await ended(paths, what, helper));
   } finally {
+    ties.settled();
     await swept;
     for (const name of forwarded) process.removeListener(name, pass);
   }
 }
 
-/** A helper that ends by itself says how; one that said nothing left its state behind. */
-function wasKilled({ events }: HelperResult): boolean {
-  return !events.some(({ event }) => event === 'exit' || event === 'error');
+/** @returns undefined when the container did not go its own way */
+async function left(helper: HelperProcess, ties: Ties): Promise<Outcome | undefined> {
+  const events = await helper.said;
+  const gone = events.some(({ event }) => event === 'detached') || (ties.detach && events.some(({ event }) => event === 'running'));
+  if (!gone) return undefined;
+  helper.child.unref();
+  for (const stream of helper.child.stdio) (stream as Socket | null)?.destroy();
+  return { detached: true };
 }
 
-async function judge(result: HelperResult, options: ContainerOptions, config: OciConfig, host: Host, paths: Paths): Promise<Ended> {
-  const end = result.events.find((event) => event.event === 'exit');
-  if (end) return { code: result.code, oom: end.oom === true };
-  if (result.failure === undefined) throw helperDied(result.code);
+async function ended(paths: Paths, { id, image, config, host }: Launching, helper: HelperProcess): Promise<Outcome> {
+  const { code, events, failure } = await helper.done;
+  if (events.some(({ event }) => event === 'exit')) return { detached: false, code };
+  // A helper that ends by itself says how; one that said nothing left its state behind.
+  if (failure === undefined) {
+    await runHelper(paths, ['--root', paths.runtime, 'delete', '--force', id]);
+    throw helperDied(code, events);
+  }
+  throw await explained(failure, paths, host, { image, config });
+}
+
+async function explained(failure: HelperFailure, paths: Paths, host: Host, launched: { image: string; config: OciConfig }) {
   const { explain } = await import('./explain.ts');
   const { gatherFacts } = await import('./explain-facts.ts');
-  throw explain(result.failure, gatherFacts(paths, host, { image: options.image, config }));
+  return explain(failure, gatherFacts(paths, host, launched));
 }
 
-function helperDied(code: number): RootlessError {
+function helperDied(code: number, events: readonly HelperEvent[]): RootlessError {
+  const before = events.some(({ event }) => event === 'running') ? 'and the container with it' : 'before the container ran';
   return new RootlessError({
     code: 'HELPER_DIED',
-    message: 'the process that watched the container is gone, and the container with it',
+    message: `the process that watched the container is gone, ${before}`,
     why: code > 128 ? `signal ${code - 128} ended it` : `it ended with code ${code} and said nothing`,
   });
 }

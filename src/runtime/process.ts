@@ -1,6 +1,7 @@
 /** The container's first process: command, environment, folder, limits. docker's rules for image and flags. Pure. */
 
 import { RootlessError } from '../errors.ts';
+import type { Healthcheck } from '../image/config.ts';
 import { capabilitySets, chooseCapabilities } from './capabilities.ts';
 import type { OciProcess } from './oci.ts';
 import type { ContainerOptions } from './options.ts';
@@ -17,6 +18,9 @@ export type ImageDefaults = {
   readonly volumes: readonly string[];
   readonly stopSignal: string | undefined;
   readonly labels: Readonly<Record<string, string>>;
+  readonly healthcheck?: Healthcheck | undefined;
+  /** `80/tcp`, … */
+  readonly exposedPorts?: readonly string[];
 };
 
 const defaultPath = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';

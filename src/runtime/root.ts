@@ -8,15 +8,19 @@ import type { Storage } from './storage.ts';
 /** Top first; relative names start at `base`. */
 export type Layers = { readonly base: string; readonly lower: readonly string[] };
 
-/** Makes the folders that the plan names inside the container's own folder. `throwaway`: nothing needs to reach the disk in order. */
-export function planRoot(folder: string, layers: Layers, storage: Storage, throwaway: boolean): RootPlan {
+/**
+ * Makes the folders that the plan names inside the container's own folder. `throwaway`: nothing needs to reach the disk in order.
+ * `filled`: an earlier launch made a merged copy, which is the root filesystem from then on.
+ */
+export function planRoot(folder: string, layers: Layers, storage: Storage, throwaway: boolean, filled = false): RootPlan {
   const path = join(folder, 'rootfs');
-  mkdirSync(path, { mode: 0o755 });
+  mkdirSync(path, { recursive: true, mode: 0o755 });
+  if (filled) return { path };
   if (storage.kind === 'copy') return { path, annotation: { name: 'io.rootless.copy', value: JSON.stringify(layers) } };
   const upper = join(folder, 'upper');
   const work = join(folder, 'work');
-  mkdirSync(upper, { mode: 0o755 });
-  mkdirSync(work, { mode: 0o755 });
+  mkdirSync(upper, { recursive: true, mode: 0o755 });
+  mkdirSync(work, { recursive: true, mode: 0o755 });
   const program = storage.kind === 'fuse' ? { program: storage.program } : {};
   const value = JSON.stringify({ ...layers, upper, work, ...(throwaway ? { volatile: true } : {}), ...program });
   return { path, annotation: { name: 'io.rootless.overlay', value } };

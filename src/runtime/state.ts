@@ -6,6 +6,7 @@ import { RootlessError } from '../errors.ts';
 import type { IdMap } from '../helper.ts';
 import type { Paths } from '../paths.ts';
 import type { Maker } from './alive.ts';
+import type { Base } from './base.ts';
 import { markOf } from './marks.ts';
 import { idOfName } from './names.ts';
 import type { ContainerOptions, PortRequest } from './options.ts';
@@ -21,6 +22,7 @@ export type Container = {
   readonly image: string;
   /** Digest of the image's configuration; undefined for `host:` and `rootfs:`. */
   readonly imageId: string | undefined;
+  readonly base: Base;
   readonly command: readonly string[];
   /** RFC 3339. */
   readonly created: string;

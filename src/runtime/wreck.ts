@@ -20,6 +20,7 @@ export function wreckOf(paths: Paths, id: string): Listed | undefined {
     name: namesOf(paths, id)[0] ?? id.slice(0, 12),
     image: '',
     imageId: undefined,
+    base: { kind: 'rootfs', dir: join(folder, 'rootfs') },
     command: config?.process?.args ?? [],
     created: stat.ctime.toISOString(),
     maker: { pid: 0, startTime: '', bootId: '' },

@@ -44,6 +44,7 @@ function make(paths: Paths, more: Partial<Container> = {}): Container {
     name: claimName(paths, id, undefined),
     image: 'i',
     imageId: undefined,
+    base: { kind: 'host' },
     command: ['true'],
     created: new Date().toISOString(),
     maker,

@@ -1,0 +1,70 @@
+/** One at a time on a container, whatever process: a link in its folder that names the holder, and goes with the folder. */
+
+import { symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { RootlessError } from '../errors.ts';
+import type { Paths } from '../paths.ts';
+import { isAlive, type Maker, ourselves } from './alive.ts';
+import { holderOf, takeAway } from './links.ts';
+import { containerFolder } from './state.ts';
+
+/** Milliseconds. A start may have to unpack layers, and stopping before a removal takes its time. */
+const patience = 120_000;
+
+/** Tells apart calls of this process. */
+let calls = 0;
+
+/**
+ * Runs `work` while no other rootless changes the container. Where no lock can be had, since the folder is gone or may not be
+ * written to, `work` finds out itself.
+ * @throws RootlessError CONTAINER_BUSY
+ */
+export async function withLock<T>(paths: Paths, id: string, work: () => Promise<T> | T, signal?: AbortSignal): Promise<T> {
+  const release = await lockContainer(paths, id, signal);
+  try {
+    return await work();
+  } finally {
+    release();
+  }
+}
+
+/** @returns what gives the lock back. @throws RootlessError CONTAINER_BUSY */
+export async function lockContainer(paths: Paths, id: string, signal?: AbortSignal): Promise<() => void> {
+  const path = join(containerFolder(paths, id), 'lock');
+  calls += 1;
+  const { pid, startTime, bootId } = ourselves();
+  const own = [pid, startTime, bootId, calls].join(' ');
+  for (const end = Date.now() + patience; ; ) {
+    const taken = take(path, own);
+    if (taken === 'taken') return () => takeAway(path, own);
+    if (taken === 'impossible') return () => {};
+    const holder = holderOf(path);
+    if (holder !== undefined && !isAlive(makerOf(holder))) takeAway(path, holder);
+    else if (Date.now() > end) throw busy(id, holder);
+    else await sleep(5 + Math.random() * 10, undefined, signal ? { signal } : {});
+  }
+}
+
+/** No folder, no right to write, no space: there is nothing to wait for. */
+function take(path: string, own: string): 'taken' | 'held' | 'impossible' {
+  try {
+    symlinkSync(own, path);
+    return 'taken';
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EEXIST' ? 'held' : 'impossible';
+  }
+}
+
+function makerOf(holder: string): Maker {
+  const [pid = '', startTime = '', bootId = ''] = holder.split(' ');
+  return { pid: Number(pid), startTime, bootId };
+}
+
+function busy(id: string, holder: string | undefined): RootlessError {
+  return new RootlessError({
+    code: 'CONTAINER_BUSY',
+    message: `container ${id.slice(0, 12)} is busy: another rootless has been changing it for ${patience / 1000} s`,
+    why: holder === undefined ? undefined : `process ${makerOf(holder).pid} does`,
+  });
+}

@@ -1,0 +1,121 @@
+/** The bundle of one launch, made from what the container was asked to be: config.json and monitor.json in its folder. */
+
+import { join } from 'node:path';
+import { isLimited, toResources } from '../cgroup/limits.ts';
+import { RootlessError } from '../errors.ts';
+import type { Paths } from '../paths.ts';
+import type { Host } from '../userns/host.ts';
+import { hasApt } from './apt.ts';
+import { type Base, defaultsOf } from './base.ts';
+import { formatConfig, writeBundle } from './bundle.ts';
+import { backMounts } from './container-mounts.ts';
+import type { RunContext } from './context.ts';
+import { writeFiles } from './files.ts';
+import { asideFolder } from './folders.ts';
+import { withUser } from './mapping.ts';
+import { monitorFile, writeMonitorFile } from './monitor-file.ts';
+import type { OciConfig } from './oci.ts';
+import type { ContainerOptions, Mapping, PortRequest } from './options.ts';
+import type { ImageDefaults } from './process.ts';
+import { type Layers, planRoot } from './root.ts';
+import { chooseSeccomp } from './seccomp.ts';
+import { buildSpec, hostnameOf, type RootPlan } from './spec.ts';
+import { chooseStorage } from './storage.ts';
+import { checkConfig } from './validated.ts';
+
+/** What is known before a launch, first or not. */
+export type LaunchFacts = {
+  readonly id: string;
+  readonly name: string;
+  readonly folder: string;
+  readonly options: ContainerOptions;
+  readonly base: Base;
+  readonly mapping: Mapping;
+  readonly layers: Layers;
+  readonly host: Host;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Its root filesystem was filled by an earlier launch. */
+  readonly filled: boolean;
+  readonly keepInput: boolean;
+  readonly traces: readonly string[];
+};
+
+export type LaunchPlan = { readonly config: OciConfig; readonly ports: readonly PortRequest[] };
+
+/** @throws RootlessError whatever of it cannot be had here and now */
+export async function prepareLaunch(facts: LaunchFacts, context: RunContext): Promise<LaunchPlan> {
+  const { paths, signal } = context;
+  const { id, folder, options, base, mapping, layers, host } = facts;
+  const defaults = withUser(defaultsOf(base, paths), options, host);
+  const network = options.network === 'private' ? await planNetwork(options, defaults, context) : undefined;
+  const cgroup = isLimited(options.limits) ? await planCgroup(options, host) : undefined;
+  const seccomp = await chooseSeccomp(options, mapping.mode);
+  const storage = base.kind === 'host' ? undefined : await chooseStorage(paths, mapping.idMap, context.searchPath, signal);
+  const root = storage ? planRoot(folder, layers, storage, options.remove, facts.filled) : await planHost(paths, id, folder, options);
+  const config = buildSpec(options, {
+    id,
+    image: defaults,
+    mapping,
+    root,
+    files: [
+      ...writeFiles(folder, hostnameOf(options, id), options, network?.dns, mapping.mode === 'single' && hasApt(layers)),
+      ...(await ownFiles(facts, paths)),
+    ],
+    volumes: await backMounts({ paths, id, folder, options, layers, mapping, user: options.user || defaults.user }),
+    seccomp,
+    companion: network?.companion,
+    cgroup: cgroup && { path: cgroup.path(id), resources: cgroup.resources },
+  });
+  const whole = await withSecretVariables(config, options, paths);
+  const text = formatConfig(whole);
+  await checkConfig(paths, id, text);
+  writeBundle(folder, text);
+  writeMonitorFile(folder, monitorFile(paths, options, { ...facts, imageId: idOf(base), defaults, notifySocket: context.notifySocket }));
+  return { config: whole, ports: network?.ports ?? options.ports };
+}
+
+export function idOf(base: Base): string | undefined {
+  return base.kind === 'layers' ? base.id : undefined;
+}
+
+export const monitorPath = (folder: string): string => join(folder, 'monitor.json');
+
+/** @throws RootlessError HOST_NEEDS_CALLER: this machine's folders are for users that the mapping has not */
+async function planHost(paths: Paths, id: string, folder: string, { userns }: ContainerOptions): Promise<RootPlan> {
+  if (userns.kind === 'nomap' || userns.kind === 'auto') {
+    throw new RootlessError({
+      code: 'HOST_NEEDS_CALLER',
+      message: `cannot use --userns ${userns.kind} with "host:"`,
+      why: 'a container without your own id may not enter your folders',
+      fix: 'rootless run host:, or an image',
+    });
+  }
+  const { planHostRoot } = await import('./host-root.ts');
+  return planHostRoot(folder, asideFolder(paths, id));
+}
+
+async function planCgroup(options: ContainerOptions, host: Host) {
+  const { delegateCgroup } = await import('../cgroup/delegate.ts');
+  const resources = toResources(options.limits);
+  return { resources, path: await delegateCgroup(options.limits, host.uid) };
+}
+
+async function planNetwork(options: ContainerOptions, image: ImageDefaults, context: RunContext) {
+  const { planNetwork: plan } = await import('../network/index.ts');
+  if (!options.publishAll) return plan(options.ports, context.searchPath);
+  const { publishAll } = await import('./exposed.ts');
+  return plan(publishAll(options, image), context.searchPath);
+}
+
+async function ownFiles({ folder, options, mapping }: LaunchFacts, paths: Paths) {
+  if (options.secrets.length === 0 && options.timezone === undefined) return [];
+  const { secretFiles } = await import('./secret-files.ts');
+  const { timezoneFile } = await import('./timezone.ts');
+  return [...timezoneFile(folder, options.timezone), ...(await secretFiles(paths, folder, options.secrets, mapping))];
+}
+
+async function withSecretVariables(config: OciConfig, options: ContainerOptions, paths: Paths): Promise<OciConfig> {
+  if (!options.secrets.some((secret) => secret.as === 'env')) return config;
+  const { secretVariables } = await import('./secret-files.ts');
+  return { ...config, process: { ...config.process, env: [...config.process.env, ...secretVariables(paths, options.secrets)] } };
+}
