@@ -1,6 +1,7 @@
 /** `--filter` of containers: docker's keys and their meaning, and podman's that go further. */
 
 import type { Paths } from '../paths.ts';
+import { exposedBy } from './container-images.ts';
 import { exposedPorts } from './container-ports.ts';
 import { findContainer, type Listed, type Status } from '../runtime/state.ts';
 import { BadValue } from './values/bad.ts';
@@ -59,9 +60,8 @@ export function parseContainerFilter(text: string): Filter {
 export type FilterFacts = {
   readonly paths: Paths;
   readonly now: number;
-  readonly exposed: (container: Listed) => readonly string[];
-  /** Ids of the images that are, or are made from, the named one. */
-  readonly descendants: (image: string) => ReadonlySet<string>;
+  /** Whether its image is, or is made from, the named one. */
+  readonly isMadeFrom: (container: Listed, image: string) => boolean;
 };
 
 /** @throws RootlessError CONTAINER_NOT_FOUND: before=, since= */
@@ -74,12 +74,12 @@ export function containerFilter(filters: readonly Filter[], facts: FilterFacts):
   const others = filters.filter((filter) => !ports.includes(filter));
   return (container) => {
     // docker: a port that is published or one that is exposed.
-    if (ports.length > 0 && !ports.some(({ key, value }) => hasPort(container, key, value, facts))) return false;
+    if (ports.length > 0 && !ports.some(({ key, value }) => hasPort(container, key, value))) return false;
     return passes(others, (key, value) => {
       if (key === 'before') return container.created < (times.get(value) ?? '');
       if (key === 'since') return container.created > (times.get(value) ?? '');
       if (key === 'until') return Date.parse(container.created) < parseTime(value, now);
-      if (key === 'ancestor') return isMadeFrom(container, value, facts);
+      if (key === 'ancestor') return isNamed(container, value) || facts.isMadeFrom(container, value);
       return matches(container, key, value);
     });
   };
@@ -131,19 +131,22 @@ function networkOf(text: string): string | undefined {
   }
 }
 
-function hasPort(container: Listed, key: string, value: string, { exposed }: FilterFacts): boolean {
+function hasPort(container: Listed, key: string, value: string): boolean {
   const wanted = new Set(exposedPorts([value.includes('/') ? value : `${value}/tcp`]));
   const { ports, options } = container;
   if (key === 'publish') return ports.some(({ hostPort, protocol }) => wanted.has(`${hostPort}/${protocol}`));
-  const inside = [...ports.map(({ containerPort, protocol }) => `${containerPort}/${protocol}`), ...options.expose, ...exposed(container)];
+  const inside = [
+    ...ports.map(({ containerPort, protocol }) => `${containerPort}/${protocol}`),
+    ...options.expose,
+    ...exposedBy(container),
+  ];
   return exposedPorts(inside).some((port) => wanted.has(port));
 }
 
-/** By what was typed too: the image may be gone, or never was in the store (`host:`, `rootfs:`). */
-function isMadeFrom({ image, imageId }: Listed, value: string, { descendants }: FilterFacts): boolean {
+/** By what was typed: the image may be gone, or never was in the store (`host:`, `rootfs:`). */
+function isNamed({ image, imageId }: Listed, value: string): boolean {
   if (image === value || imageId === value || withoutTag(image) === value) return true;
-  if (value.includes('*') && glob(value).test(image)) return true;
-  return imageId !== undefined && descendants(value).has(imageId);
+  return value.includes('*') && glob(value).test(image);
 }
 
 function withoutTag(image: string): string {

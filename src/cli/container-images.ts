@@ -1,53 +1,37 @@
-/** What lists of containers ask of the image store: exposed ports, and which images are made from which. */
+/** What lists of containers ask about images: exposed ports, and what is made from what. */
 
 import { readFileSync } from 'node:fs';
-import { type ImageConfig, parseConfig } from '../image/config.ts';
-import { parseDigest } from '../image/digest.ts';
+import { parseConfig } from '../image/config.ts';
 import { findStored } from '../image/find.ts';
 import { blobFile, listImages } from '../image/store.ts';
 import type { Paths } from '../paths.ts';
+import type { Listed } from '../runtime/state.ts';
 
-export type ImageLookup = {
-  /** Ports that an image exposes; none when it is gone. */
-  readonly exposed: (imageId: string | undefined) => readonly string[];
-  /** Ids of the images that are, or are made from, the named one. */
-  readonly descendants: (name: string) => ReadonlySet<string>;
-};
+/** Ports that the image says it listens on. */
+export function exposedBy({ base }: Listed): readonly string[] {
+  return base.kind === 'layers' ? (base.defaults.exposedPorts ?? []) : [];
+}
 
-/** Each configuration is read once. */
-export function imageLookup(paths: Paths): ImageLookup {
-  const configs = new Map<string, ImageConfig | undefined>();
-  const config = (id: string): ImageConfig | undefined => {
-    if (!configs.has(id)) configs.set(id, read(paths, id));
-    return configs.get(id);
+/** Whether a container's image is, or is made from, the named one of the store: it begins with its layers. */
+export function ancestry(paths: Paths): (container: Listed, name: string) => boolean {
+  const known = new Map<string, readonly string[]>();
+  const layersOf = (name: string): readonly string[] => {
+    const found = known.get(name) ?? layersOfImage(paths, name);
+    known.set(name, found);
+    return found;
   };
-  const families = new Map<string, ReadonlySet<string>>();
-  const family = (name: string): ReadonlySet<string> => {
-    const images = listImages(paths);
-    const ancestor = findStored(images, name);
-    if (ancestor === undefined) return new Set();
-    const layers = config(ancestor.id)?.diffIds ?? [];
-    const made = images.filter(({ id }) => {
-      const own = config(id)?.diffIds ?? [];
-      return layers.length > 0 && layers.every((layer, at) => own[at] === layer);
-    });
-    return new Set([ancestor.id, ...made.map(({ id }) => id)]);
-  };
-  return {
-    exposed: (id) => (id === undefined ? [] : (config(id)?.exposedPorts ?? [])),
-    descendants: (name) => {
-      const known = families.get(name) ?? family(name);
-      families.set(name, known);
-      return known;
-    },
+  return ({ base }, name) => {
+    const layers = base.kind === 'layers' ? layersOf(name) : [];
+    return base.kind === 'layers' && layers.length > 0 && layers.every((layer, at) => base.diffIds[at] === layer);
   };
 }
 
-function read(paths: Paths, id: string): ImageConfig | undefined {
-  const digest = parseDigest(id);
+/** None when the store has no such image. */
+function layersOfImage(paths: Paths, name: string): readonly string[] {
+  const image = findStored(listImages(paths), name);
   try {
-    return digest && parseConfig(readFileSync(blobFile(paths, digest)), id);
+    return image === undefined ? [] : parseConfig(readFileSync(blobFile(paths, image.id)), name).diffIds;
   } catch {
-    return undefined;
+    return [];
   }
 }

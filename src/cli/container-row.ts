@@ -2,6 +2,7 @@
 
 import type { MountRequest } from '../runtime/options.ts';
 import type { Listed } from '../runtime/state.ts';
+import { exposedBy } from './container-images.ts';
 import { portsText } from './container-ports.ts';
 import { ago, duration, localDate, type Row } from './format.ts';
 import { cut } from './text.ts';
@@ -13,14 +14,12 @@ export type RowFacts = {
   /** Nothing is shortened. */
   readonly full: boolean;
   readonly now: number;
-  /** Ports that the image exposes. */
-  readonly exposed: (container: Listed) => readonly string[];
   /** Already in words; empty where nobody asked. */
   readonly size: (container: Listed) => string;
 };
 
 /** What a row does not show is not found out: each field is a getter. */
-export function containerRow(container: Listed, { full, now, exposed, size }: RowFacts): Row {
+export function containerRow(container: Listed, { full, now, size }: RowFacts): Row {
   const { id, imageId, command, created, labels, life, status } = container;
   const { mounts } = container.options;
   const running = status === 'running' || status === 'paused';
@@ -62,7 +61,7 @@ export function containerRow(container: Listed, { full, now, exposed, size }: Ro
     Pid: running ? (life?.pid ?? 0) : 0,
     Restarts: life?.restarts ?? 0,
     get Ports() {
-      return portsText(container.ports, [...container.options.expose, ...exposed(container)]);
+      return portsText(container.ports, [...container.options.expose, ...exposedBy(container)]);
     },
     Names: container.name,
     get Mounts() {

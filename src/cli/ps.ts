@@ -4,7 +4,7 @@ import { findPaths, type Paths } from '../paths.ts';
 import { isActive, listContainers, type Listed } from '../runtime/state.ts';
 import { command } from './command.ts';
 import { containerFilter, containerFilterFlag } from './container-filter.ts';
-import { imageLookup } from './container-images.ts';
+import { ancestry } from './container-images.ts';
 import { containerHeadings, containerRow } from './container-row.ts';
 import { type Format, formatFlag, mentions, render, type Row, size, table } from './format.ts';
 import { print } from './output.ts';
@@ -39,12 +39,10 @@ export default command({
   run: async ({ flags, env }) => {
     const paths = findPaths(env);
     const now = Date.now();
-    const images = imageLookup(paths);
-    const exposed = (container: Listed) => images.exposed(container.imageId);
     const count = flags.latest ? 1 : flags.last;
     // docker: asking for a status or an exit code means all containers.
     const all = flags.all || count !== undefined || flags.filter.some(({ key }) => key === 'status' || key === 'exited');
-    const wanted = containerFilter(flags.filter, { paths, now, exposed, descendants: images.descendants });
+    const wanted = containerFilter(flags.filter, { paths, now, isMadeFrom: ancestry(paths) });
     const found = listContainers(paths)
       .filter((container) => (all || isActive(container)) && wanted(container))
       .slice(0, count);
@@ -55,7 +53,7 @@ export default command({
       return 0;
     }
     const sizes = flags.size || mentionsSize(flags.format) ? await sizesOf(paths, found) : undefined;
-    const rows = found.map((container) => containerRow(container, { full, now, exposed, size: ({ id }) => sizes?.get(id) ?? '0B' }));
+    const rows = found.map((container) => containerRow(container, { full, now, size: ({ id }) => sizes?.get(id) ?? '0B' }));
     if (flags.format !== undefined) print(render(flags.format, rows, 'list', containerHeadings));
     else print(toTable(rows, flags.size, !flags.noheading));
     return 0;

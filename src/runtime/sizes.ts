@@ -1,12 +1,9 @@
 /** How much a container has written, and how large it is with its image: docker's SizeRw and SizeRootFs. */
 
-import { lstatSync, readdirSync, readFileSync } from 'node:fs';
+import { lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { runHelper } from '../helper.ts';
-import { parseConfig } from '../image/config.ts';
-import { parseDigest } from '../image/digest.ts';
 import { layersFolder, readStamp } from '../image/layers.ts';
-import { blobFile } from '../image/store.ts';
 import type { Paths } from '../paths.ts';
 import { asideFolder } from './folders.ts';
 import { containerFolder, type Listed } from './state.ts';
@@ -25,17 +22,12 @@ export async function containerSizes(paths: Paths, container: Listed): Promise<S
   return { written, whole: written + image };
 }
 
-/** Unpacked, as the layers' stamps have it; 0 when the image or a layer is gone, and for `host:` and `rootfs:`. */
+/** Unpacked, as the layers' stamps have it; 0 for `host:` and `rootfs:`. */
 function imageSize(paths: Paths, container: Listed): number {
-  const digest = container.imageId === undefined ? undefined : parseDigest(container.imageId);
-  if (digest === undefined) return 0;
-  try {
-    const { diffIds } = parseConfig(readFileSync(blobFile(paths, digest)), container.image);
-    const folder = layersFolder(paths, container);
-    return diffIds.reduce((sum, diffId) => sum + (readStamp(folder, diffId)?.size ?? 0), 0);
-  } catch {
-    return 0;
-  }
+  const { base } = container;
+  if (base.kind !== 'layers') return 0;
+  const folder = layersFolder(paths, container);
+  return base.diffIds.reduce((sum, diffId) => sum + (readStamp(folder, diffId)?.size ?? 0), 0);
 }
 
 /** Folders of mapped ids may be closed to the caller: then they are looked at from inside the mapping. */

@@ -80,7 +80,7 @@ test('exposed ranges are taken apart, and a hostile one is not endless', () => {
   assert.equal(exposedPorts(['9-1']), []);
 });
 
-const facts = { full: false, now, exposed: () => [], size: () => '0B' } as const;
+const facts = { full: false, now, size: () => '0B' } as const;
 
 test('a row has the fields that docker and podman have', () => {
   const format = parseFormat(
@@ -125,12 +125,14 @@ test('a date is printed as Go prints it', () => {
   assert.is(localDate('never'), '');
 });
 
+const noDefaults = { entrypoint: [], cmd: [], env: [], user: '', workingDir: '', volumes: [], stopSignal: undefined, labels: {} };
 const listed = container(
   {
     id: 'abc123',
     name: 'web',
     image: 'localhost:5000/shop/web:1',
     imageId: 'sha256:2',
+    base: { kind: 'layers', id: 'sha256:2', reference: undefined, diffIds: [], defaults: { ...noDefaults, exposedPorts: ['443/tcp'] } },
     command: ['nginx', '-g'],
     labels: { tier: 'front', env: 'test' },
     network: 'private',
@@ -197,8 +199,7 @@ for (const [filters, shown, result] of [
     const wanted = containerFilter(filters.map(parseContainerFilter), {
       paths: findPaths({ HOME: '/nowhere', ROOTLESS_DATA: '/nowhere' }),
       now,
-      exposed: () => ['443/tcp'],
-      descendants: (image) => new Set(image === 'base' ? ['sha256:2'] : []),
+      isMadeFrom: (container, image) => image === 'base' && container.imageId === 'sha256:2',
     });
     assert.is(wanted(shown), result);
   });
@@ -223,7 +224,7 @@ test('before and since are by the time of another container, which must exist', 
     const middle = make('b'.repeat(64), before(5));
     const fresh = make('c'.repeat(64), before(1));
     const pass = (text: string) => {
-      const more = { paths, now, exposed: () => [], descendants: () => new Set<string>() };
+      const more = { paths, now, isMadeFrom: () => false };
       const wanted = containerFilter([parseContainerFilter(text)], more);
       return [old, middle, fresh].map(wanted);
     };
