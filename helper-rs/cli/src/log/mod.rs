@@ -6,6 +6,7 @@ mod gap;
 mod journald;
 mod json;
 mod lines;
+pub mod read;
 mod record;
 mod stamp;
 mod tail;

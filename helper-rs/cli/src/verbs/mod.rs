@@ -7,6 +7,7 @@ mod exec;
 mod features;
 mod kill;
 mod list;
+mod log;
 mod mapped;
 mod pack;
 mod probe;
@@ -32,6 +33,7 @@ pub fn run(global: Global) -> Step<u8> {
         "delete" => delete::delete(global),
         "exec" => exec::exec(global),
         "list" => list::list(global),
+        "log" => log::log(global),
         "ps" => list::ps(global),
         "pause" => resources::pause(global, true),
         "resume" => resources::pause(global, false),
