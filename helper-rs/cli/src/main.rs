@@ -3,6 +3,8 @@
 #[cfg(target_os = "linux")]
 mod agent;
 #[cfg(target_os = "linux")]
+mod archive;
+#[cfg(target_os = "linux")]
 mod args;
 #[cfg(target_os = "linux")]
 mod cgroup;
@@ -39,6 +41,8 @@ mod mounts;
 mod notify;
 #[cfg(target_os = "linux")]
 mod override_stat;
+#[cfg(target_os = "linux")]
+mod pack;
 #[cfg(target_os = "linux")]
 mod plan;
 #[cfg(target_os = "linux")]

@@ -15,6 +15,32 @@ pub fn value(uid: u32, gid: u32, mode: u32, kind: Option<&str>) -> String {
     }
 }
 
+/// The attribute's value, read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Recorded {
+    pub uid: u32,
+    pub gid: u32,
+    /// `c` or `b`, major and minor, if it stands for a device.
+    pub device: Option<(char, u32, u32)>,
+}
+
+impl Recorded {
+    pub fn parse(value: &[u8]) -> Option<Recorded> {
+        let (uid, gid, rest) = parse(std::str::from_utf8(value).ok()?)?;
+        Some(Recorded { uid, gid, device: rest.split_once(':').and_then(|(_, kind)| device(kind)) })
+    }
+}
+
+fn device(kind: &str) -> Option<(char, u32, u32)> {
+    let mut fields = kind.splitn(3, '-');
+    let letter = match fields.next()? {
+        "char" => 'c',
+        "block" => 'b',
+        _ => return None,
+    };
+    Some((letter, fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+}
+
 /// Extended attributes are not reached through O_PATH, but by the descriptor's name.
 fn by_name(file: &OwnedFd) -> String {
     format!("/proc/self/fd/{}", file.as_raw_fd())
@@ -51,6 +77,11 @@ mod tests {
         assert_eq!(parse("1:2:0755:char-1-3"), Some((1, 2, "0755:char-1-3")));
         assert_eq!(parse("1:x:0755"), None);
         assert_eq!(parse(""), None);
+        let recorded = |device| Some(Recorded { uid: 1, gid: 2, device });
+        assert_eq!(Recorded::parse(b"1:2:0755:char-1-3"), recorded(Some(('c', 1, 3))));
+        assert_eq!(Recorded::parse(b"1:2:0755:block-8-0"), recorded(Some(('b', 8, 0))));
+        assert_eq!(Recorded::parse(b"1:2:0755:dir"), recorded(None));
+        assert_eq!(Recorded::parse(b"\xff"), None);
         assert_eq!(value(1, 2, 0o755, Some("char-1-3")), "1:2:0755:char-1-3");
         assert_eq!(value(1, 2, 0o4, None), "1:2:0004");
     }

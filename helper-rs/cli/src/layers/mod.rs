@@ -9,11 +9,15 @@ mod frames;
 mod gzip;
 mod list;
 #[cfg(target_os = "linux")]
+pub mod pack;
+#[cfg(target_os = "linux")]
 pub mod remove;
 #[cfg(all(test, target_os = "linux"))]
 mod tests;
 #[cfg(target_os = "linux")]
 pub mod unpack;
+#[cfg(target_os = "linux")]
+mod xattrs;
 
 use check::Level;
 use std::ffi::OsString;

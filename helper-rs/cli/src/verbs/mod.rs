@@ -5,6 +5,7 @@ mod create;
 mod delete;
 mod exec;
 mod features;
+mod front;
 mod kill;
 mod list;
 mod log;
@@ -50,6 +51,7 @@ pub fn run(global: Global) -> Step<u8> {
         "pack" => pack::pack(global),
         "archive" => archive::archive(global),
         "fill" => volume::fill(global),
+        "front" => front::front(&global),
         "unshare" => unshare::unshare(global),
         "probe" => probe::probe(global),
         "checkpoint" | "restore" => Err(Failure::because("args", "checkpoint and restore are not supported")),

@@ -1,25 +1,23 @@
 //! Reads and gives owner, mode, extended attributes and times.
 
-use rustix::fs::{
-    chownat, fchmod, fchown, fgetxattr, flistxattr, flistxattr_query, fsetxattr, fstat, futimens, utimensat,
-};
+use crate::layers::xattrs::{self, Xattrs};
+use rustix::fs::{chownat, fchmod, fchown, fsetxattr, fstat, futimens, utimensat};
 use rustix::fs::{AtFlags, Mode, Stat, Timespec, Timestamps, XattrFlags};
 use rustix::io::{Errno, Result};
 use rustix::process::{Gid, Uid};
 use std::ffi::CStr;
 use std::os::fd::OwnedFd;
 
-/// Limits of the kernel (xattr(7)): a list of names, and a value.
-const XATTR_MAX: usize = 64 << 10;
-
 pub struct Attributes {
     pub stat: Stat,
-    xattrs: Vec<(Vec<u8>, Vec<u8>)>,
+    xattrs: Xattrs,
 }
 
 impl Attributes {
     pub fn of(fd: &OwnedFd) -> Result<Attributes> {
-        Ok(Attributes { stat: fstat(fd)?, xattrs: xattrs(fd)? })
+        // What overlayfs keeps for itself has done its work in the merge and must not be in the copy.
+        let wanted = |name: &[u8]| !name.starts_with(b"user.overlay.") && !name.starts_with(b"trusted.");
+        Ok(Attributes { stat: fstat(fd)?, xattrs: xattrs::read(fd, wanted)? })
     }
 
     /// Owner first: changing it takes set-id bits and file capabilities away.
@@ -35,30 +33,6 @@ impl Attributes {
         }
         Ok(())
     }
-}
-
-/// What overlayfs keeps for itself has done its work in the merge and must not be in the copy.
-fn xattrs(fd: &OwnedFd) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
-    let length = match flistxattr_query(fd) {
-        Ok(0) | Err(Errno::OPNOTSUPP) => return Ok(Vec::new()),
-        result => result?,
-    };
-    let mut names = vec![0; length.min(XATTR_MAX)];
-    let length = flistxattr(fd, names.as_mut_slice())?;
-    let mut found = Vec::new();
-    for name in names[..length].split(|byte| *byte == 0) {
-        if name.is_empty() || name.starts_with(b"user.overlay.") || name.starts_with(b"trusted.") {
-            continue;
-        }
-        let mut value = vec![0; XATTR_MAX];
-        match fgetxattr(fd, name, value.as_mut_slice()) {
-            Ok(length) => value.truncate(length),
-            Err(Errno::NODATA | Errno::OPNOTSUPP | Errno::PERM | Errno::ACCESS) => continue,
-            Err(error) => return Err(error),
-        }
-        found.push((name.to_vec(), value));
-    }
-    Ok(found)
 }
 
 /// For symbolic links, fifos and sockets, which are never opened.

@@ -52,7 +52,7 @@ impl Placer {
             self.summary.skipped_xattrs += xattrs(fd.as_fd(), entry)?;
         }
         let device = matches!(entry.kind, Kind::CharDevice | Kind::BlockDevice);
-        match self.single_id && (again || device || (entry.uid, entry.gid) != self.root.ids()) {
+        match self.policy.single_id && (again || device || (entry.uid, entry.gid) != self.root.ids()) {
             true => fsetxattr(fd, override_stat::NAME, override_value(entry).as_bytes(), XattrFlags::empty())
                 .map_err(|errno| Refusal::Attribute(errno, override_stat::NAME.into())),
             false => Ok(()),

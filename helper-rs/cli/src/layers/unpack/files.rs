@@ -60,13 +60,22 @@ impl Placer {
     fn create(&mut self, parent: &Folder, name: &[u8], entry: &Entry) -> Placed<OwnedFd> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mode = Mode::from_raw_mode(entry.mode & 0o777);
-        self.replacing(parent, name, || openat(parent, name, flags, mode))
+        match self.replacing(parent, name, || openat(parent, name, flags, mode)) {
+            // A file is mounted there: what is in it can be changed, its name cannot.
+            Err(Refusal::Kernel(Errno::BUSY)) if self.policy.copy => {
+                let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+                let fd = openat(parent, name, flags, Mode::empty())?;
+                ftruncate(&fd, 0)?;
+                Ok(fd)
+            }
+            result => result,
+        }
     }
 
     /// The set-id bits come last but for the attributes: writing and changing the owner take them away.
     fn finish_open(&mut self, fd: &OwnedFd, parent: &Folder, entry: &Entry) -> Placed<()> {
-        let owner = if self.single_id { None } else { owner(entry, &self.root, !parent.plain) };
-        own(fd.as_fd(), owner, (entry.mode & 0o7000 != 0).then_some(entry.mode))?;
+        let owner = if self.policy.single_id { None } else { owner(entry, &self.root, !parent.plain) };
+        own(fd.as_fd(), owner, (self.policy.copy || entry.mode & 0o7000 != 0).then_some(entry.mode))?;
         self.annotate(fd, entry, false)?;
         Ok(futimens(fd, &timestamps(entry))?)
     }
@@ -74,7 +83,7 @@ impl Placer {
     /// Symbolic links and fifos: never opened, and no user.* attribute can be on them.
     fn finish_by_name(&mut self, parent: &Folder, name: &[u8], entry: &Entry) -> Placed<()> {
         self.summary.skipped_xattrs += entry.xattrs.len() as u64;
-        if let (false, Some((uid, gid))) = (self.single_id, owner(entry, &self.root, !parent.plain)) {
+        if let (false, Some((uid, gid))) = (self.policy.single_id, owner(entry, &self.root, !parent.plain)) {
             chownat(parent, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW).map_err(Refusal::Owner)?;
         }
         Ok(utimensat(parent, name, &timestamps(entry), AtFlags::SYMLINK_NOFOLLOW)?)

@@ -15,7 +15,7 @@ use place::Placer;
 use rootless_core::tar::{Reader, TarError};
 use rustix::fs::{fchmod, fremovexattr, syncfs, Mode};
 use rustix::process::umask;
-use std::io::Read;
+use std::io::{BufReader, Read};
 use std::os::fd::{AsFd, OwnedFd};
 
 pub use root::{is_opaque, is_whiteout};
@@ -31,6 +31,21 @@ pub struct Options {
     pub diff_id: Option<String>,
     /// Wait until the filesystem has everything on disk.
     pub sync: bool,
+}
+
+/// How entries are taken: as those of a layer, or as files that are copied to where others are already.
+#[derive(Debug, Clone, Default)]
+pub struct Policy {
+    pub single_id: bool,
+    /// Files are copied: whiteouts are files like others, a folder is never replaced by something else, nor the reverse, and
+    /// the folder that is copied to keeps its own attributes.
+    pub copy: bool,
+    /// Clean path below the root, in which every name of the archive begins.
+    pub base: Vec<u8>,
+    /// All of it belongs to this one, whatever the archive says.
+    pub owner: Option<(u32, u32)>,
+    /// No set-id bits.
+    pub harmless: bool,
 }
 
 /// What was unpacked.
@@ -64,7 +79,7 @@ fn run(from: impl Read + Send + 'static, to: OwnedFd, options: &Options) -> Step
     let _ = fremovexattr(&to, "system.posix_acl_default");
     let filesystem = to.try_clone().during(STEP, "/")?;
     let mut reader = Reader::new(Feed::start(from).during(STEP, "thread")?);
-    let mut placer = Placer::new(to, options.single_id);
+    let mut placer = Placer::new(to, Policy { single_id: options.single_id, ..Policy::default() });
     while let Some(entry) = reader.next_entry().map_err(malformed)? {
         placer.place(&entry, &mut reader)?;
     }
@@ -82,6 +97,27 @@ fn run(from: impl Read + Send + 'static, to: OwnedFd, options: &Options) -> Step
         syncfs(filesystem.as_fd()).during(STEP, "/")?;
     }
     Ok(summary)
+}
+
+/// Copies the entries of a plain tar stream to a folder in which there may be files already; answers the bytes of the stream too.
+pub fn put(from: impl Read, root: OwnedFd, policy: Policy) -> Step<(Summary, u64)> {
+    let before = umask(Mode::empty());
+    let mut reader = Reader::new(BufReader::with_capacity(256 << 10, from));
+    let mut placer = Placer::new(root, policy);
+    let mut placed = || -> Step<()> {
+        while let Some(entry) = reader.next_entry().map_err(malformed)? {
+            placer.place(&entry, &mut reader)?;
+        }
+        Ok(())
+    };
+    let result = placed();
+    umask(before);
+    result?;
+    let bytes = reader.offset();
+    // Who writes the stream may end it with more zeros, and must not be killed by our leaving.
+    let rest =
+        std::io::copy(&mut reader.into_inner(), &mut std::io::sink()).map_err(|error| malformed(error.into()))?;
+    Ok((placer.finish()?, bytes + rest))
 }
 
 /// A broken stream: the kernel's errno if reading failed, else what is wrong and where.

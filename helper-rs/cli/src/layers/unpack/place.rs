@@ -3,11 +3,11 @@
 use super::folders::Folders;
 use super::refusal::{Placed, Refusal};
 use super::root::{Folder, Root};
-use super::{Summary, STEP};
+use super::{Policy, Summary, STEP};
 use crate::failure::{Failure, Step};
 use crate::layers::remove::remove_at;
-use rootless_core::tar::{clean, Entry, Kind, Reader};
-use rustix::fs::{unlinkat, AtFlags};
+use rootless_core::tar::{clean, Entry, Escape, Kind, Reader};
+use rustix::fs::{statat, unlinkat, AtFlags, FileType};
 use rustix::io::{Errno, Result};
 use std::ffi::CString;
 use std::io::BufRead;
@@ -19,13 +19,13 @@ const PATH_LIMIT: usize = 4095;
 pub struct Placer {
     pub(super) root: Root,
     pub(super) folders: Folders,
-    pub(super) single_id: bool,
+    pub(super) policy: Policy,
     pub(super) summary: Summary,
 }
 
 impl Placer {
-    pub fn new(to: OwnedFd, single_id: bool) -> Placer {
-        Placer { root: Root::new(to), folders: Folders::default(), single_id, summary: Summary::default() }
+    pub fn new(to: OwnedFd, policy: Policy) -> Placer {
+        Placer { root: Root::new(to), folders: Folders::default(), policy, summary: Summary::default() }
     }
 
     /// Places one entry, reading its body from `reader`.
@@ -33,7 +33,25 @@ impl Placer {
         self.summary.entries += 1;
         self.summary.max_uid = self.summary.max_uid.max(entry.uid);
         self.summary.max_gid = self.summary.max_gid.max(entry.gid);
-        self.place_named(entry, reader).map_err(|refusal| refusal.of(entry))
+        let placed = match (self.policy.owner, self.policy.harmless && entry.mode & 0o6000 != 0) {
+            (None, false) => self.place_named(entry, reader),
+            (owner, harmless) => {
+                let (uid, gid) = owner.unwrap_or((entry.uid, entry.gid));
+                let mode = if harmless { entry.mode & 0o1777 } else { entry.mode };
+                self.place_named(&Entry { uid, gid, mode, ..entry.clone() }, reader)
+            }
+        };
+        placed.map_err(|refusal| refusal.of(entry))
+    }
+
+    /// The clean path below the root.
+    pub(super) fn path(&self, name: &[u8]) -> std::result::Result<Vec<u8>, Escape> {
+        let path = clean(name)?;
+        Ok(match (self.policy.base.is_empty(), path.is_empty()) {
+            (true, _) => path,
+            (false, true) => self.policy.base.clone(),
+            (false, false) => [self.policy.base.as_slice(), b"/", &path].concat(),
+        })
     }
 
     /// Sets what had to wait until everything is in place.
@@ -44,7 +62,13 @@ impl Placer {
     }
 
     fn place_named(&mut self, entry: &Entry, reader: &mut Reader<impl BufRead>) -> Placed<()> {
-        let path = clean(&entry.path)?;
+        let path = self.path(&entry.path)?;
+        if self.policy.copy && path == self.policy.base {
+            return match entry.kind {
+                Kind::Folder => Ok(()),
+                _ => Err(Refusal::Words("cannot overwrite a folder with something else")),
+            };
+        }
         if path.len() > PATH_LIMIT {
             return Err(Errno::NAMETOOLONG.into());
         }
@@ -53,7 +77,7 @@ impl Placer {
             return self.root_folder(entry);
         }
         let parent = self.root.folder(above)?;
-        if let Some(hidden) = name.strip_prefix(b".wh.") {
+        if let (Some(hidden), false) = (name.strip_prefix(b".wh."), self.policy.copy) {
             return self.whiteout(&parent, hidden);
         }
         match entry.kind {
@@ -70,6 +94,9 @@ impl Placer {
     pub(super) fn replacing<T>(&mut self, parent: &Folder, name: &[u8], make: impl Fn() -> Result<T>) -> Placed<T> {
         match make() {
             Err(Errno::EXIST) => {
+                if self.policy.copy && is_folder(parent, name)? {
+                    return Err(Refusal::Words("cannot overwrite a folder with something else"));
+                }
                 self.clear(parent, name)?;
                 Ok(make()?)
             }
@@ -85,6 +112,11 @@ impl Placer {
             result => result,
         }
     }
+}
+
+fn is_folder(parent: &Folder, name: &[u8]) -> Result<bool> {
+    let stat = statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)?;
+    Ok(FileType::from_raw_mode(stat.st_mode) == FileType::Directory)
 }
 
 /// The folder of a clean path, and its last name.

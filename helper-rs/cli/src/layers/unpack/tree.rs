@@ -4,7 +4,7 @@ use super::attributes::{ids, own, owner, timespec};
 use super::place::{split, Placer};
 use super::refusal::{Placed, Refusal};
 use super::root::{is_whiteout, set_opaque, Folder};
-use rootless_core::tar::{clean, Entry, Kind};
+use rootless_core::tar::{Entry, Kind};
 use rustix::fs::{linkat, mkdirat, mknodat, openat, statat, AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::{Errno, Result};
 use std::os::fd::AsFd;
@@ -18,28 +18,37 @@ impl Placer {
             Err(Errno::EXIST) => self.folder_over(parent, name, mode)?,
             result => result.map(|()| true)?,
         };
-        let owner = match (self.single_id, fresh) {
+        let owner = match (self.policy.single_id, fresh) {
             (true, _) => None,
             (false, true) => owner(entry, &self.root, !parent.plain),
             (false, false) => Some(ids(entry)),
         };
         // Made with the very mode, by its owner: nothing left to change.
-        let exact = fresh && owner.is_none() && parent.plain && entry.mode & 0o6000 == 0;
-        if !exact || !entry.xattrs.is_empty() || self.single_id {
+        let exact = fresh && !self.policy.copy && owner.is_none() && parent.plain && entry.mode & 0o6000 == 0;
+        if !exact || !entry.xattrs.is_empty() || self.policy.single_id {
             let fd = openat(parent, name, FOLDER, Mode::empty())?;
-            own(fd.as_fd(), owner, (!exact).then_some(entry.mode))?;
+            match own(fd.as_fd(), owner, (!exact).then_some(entry.mode)) {
+                // Copied into a folder of somebody else's, which lets us do that: it stays as it is.
+                Err(Refusal::Owner(Errno::PERM) | Refusal::Kernel(Errno::PERM)) if self.policy.copy && !fresh => {
+                    return Ok(());
+                }
+                result => result?,
+            }
             self.annotate(&fd, entry, !fresh)?;
         }
         self.remember(path, entry)
     }
 
     /// The name is taken: a folder stays with what is in it, anything else makes room. True if the folder is new.
-    fn folder_over(&mut self, parent: &Folder, name: &[u8], mode: Mode) -> Result<bool> {
+    fn folder_over(&mut self, parent: &Folder, name: &[u8], mode: Mode) -> Placed<bool> {
         let stat = look(parent, name)?;
         // Its group may change: what is remembered about open folders no longer holds.
         self.root.forget();
         if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
             return Ok(false);
+        }
+        if self.policy.copy {
+            return Err(Refusal::Words("cannot overwrite something else with a folder"));
         }
         self.clear(parent, name)?;
         mkdirat(parent, name, mode)?;
@@ -55,7 +64,7 @@ impl Placer {
             return Err(Refusal::Words("the root of a layer must be a folder"));
         }
         let fd = self.root.open_at(b"", FOLDER)?;
-        own(fd.as_fd(), (!self.single_id).then_some(ids(entry)), Some(entry.mode))?;
+        own(fd.as_fd(), (!self.policy.single_id).then_some(ids(entry)), Some(entry.mode))?;
         self.annotate(&fd, entry, true)?;
         self.root.forget();
         self.remember(b"", entry)
@@ -68,7 +77,7 @@ impl Placer {
 
     /// A hard link to something in this layer. Its last component is linked as it is, also if it is a symbolic link.
     pub(super) fn hardlink(&mut self, parent: &Folder, name: &[u8], entry: &Entry) -> Placed<()> {
-        let target = clean(&entry.link).map_err(|_| Refusal::Words("the hard link leads out of the layer"))?;
+        let target = self.path(&entry.link).map_err(|_| Refusal::Words("the hard link leads out of the layer"))?;
         let (above, target) = split(&target);
         if target.is_empty() {
             return Err(Refusal::Words("a hard link to the root of the layer"));
@@ -84,6 +93,9 @@ impl Placer {
                 // Before anything is taken away for a link that cannot be made.
                 if FileType::from_raw_mode(new.st_mode) == FileType::Directory {
                     return Err(Errno::PERM.into());
+                }
+                if self.policy.copy && FileType::from_raw_mode(old.st_mode) == FileType::Directory {
+                    return Err(Refusal::Words("cannot overwrite a folder with something else"));
                 }
                 self.clear(parent, name)?;
                 Ok(link()?)
