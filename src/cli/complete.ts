@@ -1,22 +1,24 @@
-/** `rootless __complete images|containers`: one name a line, for the completion scripts. */
+/** `rootless __complete images|containers|volumes`: one name a line, for the completion scripts. */
 
 import { imageFacts } from '../image/facts.ts';
-import { findPaths } from '../paths.ts';
+import { findPaths, type Paths } from '../paths.ts';
 import { listContainers } from '../runtime/state.ts';
+import { listVolumes } from '../runtime/volume-store.ts';
 import { command } from './command.ts';
 import { print } from './output.ts';
 
 export default command({
   name: '__complete',
   flags: {},
-  words: { usage: 'images|containers', min: 1, max: 1, complete: ['images', 'containers'] },
+  words: { usage: 'images|containers|volumes', min: 1, max: 1, complete: ['images', 'containers', 'volumes'] },
   run: ({ args, env }) => {
     const paths = findPaths(env);
-    const names =
-      args[0] === 'images'
-        ? imageFacts(paths).map(({ repository, tag }) => `${repository}:${tag}`)
-        : listContainers(paths).map(({ name }) => name);
-    print([...new Set(names)].map((name) => `${name}\n`).join(''));
+    print([...new Set(names(paths, args[0]))].map((name) => `${name}\n`).join(''));
     return 0;
   },
 });
+
+function names(paths: Paths, what: string | undefined): string[] {
+  if (what === 'images') return imageFacts(paths).map(({ repository, tag }) => `${repository}:${tag}`);
+  return (what === 'volumes' ? listVolumes(paths) : listContainers(paths)).map(({ name }) => name);
+}

@@ -112,7 +112,7 @@ function valueCases(command: TreeCommand): string[] {
 
 function wordAction({ complete, stop }: TreeCommand): string {
   if (complete === 'file') return "echo '<file>'";
-  if (complete === 'image' || complete === 'container') {
+  if (typeof complete === 'string') {
     const names = `"\${COMP_WORDS[0]}" __complete ${complete}s 2>/dev/null`;
     return stop ? `[[ $2 == 0 ]] && ${names}` : names;
   }

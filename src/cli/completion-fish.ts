@@ -57,7 +57,7 @@ function flagWords({ name, letter, takesValue, choices, file, description }: Tre
 function wordLines({ complete }: TreeCommand, start: string): string[] {
   if (complete === undefined) return [];
   if (complete === 'file') return [`${start} -F`];
-  if (complete === 'image' || complete === 'container') return [`${start} -a '(rootless __complete ${complete}s 2>/dev/null)'`];
+  if (typeof complete === 'string') return [`${start} -a '(rootless __complete ${complete}s 2>/dev/null)'`];
   return [`${start} -a ${quote(complete.join(' '))}`];
 }
 

@@ -9,6 +9,7 @@ export function zshScript(tree: Tree): string {
 
 __rootless_images() { local -a names; names=(\${(f)"$(rootless __complete images 2>/dev/null)"}); compadd -a names }
 __rootless_containers() { local -a names; names=(\${(f)"$(rootless __complete containers 2>/dev/null)"}); compadd -a names }
+__rootless_volumes() { local -a names; names=(\${(f)"$(rootless __complete volumes 2>/dev/null)"}); compadd -a names }
 
 _rootless() {
   local curcontext="$curcontext" state line
@@ -73,8 +74,7 @@ function flagSpec({ words, takesValue, repeat, choices, file, description }: Tre
 }
 
 function wordSpecs({ complete, stop }: TreeCommand): string[] {
-  const action =
-    typeof complete === 'string' ? { file: '_files', image: '__rootless_images', container: '__rootless_containers' }[complete] : undefined;
+  const action = typeof complete === 'string' ? (complete === 'file' ? '_files' : `__rootless_${complete}s`) : undefined;
   if (complete === undefined) return [];
   if (action === undefined) return [quote(`1:word:(${(complete as readonly string[]).join(' ')})`)];
   return stop ? [quote(`1:word:${action}`), "'*::command: _normal'"] : [quote(`*:word:${action}`)];
