@@ -2,12 +2,13 @@
 
 import { RootlessError } from '../errors.ts';
 import { configLimit, type ImageConfig, parseConfig } from './config.ts';
-import { checkBytes, type Digest, digestOf, type Expected, hexOf, parseDigest, verified } from './digest.ts';
+import { checkBytes, type Digest, digestOf, type Expected, parseDigest, verified } from './digest.ts';
 import { archiveFiles, folderFiles, type ImageFiles } from './files.ts';
-import { list, object, parseJson, requiredText, texts } from './json.ts';
+import { parseJson, requiredText } from './json.ts';
 import { type Descriptor, images, type Index, type Manifest, manifestLimit, parseManifest } from './manifest.ts';
 import { choosePlatform, distance, hostPlatform, type Platform, platformNotFound } from './platform.ts';
 import type { ImageSource } from './reference.ts';
+import { readSaved, readSavedConfig } from './saved.ts';
 import { readTarIndex } from './tar-index.ts';
 
 export type ArchiveSource = Extract<ImageSource, { readonly file: string }>;
@@ -69,7 +70,8 @@ function openLayout(files: ImageFiles, tag: string | undefined, { platform, trus
   return { id: manifest.config.digest, config, layers };
 }
 
-function checkLayout(files: ImageFiles): void {
+/** @throws RootlessError LAYOUT_INVALID */
+export function checkLayout(files: ImageFiles): void {
   const version = parseJson(files.read('oci-layout', 4096), 'LAYOUT_INVALID', `"${files.shown}"`, (root) =>
     requiredText(root, 'imageLayoutVersion'),
   );
@@ -92,15 +94,9 @@ function chooseTag({ manifests }: Index, tag: string | undefined, shown: string)
   throw ambiguous(shown, names);
 }
 
-/** manifest.json of docker save: [{Config, RepoTags, Layers}], naming members of the archive, in its old form and its new. */
+/** Of several images in one archive of docker's, the one that is named. */
 function openSaved(files: ImageFiles, tag: string | undefined, { platform }: LocalOptions): LocalImage {
-  const text = `{"images":${files.read('manifest.json', manifestLimit).toString('utf8')}}`;
-  const saved = parseJson(text, 'MANIFEST_INVALID', `manifest.json of "${files.shown}"`, (root) =>
-    list(root, 'images').map(({ value, at }) => {
-      const image = object(value, at);
-      return { config: requiredText(image, 'Config'), tags: texts(image, 'RepoTags'), layers: texts(image, 'Layers') };
-    }),
-  );
+  const saved = readSaved(files);
   const names = saved.flatMap(({ tags }) => tags);
   const chosen =
     tag === undefined
@@ -109,11 +105,8 @@ function openSaved(files: ImageFiles, tag: string | undefined, { platform }: Loc
   const [image] = chosen;
   if (image === undefined) throw tag === undefined ? invalid(files.shown, 'it holds no image') : tagNotFound(files.shown, tag, names);
   if (tag === undefined && chosen.length > 1) throw ambiguous(files.shown, names);
-  const bytes = files.read(image.config, configLimit);
+  const bytes = readSavedConfig(files, image.config);
   const id = digestOf(bytes);
-  // Every version names the configuration after its digest.
-  const named = /(?:^|\/)([0-9a-f]{64})(?:\.json)?$/.exec(image.config)?.[1];
-  if (named !== undefined && named !== hexOf(id)) checkBytes(bytes, { digest: `sha256:${named}`, size: bytes.length });
   const config = parseConfig(bytes, files.shown);
   checkImage(files.shown, config, image.layers.length, platform);
   const layers = image.layers.map((name, index) => openSavedLayer(files, name, config.diffIds[index]));
@@ -141,11 +134,12 @@ function checkImage(shown: string, config: ImageConfig, layers: number, platform
     throw platformNotFound(platform, [config.platform], shown);
 }
 
-function blobName(digest: Digest): string {
+/** Where a layout keeps a blob. */
+export function blobName(digest: Digest): string {
   return `blobs/${digest.replace(':', '/')}`;
 }
 
-function tagNotFound(shown: string, tag: string, names: readonly (string | undefined)[]): RootlessError {
+export function tagNotFound(shown: string, tag: string, names: readonly (string | undefined)[]): RootlessError {
   const known = names.filter((name) => name !== undefined);
   return new RootlessError({
     code: 'TAG_NOT_FOUND',
@@ -154,7 +148,7 @@ function tagNotFound(shown: string, tag: string, names: readonly (string | undef
   });
 }
 
-function ambiguous(shown: string, names: readonly (string | undefined)[]): RootlessError {
+export function ambiguous(shown: string, names: readonly (string | undefined)[]): RootlessError {
   const known = names.filter((name) => name !== undefined);
   return new RootlessError({
     code: 'TAG_MISSING',
@@ -164,6 +158,6 @@ function ambiguous(shown: string, names: readonly (string | undefined)[]): Rootl
   });
 }
 
-function invalid(shown: string, why: string): RootlessError {
+export function invalid(shown: string, why: string): RootlessError {
   return new RootlessError({ code: 'LAYOUT_INVALID', message: `"${shown}" is not a whole image`, why });
 }

@@ -8,6 +8,7 @@ export function explainDisk(cause: unknown, paths: Paths): unknown {
   if (cause instanceof RootlessError || !(cause instanceof Error)) return cause;
   switch (code) {
     case 'ENOSPC':
+    case 'EFBIG':
     case 'EDQUOT':
       return new RootlessError({ code: 'DISK_FULL', message: `no space left in "${paths.data}"`, why: cause.message, cause });
     case 'EACCES':
@@ -18,4 +19,14 @@ export function explainDisk(cause: unknown, paths: Paths): unknown {
     default:
       return cause;
   }
+}
+
+/** The same for a file or folder of the user's own choice. */
+export function explainTarget(cause: unknown, target: string): unknown {
+  const { code } = cause as NodeJS.ErrnoException;
+  if (cause instanceof RootlessError || !(cause instanceof Error)) return cause;
+  if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG')
+    return new RootlessError({ code: 'DISK_FULL', message: `no space left for "${target}"`, why: cause.message, cause });
+  if (code === undefined || !/^(EACCES|EPERM|EROFS|ENOENT|EISDIR|ENOTDIR)$/.test(code)) return cause;
+  return new RootlessError({ code: 'SAVE_TARGET', message: `cannot write to "${target}"`, why: cause.message, exit: 1, cause });
 }

@@ -12,7 +12,9 @@ export type ImageFiles = {
   size(name: string): number | undefined;
   /** The whole of a small file. @throws RootlessError when it is missing or larger than `limit` */
   read(name: string, limit: number): Buffer;
-  stream(name: string): AsyncIterable<Uint8Array>;
+  stream(name: string, from?: number): AsyncIterable<Uint8Array>;
+  /** Its first bytes. */
+  head(name: string, length: number): Buffer;
   /** The path of a plain file that holds exactly this, where there is one. */
   path(name: string): string | undefined;
 };
@@ -39,7 +41,8 @@ export function folderFiles(dir: string, shown: string): ImageFiles {
       return path === undefined ? undefined : statSync(path).size;
     },
     read: (name, limit) => readPart(must(name), 0, sizeWithin(statSync(must(name)).size, limit, shown, name)),
-    stream: (name) => createReadStream(must(name), { highWaterMark: 1 << 18 }),
+    stream: (name, from = 0) => createReadStream(must(name), { start: from, highWaterMark: 1 << 18 }),
+    head: (name, length) => readPart(must(name), 0, length),
     path: must,
   };
 }
@@ -50,9 +53,13 @@ export function archiveFiles(file: string, index: TarIndex, shown: string): Imag
     shown,
     size: (name) => index.find(name)?.size,
     read: (name, limit) => readPart(file, must(name).offset, sizeWithin(must(name).size, limit, shown, name)),
-    stream: (name) => {
+    stream: (name, from = 0) => {
       const { offset, size } = must(name);
-      return size === 0 ? empty() : createReadStream(file, { start: offset, end: offset + size - 1, highWaterMark: 1 << 18 });
+      return size <= from ? empty() : createReadStream(file, { start: offset + from, end: offset + size - 1, highWaterMark: 1 << 18 });
+    },
+    head: (name, length) => {
+      const { offset, size } = must(name);
+      return readPart(file, offset, Math.min(length, size));
     },
     path: () => undefined,
   };

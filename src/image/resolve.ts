@@ -104,9 +104,10 @@ function resolveLocal(source: LocalSource, options: ResolveOptions, trusted: boo
 }
 
 async function resolveArchive(source: ArchiveSource, options: ResolveOptions): Promise<LayeredImage> {
-  const { gunzip, isGzip } = await import('./gunzip.ts');
-  if (!isGzip(source.file)) return resolveLocal(source, options, false);
-  using plain = await gunzip(options.paths, source.file, options.signal);
+  const { compressionOfFile, inflate } = await import('./inflate.ts');
+  const kind = compressionOfFile(source.file);
+  if (kind === undefined) return resolveLocal(source, options, false);
+  using plain = await inflate(options.paths, source.file, kind, `${source.kind}:${source.file}`, options.signal);
   return await resolveLocal({ ...source, file: plain.file }, options, false);
 }
 

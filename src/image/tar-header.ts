@@ -74,7 +74,7 @@ export function notTar(header: Buffer, shown: string): RootlessError {
   });
 }
 
-export function compression(header: Buffer): string | undefined {
+export function compression(header: Buffer): 'zstd' | 'xz' | 'bzip2' | undefined {
   const magic = header.toString('hex', 0, 4);
   return magic === '28b52ffd' ? 'zstd' : magic === 'fd377a58' ? 'xz' : magic.startsWith('425a68') ? 'bzip2' : undefined;
 }
