@@ -15,9 +15,17 @@ pub struct Global {
     pub rest: Vec<OsString>,
 }
 
-/// Parses up to and including the verb.
+/// Parses our own command line up to and including the verb.
 pub fn global() -> Step<Global> {
-    let mut parser = lexopt::Parser::from_env();
+    parse_global(lexopt::Parser::from_env())
+}
+
+/// The same for arguments that came another way.
+pub fn global_of(args: impl Iterator<Item = OsString>) -> Step<Global> {
+    parse_global(lexopt::Parser::from_args(args))
+}
+
+fn parse_global(mut parser: lexopt::Parser) -> Step<Global> {
     let mut reporter = Reporter::default();
     let mut root = None;
     loop {

@@ -11,20 +11,47 @@ use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{fcntl_add_seals, fcntl_get_seals, memfd_create, MemfdFlags, Mode, OFlags, SealFlags};
 use rustix::io::{fcntl_setfd, FdFlags};
 
+/// For `front`, which cannot start anew once it has a child: the map is not known yet, so the file must be of the host's root, and
+/// the caller somebody else.
+pub fn ensure_early() -> Step<()> {
+    let me = open_self()?;
+    let owner = rustix::fs::fstat(&me).during("init", "/proc/self/exe")?.st_uid;
+    if (owner == 0 && !rustix::process::geteuid().is_root()) || is_sealed(&me) {
+        return Ok(());
+    }
+    restart_sealed(&me, None)
+}
+
 /// Restarts the helper from a sealed memory file if its own file could be changed by ids of `map`.
 /// Of the descriptors that the command line names, `events` was adopted already: the copy must find it open again.
 pub fn ensure(map: &IdMap, in_user_namespace: bool, events: Option<&OwnedFd>) -> Step<()> {
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-    let me = rustix::fs::open("/proc/self/exe", flags, Mode::empty()).during("init", "/proc/self/exe")?;
+    let me = open_self()?;
     let owner = rustix::fs::fstat(&me).during("init", "/proc/self/exe")?.st_uid;
     let exposed = if in_user_namespace { map.has_host_uid(owner) } else { true };
-    if !exposed || fcntl_get_seals(&me).is_ok_and(|seals| seals.contains(SealFlags::WRITE)) {
+    if !exposed || is_sealed(&me) {
         return Ok(());
     }
+    if std::env::args_os().nth(1).is_some_and(|verb| verb == "front") {
+        return Err(Failure::because("init", "its file belongs to an id of the container").on("rootless-helper"));
+    }
+    restart_sealed(&me, events)
+}
+
+fn open_self() -> Step<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    rustix::fs::open("/proc/self/exe", flags, Mode::empty()).during("init", "/proc/self/exe")
+}
+
+fn is_sealed(file: &OwnedFd) -> bool {
+    fcntl_get_seals(file).is_ok_and(|seals| seals.contains(SealFlags::WRITE))
+}
+
+/// Returns only if it could not.
+fn restart_sealed(me: &OwnedFd, events: Option<&OwnedFd>) -> Step<()> {
     let copy =
         memfd_create("rootless-helper", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING).during("init", "memfd")?;
     loop {
-        if rustix::fs::sendfile(&copy, &me, None, 1 << 24).during("init", "copy of the helper")? == 0 {
+        if rustix::fs::sendfile(&copy, me, None, 1 << 24).during("init", "copy of the helper")? == 0 {
             break;
         }
     }

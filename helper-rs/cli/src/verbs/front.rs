@@ -1,0 +1,145 @@
+//! `front`: starts the command line as a child, and becomes what it decides on. The command line reads flags, finds the image and writes
+//! the bundle; then it hands over a verb's arguments and ends, so that no JavaScript engine stays beside a container or a session.
+//!
+//! ```text
+//!   shell ─▶ front ──fork──▶ command line      a stream socket between them, the child's descriptor in $ROOTLESS_FRONT
+//!              ◀── {"args": ["--root", …, "run", …]} ──    at most one line; the verb begins here, beside the child
+//!              ◀── g ──                                    run --wait: the bundle stands
+//!              ── {"event": "running"} ──▶                 the child may end; after an error it says why, and how front ends
+//! ```
+//!
+//! A command line that hands nothing over is waited for, and its end is ours.
+
+use crate::args::{self, Global};
+use crate::failure::{During, Failure, Step};
+use crate::sys::process::{self, Child, Forked};
+use crate::sys::{exec, signal};
+use crate::{sealed, verbs};
+use rustix::event::{poll, PollFd, PollFlags};
+use rustix::fd::{AsFd, AsRawFd, OwnedFd};
+use rustix::io::Errno;
+use serde::Deserialize;
+use std::ffi::{CString, OsString};
+use std::os::unix::ffi::OsStrExt;
+
+/// Where the command line finds its end of the socket.
+const LINE_FD: i32 = 3;
+/// More than any command line that the kernel takes (ARG_MAX).
+const LONGEST: usize = 4 << 20;
+
+/// What the command line hands over.
+#[derive(Deserialize)]
+struct Order {
+    args: Vec<String>,
+}
+
+pub fn front(global: &Global) -> Step<u8> {
+    sealed::ensure_early()?;
+    let (line, theirs) = rustix::net::socketpair(
+        rustix::net::AddressFamily::UNIX,
+        rustix::net::SocketType::STREAM,
+        rustix::net::SocketFlags::CLOEXEC,
+        None,
+    )
+    .during("init", "socketpair")?;
+    // A key press reaches both; what arrives while the child decides is kept for the verb.
+    let signals = signal::catch().during("init", "signalfd")?;
+    let child = match process::fork().during("clone", "node")? {
+        Forked::Child => {
+            let failure = become_command_line(&global.rest, &theirs);
+            eprintln!("rootless: {failure}");
+            process::exit_now(127)
+        }
+        Forked::Parent(child) => child,
+    };
+    drop(theirs);
+    let Some(order) = receive(&line, &child, &signals)? else {
+        return process::wait_for(child.pid).during("wait", "node").map(process::Ended::status);
+    };
+    drop(signals);
+    match carry_out(order, &line) {
+        // It may still be tidying up: nobody waits for that.
+        Ok(code) => Ok(code),
+        // It has been told, and explains.
+        Err(_) => process::wait_for(child.pid).during("wait", "node").map(process::Ended::status),
+    }
+}
+
+/// Runs the verb in this process. Its events, an error too, go to the command line.
+fn carry_out(order: Order, line: &OwnedFd) -> Step<u8> {
+    let mut global = args::global_of(order.args.into_iter().map(OsString::from))?;
+    let copy = || rustix::io::fcntl_dupfd_cloexec(line, LINE_FD).during("args", "front");
+    global.reporter.events = Some(copy()?);
+    if global.verb == "run" {
+        let parent = copy()?;
+        let number = parent.as_raw_fd();
+        // Its number is passed on, as if the caller had named it.
+        std::mem::forget(parent);
+        global.rest.splice(0..0, ["--parent-fd".into(), number.to_string().into(), "--front".into()]);
+    }
+    let reporter = global.reporter.share();
+    verbs::run(global).inspect_err(|failure| reporter.failure(failure))
+}
+
+/// One line, or nothing when the child ends without a word.
+fn receive(line: &OwnedFd, child: &Child, signals: &OwnedFd) -> Step<Option<Order>> {
+    let mut said = Vec::new();
+    loop {
+        let watched = [line, &child.pidfd, signals];
+        let mut fds = watched.map(|fd| PollFd::new(fd, PollFlags::IN));
+        match poll(&mut fds, None) {
+            Err(Errno::INTR) => continue,
+            other => other.during("wait", "node")?,
+        };
+        let [line_fired, ended, signalled] = fds.map(|fd| !fd.revents().is_empty());
+        if signalled {
+            pass_on(signals, child)?;
+            continue;
+        }
+        if !line_fired && ended {
+            return Ok(None);
+        }
+        if !line_fired {
+            continue;
+        }
+        // A byte at a time: what follows the line is the verb's.
+        let mut byte = [0];
+        match rustix::io::read(line, &mut byte).during("wait", "node")? {
+            0 => return Ok(None),
+            _ if byte[0] == b'\n' => break,
+            _ if said.len() > LONGEST => return Err(Failure::because("args", "the order is too long")),
+            _ => said.push(byte[0]),
+        }
+    }
+    serde_json::from_slice(&said).map(Some).map_err(|error| Failure::because("args", error.to_string()))
+}
+
+/// What was sent to us alone is for the command line; a key press has reached it already, and has no sender.
+fn pass_on(signals: &OwnedFd, child: &Child) -> Step<()> {
+    while let Some(caught) = signal::next(signals.as_fd()).during("wait", "signalfd")? {
+        if caught.sender != 0 && caught.signal != libc::SIGCHLD {
+            let _ = process::send_signal(&child.pidfd, caught.signal);
+        }
+    }
+    Ok(())
+}
+
+/// `node ARGS`, found in PATH as a shell would.
+fn become_command_line(rest: &[OsString], line: &OwnedFd) -> Failure {
+    signal::reset();
+    if let Err(errno) = process::dup_to(line.as_fd(), LINE_FD) {
+        return Failure::new("init").errno(errno).on("front");
+    }
+    let args: Vec<CString> = std::iter::once(OsString::from("node")).chain(rest.iter().cloned()).map(exec::c).collect();
+    let mut env = exec::own_environment();
+    env.push(exec::c(format!("ROOTLESS_FRONT={LINE_FD}").into()));
+    let mut errno = Errno::NOENT;
+    for folder in std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()) {
+        let Ok(path) = CString::new(folder.join("node").as_os_str().as_bytes()) else { continue };
+        match exec::exec(&path, &args, &env) {
+            Errno::NOENT | Errno::NOTDIR => {}
+            other => errno = other,
+        }
+    }
+    Failure::new("exec").errno(errno).on("node").exit(127)
+}
