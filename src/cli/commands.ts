@@ -17,6 +17,11 @@ export const commands: Readonly<Record<string, Entry>> = map({
   ps: { group: 'containers', summary: 'list containers', load: () => import('./ps.ts') },
   rm: { group: 'containers', summary: 'remove containers', load: () => import('./rm.ts') },
   events: { group: 'containers', summary: 'show what happens, as it happens', load: () => import('./events.ts') },
+  'container inspect': {
+    group: 'containers',
+    summary: 'show all that is known of containers',
+    load: () => import('./container-inspect.ts'),
+  },
   pull: { group: 'images', summary: 'fetch an image', load: () => import('./pull.ts') },
   push: { group: 'images', summary: 'send an image to a registry', load: () => import('./push.ts') },
   login: { group: 'images', summary: 'log in to a registry', load: () => import('./login.ts') },
@@ -35,7 +40,7 @@ export const commands: Readonly<Record<string, Entry>> = map({
   'volume rm': { group: 'containers', summary: 'remove volumes', load: () => import('./volume-rm.ts') },
   'volume prune': { group: 'containers', summary: 'remove volumes that nothing uses', load: () => import('./volume-prune.ts') },
   'volume exists': { group: 'containers', summary: 'say by the exit code whether there is one', load: () => import('./volume-exists.ts') },
-  inspect: { group: 'checks', summary: 'show all that is known of containers and images', load: () => import('./inspect.ts') },
+  inspect: { group: 'checks', summary: 'show all that is known of containers, images and volumes', load: () => import('./inspect.ts') },
   validate: {
     group: 'checks',
     summary: 'check a bundle, config, manifest, profile or layer',
@@ -55,7 +60,7 @@ export const commands: Readonly<Record<string, Entry>> = map({
 
 /** docker's second spelling: `rootless image ls`. Values are names of commands. */
 export const families: Readonly<Record<string, Readonly<Record<string, string>>>> = map({
-  container: map({ run: 'run', ls: 'ps', list: 'ps', ps: 'ps', rm: 'rm', remove: 'rm', inspect: 'inspect' }),
+  container: map({ run: 'run', ls: 'ps', list: 'ps', ps: 'ps', rm: 'rm', remove: 'rm', inspect: 'container inspect' }),
   image: map({
     ls: 'images',
     list: 'images',

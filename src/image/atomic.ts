@@ -14,10 +14,19 @@ export function temporaryName(path: string): string {
 
 /** Replaces `path`; its folder is made if missing. A crash at any instant leaves the old file or the new one. */
 export function writeAtomically(path: string, content: string | Uint8Array): void {
+  write(path, content, 0o644);
+}
+
+/** For secrets: nobody else may read it, at no instant. */
+export function writePrivately(path: string, content: string): void {
+  write(path, content, 0o600);
+}
+
+function write(path: string, content: string | Uint8Array, mode: number): void {
   const temporary = temporaryName(path);
   mkdirSync(dirname(path), { recursive: true });
   try {
-    const fd = openSync(temporary, 'wx', 0o644);
+    const fd = openSync(temporary, 'wx', mode);
     try {
       const bytes = typeof content === 'string' ? Buffer.from(content) : content;
       for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);

@@ -24,7 +24,7 @@ export async function putManifest(session: Session, document: Document): Promise
   if (![200, 201, 202].includes(status)) throw await session.refusal(response);
   response.resume();
   const stored = parseDigest(String(response.headers['docker-content-digest'] ?? ''));
-  if (stored !== undefined && stored.startsWith('sha256:') && stored !== digest) {
+  if (stored?.startsWith('sha256:') && stored !== digest) {
     throw new RootlessError({
       code: 'DIGEST_MISMATCH',
       message: `registry "${session.endpoint.registry}" stored another manifest than was sent`,

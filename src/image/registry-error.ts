@@ -20,57 +20,57 @@ export type Answer = {
 const verbs = { pull: 'pull', push: 'push to', list: 'read', login: 'enter' } as const;
 
 /** For an answer that is neither success nor worth another attempt. */
-export function refused({ name, repository }: RegistryReference, answer: Answer): RootlessError {
+export function refused(reference: RegistryReference, answer: Answer): RootlessError {
   const { registry, purpose, status, loggedIn, retryAfter } = answer;
   const why = registrySays(answer.body);
-  const verb = verbs[purpose];
-  const what = purpose === 'login' ? 'it' : `"${name}"`;
+  if (purpose === 'login' && (status === 401 || status === 404)) return loginRefused(registry, status, why);
+  const what = `${verbs[purpose]} ${purpose === 'login' ? 'it' : `"${reference.name}"`}`;
   const login = loggedIn ? undefined : `rootless login ${registry}`;
+  const error = (code: string, message: string, reason = why, fix?: string) =>
+    new RootlessError({ code, message: `registry "${registry}" ${message}`, why: reason, fix });
   switch (status) {
-    case 401:
-      return new RootlessError({
-        code: 'REGISTRY_UNAUTHORIZED',
-        message: `registry "${registry}" does not let ${loggedIn ? 'this login' : 'strangers'} ${verb} ${what}`,
-        why: why ?? (purpose === 'pull' ? 'the image does not exist there, or needs a login' : undefined),
-        fix: login,
-      });
+    case 401: {
+      const missing = purpose === 'pull' ? 'the image does not exist there, or needs a login' : undefined;
+      return error('REGISTRY_UNAUTHORIZED', `does not let ${loggedIn ? 'this login' : 'strangers'} ${what}`, why ?? missing, login);
+    }
     case 403:
-      return new RootlessError({ code: 'REGISTRY_DENIED', message: `registry "${registry}" forbids to ${verb} ${what}`, why, fix: login });
+      return error('REGISTRY_DENIED', `forbids to ${what}`, why, login);
     case 404:
-      if (purpose === 'pull') {
-        return new RootlessError({ code: 'IMAGE_NOT_FOUND', message: `registry "${registry}" has no image "${name}"`, why });
-      }
-      return new RootlessError({
-        code: 'REPOSITORY_NOT_FOUND',
-        message: purpose === 'login' ? `"${registry}" is not a registry` : `registry "${registry}" has no repository "${repository}"`,
-        why: why ?? (purpose === 'login' ? 'it has no /v2/' : undefined),
-      });
+      return missing(reference, purpose, error);
     case 405:
-      return new RootlessError({
-        code: 'REGISTRY_READONLY',
-        message: `registry "${registry}" does not take that: ${verb} ${what}`,
-        why: why ?? 'it answered 405: the operation is not offered there, as in registries that only mirror others',
-      });
+      return error('REGISTRY_READONLY', `does not let anybody ${what}`, why ?? 'it answered 405, as registries do that only mirror others');
     case 413:
-      return new RootlessError({
-        code: 'REGISTRY_TOO_LARGE',
-        message: `registry "${registry}", or a proxy before it, finds a part of "${name}" too large`,
-        why,
-      });
-    case 429:
-      return new RootlessError({
-        code: 'REGISTRY_RATE_LIMITED',
-        message: `registry "${registry}" limits how often images are pulled`,
-        why: retryAfter === undefined ? why : `it asks to wait: Retry-After ${retryAfter}`,
-        fix: login === undefined ? undefined : `${login}, which usually raises the limit`,
-      });
+      return error('REGISTRY_TOO_LARGE', `or a proxy before it finds a part of "${reference.name}" too large`);
+    case 429: {
+      const wait = retryAfter === undefined ? why : `it asks to wait: Retry-After ${retryAfter}`;
+      return error(
+        'REGISTRY_RATE_LIMITED',
+        'limits how often images are pulled',
+        wait,
+        login && `${login}, which usually raises the limit`,
+      );
+    }
     default:
-      return new RootlessError({
-        code: status >= 500 ? 'REGISTRY_UNREACHABLE' : 'REGISTRY_FAILED',
-        message: `registry "${registry}" answered ${status} for ${purpose === 'login' ? '/v2/' : `"${name}"`}`,
-        why,
-      });
+      return error(status >= 500 ? 'REGISTRY_UNREACHABLE' : 'REGISTRY_FAILED', `answered ${status} for "${reference.name}"`);
   }
+}
+
+function missing(
+  { name, repository }: RegistryReference,
+  purpose: Purpose,
+  error: (code: string, message: string) => RootlessError,
+): RootlessError {
+  if (purpose === 'pull') return error('IMAGE_NOT_FOUND', `has no image "${name}"`);
+  if (repository === '') return error('REGISTRY_FAILED', 'does not list its repositories');
+  return error('REPOSITORY_NOT_FOUND', `has no repository "${repository}"`);
+}
+
+function loginRefused(registry: string, status: number, why: string | undefined): RootlessError {
+  if (status === 404) {
+    return new RootlessError({ code: 'REPOSITORY_NOT_FOUND', message: `"${registry}" is not a registry`, why: why ?? 'it has no /v2/' });
+  }
+  const reason = why ?? 'the user name or the password is wrong';
+  return new RootlessError({ code: 'REGISTRY_UNAUTHORIZED', message: `registry "${registry}" refused the login`, why: reason });
 }
 
 /** The tag is unknown but the repository is not. */

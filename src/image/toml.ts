@@ -55,7 +55,8 @@ class Reader {
     this.#expect(']]');
     const parent = this.#descend(root, path.slice(0, -1));
     const name = path.at(-1) ?? '';
-    const list = (parent[name] ??= []);
+    parent[name] ??= [];
+    const list = parent[name];
     if (!Array.isArray(list) || this.#closed.has(list)) throw this.#wrong(`"${path.join('.')}" is no list of tables`);
     const table = newTable();
     list.push(table);
@@ -65,7 +66,8 @@ class Reader {
   #descend(from: TomlTable, path: readonly string[]): TomlTable {
     let table = from;
     for (const name of path) {
-      const found = (table[name] ??= newTable());
+      table[name] ??= newTable();
+      const found = table[name];
       const next = Array.isArray(found) && !this.#closed.has(found) ? found.at(-1) : found;
       if (!isTable(next) || this.#closed.has(next)) throw this.#wrong(`"${name}" is not a table`);
       table = next;
