@@ -1,0 +1,100 @@
+/** What was asked for, as `inspect` shows it in docker's HostConfig. Pure. */
+
+import type { OciConfig } from '../runtime/oci.ts';
+import type { ContainerOptions, MountRequest } from '../runtime/options.ts';
+import type { Listed } from '../runtime/state.ts';
+import type { Row } from './format.ts';
+
+export function hostConfig({ options, network, remove }: Listed, spec: Partial<OciConfig> | undefined): Row {
+  return {
+    Binds: options.mounts.flatMap(bindText),
+    LogConfig: { Type: options.log.driver, Config: logOptions(options) },
+    NetworkMode: network,
+    PortBindings: portBindings(options),
+    RestartPolicy: { Name: options.restart.policy, MaximumRetryCount: options.restart.retries },
+    AutoRemove: remove,
+    VolumesFrom: options.volumesFrom.map(({ container, access }) => (access ? `${container}:${access}` : container)),
+    CapAdd: options.capAdd,
+    CapDrop: options.capDrop,
+    CgroupnsMode: 'private',
+    ExtraHosts: options.addHosts.map(({ name, address }) => `${name}:${address}`),
+    GroupAdd: options.groupAdd,
+    IpcMode: 'private',
+    OomScoreAdj: options.oomScoreAdj ?? 0,
+    PidMode: '',
+    Privileged: options.privileged,
+    PublishAllPorts: options.publishAll,
+    ReadonlyRootfs: options.readOnly,
+    SecurityOpt: securityOptions(options),
+    Tmpfs: Object.fromEntries(options.mounts.flatMap((mount) => (mount.kind === 'tmpfs' ? [[mount.target, mount.options.join(',')]] : []))),
+    UTSMode: '',
+    UsernsMode: options.userns.kind,
+    ShmSize: options.shmSize,
+    Sysctls: options.sysctls,
+    Runtime: 'rootless-helper',
+    NanoCpus: Math.round((options.limits.cpus ?? 0) * 1e9),
+    ...cpuTime(spec),
+    Memory: options.limits.memory ?? 0,
+    MemorySwap: memoryAndSwap(options),
+    PidsLimit: options.limits.pids ?? 0,
+    CgroupParent: '',
+    Devices: options.devices.map(({ source, target, permissions }) => ({
+      PathOnHost: source,
+      PathInContainer: target,
+      CgroupPermissions: permissions,
+    })),
+    // No limit is -1, as docker writes it.
+    Ulimits: options.ulimits.map(({ name, soft, hard }) => ({ Name: name, Soft: finite(soft), Hard: finite(hard) })),
+    Init: options.init,
+    Annotations: options.annotations,
+    MaskedPaths: spec?.linux?.maskedPaths ?? [],
+    ReadonlyPaths: spec?.linux?.readonlyPaths ?? [],
+  };
+}
+
+/** `SOURCE:TARGET[:ro]` of what -v mounts. */
+function bindText(mount: MountRequest): string[] {
+  if (mount.kind === 'tmpfs' || mount.kind === 'image') return [];
+  const source = mount.kind === 'volume' ? mount.name : mount.source;
+  if (source === undefined) return [];
+  const words = [...(mount.readOnly ? ['ro'] : []), ...(mount.options ?? [])];
+  return [[source, mount.target, ...(words.length > 0 ? [words.join(',')] : [])].join(':')];
+}
+
+function logOptions({ log }: ContainerOptions): Row {
+  return {
+    ...(log.maxSize > 0 ? { 'max-size': String(log.maxSize), 'max-file': String(log.maxFile) } : {}),
+    ...(log.tag === undefined ? {} : { tag: log.tag }),
+    ...(log.path === undefined ? {} : { path: log.path }),
+  };
+}
+
+/** As asked: which port of the host it became is in NetworkSettings. */
+function portBindings({ ports }: ContainerOptions): Row {
+  const map: Record<string, { readonly HostIp: string; readonly HostPort: string }[]> = {};
+  for (const { hostAddress = '', hostPort, containerPort, protocol } of ports) {
+    const key = `${containerPort}/${protocol}`;
+    map[key] = [...(map[key] ?? []), { HostIp: hostAddress, HostPort: hostPort === 0 ? '' : String(hostPort) }];
+  }
+  return map;
+}
+
+function securityOptions({ seccomp, noNewPrivileges }: ContainerOptions): string[] {
+  return [
+    ...(noNewPrivileges ? ['no-new-privileges'] : []),
+    ...(seccomp.kind === 'unconfined' ? ['seccomp=unconfined'] : seccomp.kind === 'profile' ? [`seccomp=${seccomp.json}`] : []),
+  ];
+}
+
+function cpuTime(spec: Partial<OciConfig> | undefined): Row {
+  const cpu = spec?.linux?.resources?.cpu;
+  return { CpuQuota: cpu?.quota ?? 0, CpuPeriod: cpu?.period ?? 0 };
+}
+
+function memoryAndSwap({ limits }: ContainerOptions): number {
+  return limits.memorySwap ?? (limits.memory ?? 0) * 2;
+}
+
+function finite(limit: number | null): number {
+  return limit !== null && Number.isFinite(limit) ? limit : -1;
+}
