@@ -17,6 +17,7 @@ import { parseTmpfs } from './values/tmpfs.ts';
 import { parseUlimit } from './values/ulimit.ts';
 import { parseUserns } from './values/userns.ts';
 import { parseVolume } from './values/volume.ts';
+import { parseVolumesFrom } from './values/volumes-from.ts';
 
 const container = 'Container';
 const program = 'Program';
@@ -98,6 +99,14 @@ export const runFlags = {
     repeat: true,
     parse: parseVolume,
     description: 'mount a host path or named volume',
+  },
+  'volumes-from': {
+    type: 'string',
+    group: files,
+    valueHint: 'CONTAINER[:ro]',
+    repeat: true,
+    parse: parseVolumesFrom,
+    description: "mount another container's volumes",
   },
   mount: {
     type: 'string',

@@ -35,6 +35,7 @@ export function toOptions(input: RunInput): ContainerOptions {
     readOnly: flags['read-only'],
     privileged: flags.privileged,
     mounts,
+    volumesFrom: flags['volumes-from'],
     devices: flags.device,
     hostname: flags.hostname,
     addHosts: flags['add-host'],

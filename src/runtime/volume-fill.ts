@@ -1,5 +1,6 @@
 /** The first use of a volume: a copy of what the image has there; and what is done when its files have other ids than this container. */
 
+import { realpathSync } from 'node:fs';
 import { RootlessError } from '../errors.ts';
 import { runHelper } from '../helper.ts';
 import { canonicalMapping } from '../image/layers.ts';
@@ -36,7 +37,16 @@ async function fill(paths: Paths, volume: Volume, { mapping, layers, user, targe
   const { uid, gid } = findUser(layers, user) ?? { uid: 0, gid: 0 };
   const place = target === undefined ? [] : ['--path', target];
   const stack = target === undefined ? [] : layers.lower.map((layer) => (layer.startsWith('/') ? layer : `${layers.base}/${layer}`));
-  const what = ['--volume', volume.folder, '--ids', ids, '--idmap', JSON.stringify(mapping.idMap), '--owner', `${uid}:${gid}`];
+  const what = [
+    '--volume',
+    realpathSync(volume.folder),
+    '--ids',
+    ids,
+    '--idmap',
+    JSON.stringify(mapping.idMap),
+    '--owner',
+    `${uid}:${gid}`,
+  ];
   const result = await runHelper(paths, ['fill', ...what, ...place, '--', ...stack]);
   if (result.code === 0) return result.stdout.trimEnd();
   const { failure } = result;

@@ -34,16 +34,11 @@ export async function removeVolume(paths: Paths, name: string, idMap: IdMap): Pr
 }
 
 /** Volumes without a name of a container that is being removed, except those that another one has too. */
-export async function removeOwnVolumes(
-  paths: Paths,
-  id: string,
-  mounts: readonly MountRequest[],
-  searchPath: readonly string[],
-): Promise<void> {
+export async function removeOwnVolumes(paths: Paths, id: string, mounts: readonly MountRequest[]): Promise<void> {
   const names = mounts.flatMap((mount) => (mount.kind === 'volume' && mount.anonymous && mount.name !== undefined ? [mount.name] : []));
   if (names.length === 0) return;
   await changeVolumes(paths, () => sweepLinks(paths));
-  const idMap = wholeMap(readHost(searchPath));
+  const idMap = wholeMap(readHost([]));
   for (const name of names) {
     const volume = readVolume(paths, name);
     if (volume === undefined || usersOf(paths, volume).some((user) => user !== id)) continue;

@@ -8,6 +8,7 @@ import {
   readFileSync,
   readlinkSync,
   renameSync,
+  rmSync,
   symlinkSync,
   unlinkSync,
   writeFileSync,
@@ -100,7 +101,10 @@ export function makeVolume(paths: Paths, record: VolumeRecord, lodging?: string)
   mkdirSync(join(folder, 'users'), { recursive: true, mode: 0o711 });
   mkdirSync(join(folder, '_data'), { recursive: true, mode: 0o755 });
   replace(join(folder, 'volume.json'), JSON.stringify(record));
-  if (lodging !== undefined) symlinkSync(lodgingLink(lodging, record.name), link);
+  if (lodging !== undefined) {
+    sweepLinks(paths);
+    symlinkSync(lodgingLink(lodging, record.name), link);
+  }
   return { ...record, folder: link, mountpoint: join(link, '_data') };
 }
 
@@ -112,10 +116,12 @@ export function settleVolume({ folder, name }: Volume): void {
   renameSync(place, folder);
 }
 
-/** Under the lock. `ids` are those that this container stores files with. */
-export function claimVolume(volume: Volume, id: string, ids: string): void {
+/** Under the lock. `ids` are those that this container stores files with. Claims of containers that are no more are forgotten. */
+export function claimVolume(paths: Paths, volume: Volume, id: string, ids: string): void {
   const users = join(volume.folder, 'users');
   mkdirSync(users, { recursive: true, mode: 0o711 });
+  const current = usersOf(paths, volume);
+  for (const user of namesIn(users)) if (!current.includes(user)) rmSync(join(users, user), { force: true });
   writeFileSync(join(users, id), ids, { mode: 0o600 });
 }
 

@@ -76,7 +76,7 @@ function claim({ paths, id, folder, options, mapping }: MountsNeed, { name = '',
   const volume = readVolume(paths, name) ?? makeVolume(paths, record, anonymous && options.remove ? folder : undefined);
   // Somebody else's: it must not go when that container goes.
   if (anonymous && !volumeIsIn(volume, folder)) settleVolume(volume);
-  claimVolume(volume, id, storedIds(mapping));
+  claimVolume(paths, volume, id, storedIds(mapping));
   return volume;
 }
 
