@@ -33,6 +33,7 @@ export const commands: Readonly<Record<string, Entry>> = map({
   history: { group: 'images', summary: 'show how an image was made', load: () => import('./history.ts') },
   save: { group: 'images', summary: 'write images to an archive or folder', load: () => import('./save.ts') },
   load: { group: 'images', summary: 'read images from an archive or folder', load: () => import('./load.ts') },
+  'image inspect': { group: 'images', summary: 'show all that is known of images', load: () => import('./image-inspect.ts') },
   'image prune': { group: 'images', summary: 'remove images that nothing uses', load: () => import('./image-prune.ts') },
   'volume create': { group: 'containers', summary: 'make a named volume', load: () => import('./volume-create.ts') },
   'volume ls': { group: 'containers', summary: 'list volumes', load: () => import('./volume-ls.ts') },
@@ -74,7 +75,7 @@ export const families: Readonly<Record<string, Readonly<Record<string, string>>>
     prune: 'image prune',
     pull: 'pull',
     push: 'push',
-    inspect: 'inspect',
+    inspect: 'image inspect',
   }),
   volume: map({
     create: 'volume create',

@@ -24,9 +24,9 @@ export type ImageFacts = {
 };
 
 /** Facts of every stored image, in the order in which they were named. Images with a lost blob are left out. */
-export function imageFacts(paths: Paths): ImageFacts[] {
+export function imageFacts(paths: Paths, fits: (image: StoredImage) => boolean = () => true): ImageFacts[] {
   const isThere = blobLookup(paths);
-  return listImages(paths).flatMap((image) => (isWhole(image, isThere) ? (factsOf(paths, image) ?? []) : []));
+  return listImages(paths).flatMap((image) => (isWhole(image, isThere) && fits(image) ? (factsOf(paths, image) ?? []) : []));
 }
 
 /** Undefined when a blob was lost, or the image says nothing of its platform. */

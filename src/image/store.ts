@@ -54,6 +54,11 @@ export function blobFile(paths: Paths, digest: Digest): string {
   return join(imagesFolder(paths), 'blobs', algorithmOf(digest), hexOf(digest));
 }
 
+/** Where a blob can be read: here, or in another store that is read only. */
+export function readableBlob(paths: Paths, digest: Digest): string {
+  return blobFile(paths, digest);
+}
+
 /** Blobs were verified when they were written, so being there with the right size is enough. */
 export function hasBlob(paths: Paths, blob: { readonly digest: Digest; readonly size: number }): boolean {
   return statSync(blobFile(paths, blob.digest), { throwIfNoEntry: false })?.size === blob.size;
