@@ -56,6 +56,8 @@ mod rootfs;
 #[cfg(target_os = "linux")]
 mod sealed;
 #[cfg(target_os = "linux")]
+mod session;
+#[cfg(target_os = "linux")]
 mod state;
 #[cfg(target_os = "linux")]
 mod streams;

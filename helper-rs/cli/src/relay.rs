@@ -1,6 +1,7 @@
 //! Bytes between the caller's streams and the container's, none lost, and nobody blocked: a reader that stalls must not keep
 //! the monitor from a signal.
 
+use crate::keys::Scanner;
 use rustix::event::{PollFd, PollFlags};
 use rustix::fd::{AsRawFd, OwnedFd};
 use rustix::fs::{fcntl_getfl, fcntl_setfl, fstat, FileType, Mode, OFlags};
@@ -29,20 +30,38 @@ pub struct Flow {
     ended: bool,
     /// The reader is gone: what a terminal still says is thrown away, so that its program is not stopped.
     discards: bool,
+    /// Watches for the keys that leave.
+    keys: Option<Scanner>,
+    left: bool,
 }
 
 impl Flow {
     /// From the caller's stream to an end of ours.
     pub fn inward(stream: OwnedFd, to: OwnedFd) -> Flow {
         unblock(&to);
-        Flow { way: Way::In, from: stream, to, buffer: Vec::new(), at_once: ROOM, ended: false, discards: false }
+        Flow::new(Way::In, stream, to, ROOM)
     }
 
     /// From an end of ours to the caller's stream.
     pub fn outward(from: OwnedFd, stream: OwnedFd) -> Flow {
         unblock(&from);
         let (to, at_once) = writable(stream);
-        Flow { way: Way::Out, from, to, buffer: Vec::new(), at_once, ended: false, discards: false }
+        Flow::new(Way::Out, from, to, at_once)
+    }
+
+    fn new(way: Way, from: OwnedFd, to: OwnedFd, at_once: usize) -> Flow {
+        Flow { way, from, to, buffer: Vec::new(), at_once, ended: false, discards: false, keys: None, left: false }
+    }
+
+    /// These keys end the flow.
+    pub fn until_keys(mut self, keys: Scanner) -> Flow {
+        self.keys = Some(keys);
+        self
+    }
+
+    /// The keys came.
+    pub fn has_left(&self) -> bool {
+        self.left
     }
 
     /// What it waits for now.
@@ -77,9 +96,18 @@ impl Flow {
     fn fill(&mut self) {
         let mut room = [0; ROOM];
         match rustix::io::read(&self.from, &mut room) {
-            Ok(0) => self.ended = true,
+            Ok(0) => {
+                self.ended = true;
+                self.buffer.extend(self.keys.as_mut().map(Scanner::rest).unwrap_or_default());
+            }
             Ok(_) if self.discards => {}
-            Ok(got) => self.buffer.extend_from_slice(&room[..got]),
+            Ok(got) => match &mut self.keys {
+                None => self.buffer.extend_from_slice(&room[..got]),
+                Some(keys) => {
+                    self.left = keys.feed(&room[..got], &mut self.buffer);
+                    self.ended = self.left;
+                }
+            },
             Err(Errno::AGAIN | Errno::INTR) => {}
             // A terminal answers EIO when its last user is gone.
             Err(_) => self.ended = true,
@@ -113,7 +141,7 @@ fn unblock(fd: &OwnedFd) {
 
 /// The caller's stream, and how much may be written to it at once: a terminal is opened again, without blocking; files never
 /// block; a pipe takes a little.
-fn writable(stream: OwnedFd) -> (OwnedFd, usize) {
+pub fn writable(stream: OwnedFd) -> (OwnedFd, usize) {
     if isatty(&stream) {
         let flags = OFlags::WRONLY | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
         return match rustix::fs::open(format!("/proc/self/fd/{}", stream.as_raw_fd()), flags, Mode::empty()) {

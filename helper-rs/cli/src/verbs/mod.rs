@@ -12,8 +12,10 @@ mod log;
 mod mapped;
 mod pack;
 mod probe;
+mod repack;
 mod resources;
 mod run;
+mod session;
 mod spec;
 mod start;
 mod state;
@@ -35,6 +37,7 @@ pub fn run(global: Global) -> Step<u8> {
         "exec" => exec::exec(global),
         "list" => list::list(global),
         "log" => log::log(global),
+        "session" => session::session(global),
         "ps" => list::ps(global),
         "pause" => resources::pause(global, true),
         "resume" => resources::pause(global, false),
@@ -49,6 +52,7 @@ pub fn run(global: Global) -> Step<u8> {
         "remove" => mapped::remove(global),
         "changes" => pack::changes(global),
         "pack" => pack::pack(global),
+        "repack" => repack::repack(global),
         "archive" => archive::archive(global),
         "fill" => volume::fill(global),
         "front" => front::front(&global),
