@@ -11,6 +11,7 @@ use crate::notify::Notifier;
 use crate::plan::Plan;
 use crate::process::{self, Program};
 use crate::state::Saved;
+use crate::streams::{self, Streams};
 use crate::sys::process::{self as sys, Child};
 use crate::sys::signal;
 use crate::{agent, sealed, terminal, userns};
@@ -47,7 +48,13 @@ pub fn exec(global: Global) -> Step<u8> {
         plan.annotations.user.clone_from(&wish.user);
     }
     let signals = signal::catch().during("init", "signalfd")?;
-    let (child, channel) = enter(&plan, &saved, init.as_fd(), &wish)?;
+    // Detached, nobody stays to relay.
+    let streams = match plan.process.terminal || wish.detach {
+        true => Streams::default(),
+        false => streams::split()?,
+    };
+    let (child, channel) = enter(&plan, &saved, init.as_fd(), &wish, &streams.child)?;
+    drop(streams.child);
     let (mut notifier, mut master) = (None, None);
     loop {
         match channel.receive(None) {
@@ -74,7 +81,7 @@ pub fn exec(global: Global) -> Step<u8> {
         return Ok(0);
     }
     let launched = Launched { child, userns: None, terminal: master, notifier, cgroup: None, companions: Vec::new() };
-    Monitor { container: &launched, signals, parent: None, is_pid_one: false, flows: Vec::new() }
+    Monitor { container: &launched, signals, parent: None, is_pid_one: false, flows: streams.flows }
         .run()
         .map(sys::Ended::status)
 }
@@ -127,7 +134,13 @@ fn wanted_process(own: &Process, wish: &Wish) -> Step<Process> {
 }
 
 /// Makes the new process inside the container's namespaces.
-fn enter(plan: &Plan, saved: &Saved, init: BorrowedFd<'_>, wish: &Wish) -> Step<(Child, Channel)> {
+fn enter(
+    plan: &Plan,
+    saved: &Saved,
+    init: BorrowedFd<'_>,
+    wish: &Wish,
+    streams: &[Option<OwnedFd>; 3],
+) -> Step<(Child, Channel)> {
     let flags = different_namespaces(saved.pid);
     let join_and_clone = || {
         // Inside from here on: nothing in the container may look into this process.
@@ -136,7 +149,7 @@ fn enter(plan: &Plan, saved: &Saved, init: BorrowedFd<'_>, wish: &Wish) -> Step<
         Ok((sys::clone(libc::CLONE_PARENT, None).during("clone", "process")?, proc))
     };
     clone_through(channel::pair()?, join_and_clone, |proc, theirs| {
-        let failure = match story(plan, &theirs, wish, flags, proc) {
+        let failure = match story(plan, &theirs, wish, streams, flags, proc) {
             Ok(program) => program.exec(),
             Err(failure) => failure,
         };
@@ -155,7 +168,19 @@ fn different_namespaces(pid: i32) -> i32 {
         .fold(0, |flags, (_, flag, _)| flags | flag)
 }
 
-fn story(plan: &Plan, channel: &Channel, wish: &Wish, joined: i32, host_proc: OwnedFd) -> Step<Program> {
+fn story(
+    plan: &Plan,
+    channel: &Channel,
+    wish: &Wish,
+    streams: &[Option<OwnedFd>; 3],
+    joined: i32,
+    host_proc: OwnedFd,
+) -> Step<Program> {
+    for (number, stream) in (0..).zip(streams) {
+        if let Some(stream) = stream {
+            sys::dup_to(stream.as_fd(), number).during("console", "streams")?;
+        }
+    }
     rustix::process::setsid().during("init", "setsid")?;
     if joined & CLONE_NEWUSER != 0 {
         userns::become_root()?;
