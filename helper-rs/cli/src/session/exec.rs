@@ -95,7 +95,9 @@ impl Session<'_> {
         }
         if let Some(flow) = self.flows.iter_mut().find(|flow| flow.has_left()) {
             // What was typed before the keys, if the program takes it.
-            flow.pump();
+            if flow.is_stalled() {
+                flow.pump();
+            }
             return Ok(Some(End::Detached));
         }
         self.flows.retain(|flow| !flow.is_over());
