@@ -6,6 +6,7 @@ use lexopt::prelude::*;
 use rustix::fd::{OwnedFd, RawFd};
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
+use std::rc::Rc;
 
 /// What stands before the verb, and the rest.
 pub struct Global {
@@ -33,7 +34,7 @@ fn parse_global(mut parser: lexopt::Parser) -> Step<Global> {
             Some(Long("root")) => root = Some(PathBuf::from(parser.value().map_err(usage)?)),
             Some(Long("log")) => reporter.log = Some(PathBuf::from(parser.value().map_err(usage)?)),
             Some(Long("log-format")) => reporter.json_log = parser.value().map_err(usage)? == "json",
-            Some(Long("events-fd")) => reporter.events = Some(fd(number(&mut parser)?)?),
+            Some(Long("events-fd")) => reporter.events = Some(Rc::new(fd(number(&mut parser)?)?)),
             Some(Long("debug" | "rootless")) => drop(parser.optional_value()),
             Some(Long("systemd-cgroup")) => {
                 return Err(Failure::because("args", "--systemd-cgroup is not supported: use the cgroupfs manager"))

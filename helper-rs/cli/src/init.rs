@@ -7,7 +7,7 @@ use crate::plan::{Plan, SeccompFilter};
 use crate::process::{self, Program};
 use crate::sys::{self, process as sys_process, seccomp, signal};
 use crate::user::{self, Identity};
-use crate::{devices, hooks, monitor, mounts, rootfs, terminal, userns};
+use crate::{devices, hooks, mounts, pid1, rootfs, terminal, userns};
 use rootless_core::lower::mounts::{propagation, MS_SLAVE};
 use rootless_core::lower::namespaces::{CLONE_NEWNET, CLONE_NEWTIME};
 use rootless_core::oci::state::State;
@@ -312,7 +312,7 @@ fn split_off_init(own_program: &OwnedFd) -> Step<()> {
         Some(child) => {
             terminal::give_up();
             let pid = std::ffi::CString::new(child.to_string()).unwrap_or_default();
-            let args = [monitor::INIT_NAME.into(), pid];
+            let args = [pid1::INIT_NAME.into(), pid];
             Err(Failure::new("exec").errno(sys::exec::exec_fd(own_program.as_fd(), &args, &[])).on("init"))
         }
     }

@@ -19,6 +19,8 @@ mod devices;
 #[cfg(target_os = "linux")]
 mod failure;
 #[cfg(target_os = "linux")]
+mod foreground;
+#[cfg(target_os = "linux")]
 mod hooks;
 #[cfg(target_os = "linux")]
 mod init;
@@ -43,6 +45,8 @@ mod notify;
 mod override_stat;
 #[cfg(target_os = "linux")]
 mod pack;
+#[cfg(target_os = "linux")]
+mod pid1;
 #[cfg(target_os = "linux")]
 mod plan;
 #[cfg(target_os = "linux")]
@@ -78,9 +82,9 @@ use std::process::ExitCode;
 #[cfg(target_os = "linux")]
 fn main() -> ExitCode {
     let mut args = std::env::args_os();
-    if args.next().is_some_and(|name| name.as_encoded_bytes() == monitor::INIT_NAME.to_bytes()) {
+    if args.next().is_some_and(|name| name.as_encoded_bytes() == pid1::INIT_NAME.to_bytes()) {
         let child = args.next().and_then(|pid| pid.to_str()?.parse().ok()).unwrap_or(0);
-        return ExitCode::from(monitor::reap(child).unwrap_or(125));
+        return ExitCode::from(pid1::reap(child).unwrap_or(125));
     }
     let global = match args::global() {
         Ok(global) => global,

@@ -1,16 +1,17 @@
 //! Where the helper reports: events as JSON lines, failures as one line on stderr and in the engine's log file.
 
 use crate::failure::Failure;
-use rustix::fd::OwnedFd;
+use rustix::fd::{AsFd, OwnedFd};
 use serde_json::{json, Value};
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::PathBuf;
+use std::rc::Rc;
 
 /// Options before the verb.
 #[derive(Default)]
 pub struct Reporter {
-    pub events: Option<OwnedFd>,
+    pub events: Option<Rc<OwnedFd>>,
     pub log: Option<PathBuf>,
     /// `--log-format json`, as podman and containerd parse it.
     pub json_log: bool,
@@ -19,14 +20,25 @@ pub struct Reporter {
 impl Reporter {
     /// The same destinations again, for whoever reports after the verb is done.
     pub fn share(&self) -> Reporter {
-        let events = self.events.as_ref().and_then(|fd| rustix::io::fcntl_dupfd_cloexec(fd, 3).ok());
-        Reporter { events, log: self.log.clone(), json_log: self.json_log }
+        Reporter { events: self.events.clone(), log: self.log.clone(), json_log: self.json_log }
     }
 
     /// Writes one event; a reader that is gone is no reason to stop.
     pub fn event(&self, event: &Value) {
         if let Some(fd) = &self.events {
             write_all(fd, format!("{event}\n").as_bytes());
+        }
+    }
+
+    /// A descriptor of one's own for events.
+    pub fn copy_of_events(&self) -> Option<OwnedFd> {
+        self.events.as_ref().and_then(|fd| rustix::io::fcntl_dupfd_cloexec(fd, 3).ok())
+    }
+
+    /// The caller has left: nothing more is said, and it sees the end of the events.
+    pub fn silence(&self) {
+        if let (Some(events), Ok(null)) = (&self.events, std::fs::File::create("/dev/null")) {
+            let _ = crate::sys::process::replace(events, null.as_fd());
         }
     }
 

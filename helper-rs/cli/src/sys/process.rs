@@ -303,6 +303,27 @@ pub fn dup_to(fd: BorrowedFd<'_>, number: i32) -> Result<(), Errno> {
     check(c_long::from(unsafe { libc::dup2(fd.as_raw_fd(), number) })).map(drop)
 }
 
+/// Makes a descriptor that has an owner stand for another file (dup3(2)); it stays close-on-exec.
+pub fn replace(fd: &OwnedFd, file: BorrowedFd<'_>) -> Result<(), Errno> {
+    // SAFETY: the number stays open and keeps its owner.
+    check(c_long::from(unsafe { libc::dup3(file.as_raw_fd(), fd.as_raw_fd(), libc::O_CLOEXEC) })).map(drop)
+}
+
+/// Closes what this program was given and nobody asked it to take: descriptors without close-on-exec from 3 on, but those that
+/// `keep` names.
+pub fn close_inherited(keep: impl Fn(i32) -> bool) {
+    let list = std::fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
+    let numbers: Vec<i32> = list.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    for number in numbers.into_iter().filter(|number| *number > 2 && !keep(*number)) {
+        // SAFETY: all that is owned in this program is close-on-exec, so what is not has no owner.
+        unsafe {
+            if libc::fcntl(number, libc::F_GETFD) == 0 {
+                libc::close(number);
+            }
+        }
+    }
+}
+
 /// Takes over a descriptor that the caller of this program passed by number.
 pub fn adopt(number: i32) -> Result<OwnedFd, Errno> {
     // SAFETY: sets a flag; fails if the number is not open.

@@ -21,6 +21,19 @@ pub fn send(socket: impl AsFd, data: &[u8], fd: Option<BorrowedFd<'_>>) -> Resul
     sendmsg(socket, &[IoSlice::new(data)], &mut ancillary, SendFlags::NOSIGNAL).map(drop)
 }
 
+/// Sends a message with up to three descriptors, without waiting; all of it or an error.
+pub fn send_all(socket: impl AsFd, data: &[u8], fds: &[BorrowedFd<'_>]) -> Result<(), Errno> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
+    let mut ancillary = SendAncillaryBuffer::new(&mut space);
+    if !fds.is_empty() && !ancillary.push(SendAncillaryMessage::ScmRights(fds)) {
+        return Err(Errno::TOOBIG);
+    }
+    match sendmsg(socket, &[IoSlice::new(data)], &mut ancillary, SendFlags::NOSIGNAL | SendFlags::DONTWAIT)? {
+        sent if sent == data.len() => Ok(()),
+        _ => Err(Errno::NOBUFS),
+    }
+}
+
 /// Receives one message; an empty one means that the other side is gone.
 pub fn receive(socket: impl AsFd, buffer: &mut [u8]) -> Result<(usize, Option<OwnedFd>), Errno> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];

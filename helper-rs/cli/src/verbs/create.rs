@@ -30,7 +30,7 @@ pub fn create(global: Global) -> Step<u8> {
     if plan.process.terminal {
         args::required(options.console_socket.as_ref(), "--console-socket (process.terminal is true)")?;
     }
-    sealed::ensure(&plan.id_map, plan.in_user_namespace(), global.reporter.events.as_ref())?;
+    sealed::ensure(&plan.id_map, plan.in_user_namespace(), global.reporter.events.as_deref())?;
     state::claim(&global.root, &id)?;
     let mut partial = Partial::default();
     let made = listen(&state::gate(&global.root, &id)).and_then(|gate| {

@@ -3,10 +3,10 @@
 use crate::args::{self, Argument, Global, Options};
 use crate::channel::{self, Channel, Message};
 use crate::failure::{During, Failure, Step};
+use crate::foreground::Foreground;
 use crate::init;
 use crate::launch::{write_atomically, Launched};
 use crate::middle::clone_through;
-use crate::monitor::Monitor;
 use crate::notify::Notifier;
 use crate::plan::Plan;
 use crate::process::{self, Program};
@@ -38,7 +38,7 @@ pub fn exec(global: Global) -> Step<u8> {
     let (id, wish) = parse(&global)?;
     let saved = Saved::read(&global.root, &id)?;
     let mut plan = Plan::read(&id, &saved.bundle)?;
-    sealed::ensure(&plan.id_map, plan.in_user_namespace(), global.reporter.events.as_ref())?;
+    sealed::ensure(&plan.id_map, plan.in_user_namespace(), global.reporter.events.as_deref())?;
     let init = saved.open()?;
     if saved.status(&global.root) == "paused" {
         return Err(Failure::because("state", "cannot exec in a container that is paused").on(&id));
@@ -81,7 +81,7 @@ pub fn exec(global: Global) -> Step<u8> {
         return Ok(0);
     }
     let launched = Launched { child, userns: None, terminal: master, notifier, cgroup: None, companions: Vec::new() };
-    Monitor { container: &launched, signals, parent: None, is_pid_one: false, flows: streams.flows }
+    Foreground { container: &launched, signals, parent: None, is_pid_one: false, flows: streams.flows }
         .run()
         .map(sys::Ended::status)
 }

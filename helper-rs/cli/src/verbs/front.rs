@@ -69,7 +69,7 @@ pub fn front(global: &Global) -> Step<u8> {
 fn carry_out(order: Order, line: &OwnedFd) -> Step<u8> {
     let mut global = args::global_of(order.args.into_iter().map(OsString::from))?;
     let copy = || rustix::io::fcntl_dupfd_cloexec(line, LINE_FD).during("args", "front");
-    global.reporter.events = Some(copy()?);
+    global.reporter.events = Some(copy()?.into());
     if global.verb == "run" {
         let parent = copy()?;
         let number = parent.as_raw_fd();

@@ -1,89 +1,136 @@
-//! `run`: create, start, wait, delete; the helper stays as the container's monitor.
+//! `run`: create, start, wait, delete; the helper stays beside the container: as long as its caller does, or as its monitor.
 
 use crate::args::{self, Argument, Global, Options};
-use crate::cgroup;
 use crate::failure::{During, Failure, Step};
+use crate::foreground::Foreground;
+use crate::keys::DetachKeys;
 use crate::launch::{self, LaunchOptions, Partial};
 use crate::layers::remove::remove_tree;
-use crate::monitor::Monitor;
+use crate::monitor::leave::{self, Line, Side};
+use crate::monitor::{self, Finished, Monitor};
 use crate::plan::Plan;
 use crate::streams::{self, Streams};
-use crate::sys::process::Ended;
+use crate::sys::process::{self, Ended};
 use crate::sys::signal;
 use crate::userns::{self, IdMap};
-use crate::{hooks, sealed, state};
+use crate::{cgroup, hooks, sealed, state};
 use rustix::fd::OwnedFd;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
-pub fn run(global: Global) -> Step<u8> {
-    let mut bundle = PathBuf::from(".");
-    let (mut id, mut parent, mut remove) = (None, None, false);
-    let (mut early, mut wait) = (None, false);
-    let mut options = LaunchOptions { die_with_parent: true, root: global.root.clone(), ..LaunchOptions::default() };
+#[derive(Default)]
+struct Wish {
+    bundle: Option<PathBuf>,
+    id: String,
+    parent: Option<i32>,
+    remove: bool,
+    idmap: Option<IdMap>,
+    wait: bool,
+    monitor: Option<PathBuf>,
+    detach: bool,
+    /// The caller is the command line's parent, and the parent descriptor the command line's.
+    front: bool,
+    keys: Option<DetachKeys>,
+}
+
+/// What both ways of staying begin with.
+struct Begin {
+    global: Global,
+    wish: Wish,
+    plan: Plan,
+    launch: LaunchOptions,
+    signals: OwnedFd,
+    parent: Option<OwnedFd>,
+}
+
+pub fn run(mut global: Global) -> Step<u8> {
+    let mut launch = LaunchOptions { die_with_parent: true, ..LaunchOptions::default() };
+    let mut wish = parse(&global, &mut launch)?;
+    let bundle = wish.bundle.clone().unwrap_or_else(|| ".".into());
+    let read = match &wish.idmap {
+        Some(map) => sealed::ensure(map, true, global.reporter.events.as_deref()).map(|()| None)?,
+        None => Some(read(&wish.id, &bundle, &global)?),
+    };
+    if let Some(file) = &mut wish.monitor {
+        *file = std::path::absolute(&file).during("args", file.display())?;
+        global.root = std::path::absolute(&global.root).during("args", global.root.display())?;
+        let last_kept = 2 + launch.preserve_fds as i32;
+        process::close_inherited(|number| Some(number) == wish.parent || number <= last_kept);
+    }
+    let parent: Option<OwnedFd> = wish.parent.map(args::fd).transpose()?;
+    // Whoever is waited for has to end when the caller is left; who leads a process group cannot leave its session either.
+    let leads = rustix::process::getpgrp() == rustix::process::getpid();
+    let line = match wish.monitor.is_some() && (wish.detach || wish.front || leads) {
+        true => match leave::split(parent.as_ref(), wish.detach)? {
+            Side::Front(code) => return Ok(code),
+            Side::Monitor(line) => Some(line),
+        },
+        false => None,
+    };
+    // From here on a signal waits for the monitor, and the end of the caller is noticed.
+    let signals = signal::catch().during("init", "signalfd")?;
+    let plan = match read {
+        Some(plan) => plan,
+        None => read_late(&wish, &bundle, parent.as_ref(), &mut launch)?,
+    };
+    launch.root = global.root.clone();
+    state::claim(&global.root, &wish.id)?;
+    let begin = Begin { global, wish, plan, launch, signals, parent };
+    match begin.wish.monitor.is_some() {
+        true => monitored(begin, line),
+        false => watched(begin),
+    }
+}
+
+fn parse(global: &Global, launch: &mut LaunchOptions) -> Step<Wish> {
+    let mut wish = Wish::default();
+    let mut id = None;
     let mut given = Options::new(&global.rest);
     while let Some(argument) = given.next()? {
         match argument {
             Argument::Operand(operand) => args::only_id(&mut id, operand)?,
             Argument::Option(name) => match name.as_str() {
-                "bundle" | "b" => bundle = given.value()?.into(),
-                "rm" => remove = true,
-                "idmap" => early = Some(IdMap::parse(&given.text()?)?),
-                "wait" => wait = true,
-                "parent-fd" => parent = Some(given.number()?),
-                "pid-file" => options.pid_file = Some(given.value()?.into()),
-                "console-socket" => options.console_socket = Some(given.value()?.into()),
-                "preserve-fds" => options.preserve_fds = given.number()?,
+                "bundle" | "b" => wish.bundle = Some(given.value()?.into()),
+                "rm" => wish.remove = true,
+                "monitor" => wish.monitor = Some(given.value()?.into()),
+                "front" => wish.front = true,
+                "detach" | "d" => wish.detach = true,
+                "detach-keys" => wish.keys = Some(DetachKeys::parse(&given.text()?)?),
+                "idmap" => wish.idmap = Some(IdMap::parse(&given.text()?)?),
+                "wait" => wish.wait = true,
+                "parent-fd" => wish.parent = Some(given.number()?),
+                "pid-file" => launch.pid_file = Some(given.value()?.into()),
+                "console-socket" => launch.console_socket = Some(given.value()?.into()),
+                "preserve-fds" => launch.preserve_fds = given.number()?,
                 "no-pivot" | "no-new-keyring" | "keep" => {}
                 other => return Err(args::unknown(other)),
             },
         }
     }
-    let id = args::required(id, "container id")?;
-    let read = match &early {
-        Some(map) => sealed::ensure(map, true, global.reporter.events.as_ref()).map(|()| None)?,
-        None => Some(read(&id, &bundle, &global)?),
-    };
-    // From here on a signal waits for the monitor, and the end of the caller is noticed.
-    let signals = signal::catch().during("init", "signalfd")?;
-    let parent: Option<OwnedFd> = parent.map(args::fd).transpose()?;
-    let mut plan = match read {
-        Some(plan) => plan,
-        None => {
-            let map = early.unwrap_or_default();
-            options.userns = Some(userns::prepare(&map)?);
-            if wait {
-                wait_for_byte(args::required(parent.as_ref(), "--parent-fd")?)?;
-            }
-            let plan = Plan::read(&id, &bundle)?;
-            if !plan.new_user_namespace() || plan.id_map != map {
-                return Err(Failure::because("config", "--idmap is not the bundle's mapping").on("$.linux.uidMappings"));
-            }
-            plan
-        }
-    };
-    if let Some(fd) = &parent {
-        options.parent = Some(rustix::io::fcntl_dupfd_cloexec(fd, 3).during("args", "parent-fd")?);
+    wish.id = args::required(id, "container id")?;
+    if wish.monitor.is_none() && (wish.detach || wish.keys.is_some()) {
+        return Err(Failure::because("args", "--detach and --detach-keys need --monitor"));
     }
-    state::claim(&global.root, &id)?;
-    let mut partial = Partial::default();
-    let result = plan.stand_nearby().and_then(|()| live(&global, &plan, options, signals, parent, &mut partial));
-    clean(&global, &plan, remove, &partial)?;
-    let (ended, oom) = result?;
-    let mut event = json!({ "event": "exit", "code": ended.status() });
-    if let Ended::Signal(number) = ended {
-        event["signal"] = json!(number);
-    }
-    if oom {
-        event["oom"] = json!(true);
-    }
-    global.reporter.event(&event);
-    Ok(ended.status())
+    Ok(wish)
 }
 
 fn read(id: &str, bundle: &Path, global: &Global) -> Step<Plan> {
     let plan = Plan::read(id, bundle)?;
-    sealed::ensure(&plan.id_map, plan.in_user_namespace(), global.reporter.events.as_ref())?;
+    sealed::ensure(&plan.id_map, plan.in_user_namespace(), global.reporter.events.as_deref())?;
+    Ok(plan)
+}
+
+/// `--idmap`: the namespace is made while the bundle is still written.
+fn read_late(wish: &Wish, bundle: &Path, parent: Option<&OwnedFd>, launch: &mut LaunchOptions) -> Step<Plan> {
+    let map = wish.idmap.clone().unwrap_or_default();
+    launch.userns = Some(userns::prepare(&map)?);
+    if wish.wait {
+        wait_for_byte(args::required(parent, "--parent-fd")?)?;
+    }
+    let plan = Plan::read(&wish.id, bundle)?;
+    if !plan.new_user_namespace() || plan.id_map != map {
+        return Err(Failure::because("config", "--idmap is not the bundle's mapping").on("$.linux.uidMappings"));
+    }
     Ok(plan)
 }
 
@@ -95,53 +142,119 @@ fn wait_for_byte(parent: &OwnedFd) -> Step<()> {
     }
 }
 
-fn live(
-    global: &Global,
-    plan: &Plan,
-    options: LaunchOptions,
-    signals: OwnedFd,
-    parent: Option<OwnedFd>,
-    partial: &mut Partial,
-) -> Step<(Ended, bool)> {
-    let streams = match plan.process.terminal {
-        true => Streams::default(),
-        false => streams::split()?,
-    };
-    let options = LaunchOptions { streams: streams.child, ..options };
-    let mut created = |pid: i32| global.reporter.event(&json!({ "event": "created", "pid": pid }));
-    let mut launched = launch::launch(plan, options, partial, &mut created)?;
-    global.reporter.event(&json!({ "event": "running", "pid": launched.child.pid }));
-    hooks::run(&plan.hooks.poststart, &state::standard(plan, "running", Some(launched.child.pid)), "poststart")?;
-    let monitor =
-        Monitor { container: &launched, signals, parent, is_pid_one: launch::is_pid_one(plan), flows: streams.flows };
-    let ended = monitor.run();
-    partial.userns = launched.userns.take();
-    let oom = launched.cgroup.as_deref().is_some_and(cgroup::was_oom_killed);
-    Ok((ended?, oom))
-}
-
-/// Leaves nothing: cgroup, state, what mapped ids own, the bundle. A failure here is reported, but never hides the exit code.
-fn clean(global: &Global, plan: &Plan, remove: bool, partial: &Partial) -> Step<()> {
+/// Without `--monitor`: to the end of the container or of the caller.
+fn watched(mut begin: Begin) -> Step<u8> {
+    let mut partial = Partial::default();
+    let result = begin.plan.stand_nearby().and_then(|()| live(&mut begin, &mut partial));
+    let Begin { global, plan, wish, .. } = &begin;
     if let Some(path) = &partial.cgroup {
         cgroup::remove(path);
     }
     hooks::run_poststop(plan, &global.reporter);
     state::forget(&global.root, &plan.id)?;
-    if remove {
-        if let Err(failure) = remove_bundle(plan, partial.userns.as_ref()) {
-            global.reporter.failure(&failure);
+    if wish.remove {
+        let removed = remove_bundle(&plan.bundle, plan.new_user_namespace(), &plan.id_map, partial.userns.as_ref());
+        removed.unwrap_or_else(|failure| global.reporter.failure(&failure));
+    }
+    let (ended, oom) = result?;
+    let signal = match ended {
+        Ended::Signal(number) => Some(number),
+        Ended::Code(_) => None,
+    };
+    report_exit(&global.reporter, ended.status(), signal, oom);
+    Ok(ended.status())
+}
+
+fn report_exit(reporter: &crate::report::Reporter, code: u8, signal: Option<i32>, oom: bool) {
+    let mut event = json!({ "event": "exit", "code": code });
+    if let Some(number) = signal {
+        event["signal"] = json!(number);
+    }
+    if oom {
+        event["oom"] = json!(true);
+    }
+    reporter.event(&event);
+}
+
+fn live(begin: &mut Begin, partial: &mut Partial) -> Step<(Ended, bool)> {
+    let Begin { global, plan, .. } = begin;
+    let streams = match plan.process.terminal {
+        true => Streams::default(),
+        false => streams::split()?,
+    };
+    let mut options = std::mem::take(&mut begin.launch);
+    options.streams = streams.child;
+    options.parent = copy_of(begin.parent.as_ref())?;
+    let mut created = |pid: i32| global.reporter.event(&json!({ "event": "created", "pid": pid }));
+    let mut launched = launch::launch(plan, options, partial, &mut created)?;
+    global.reporter.event(&json!({ "event": "running", "pid": launched.child.pid }));
+    hooks::run(&plan.hooks.poststart, &state::standard(plan, "running", Some(launched.child.pid)), "poststart")?;
+    let watcher = Foreground {
+        container: &launched,
+        signals: copy_of(Some(&begin.signals))?.ok_or_else(|| Failure::new("init"))?,
+        parent: begin.parent.take().filter(|_| !begin.wish.front),
+        is_pid_one: launch::is_pid_one(plan),
+        flows: streams.flows,
+    };
+    let ended = watcher.run();
+    partial.userns = launched.userns.take();
+    let oom = launched.cgroup.as_deref().is_some_and(cgroup::was_oom_killed);
+    Ok((ended?, oom))
+}
+
+fn copy_of(fd: Option<&OwnedFd>) -> Step<Option<OwnedFd>> {
+    fd.map(|fd| rustix::io::fcntl_dupfd_cloexec(fd, 3)).transpose().during("args", "parent-fd")
+}
+
+/// With `--monitor`: to the container's last end, whatever becomes of the caller.
+fn monitored(begin: Begin, line: Option<Line>) -> Step<u8> {
+    let Begin { global, wish, mut plan, launch, signals, parent } = begin;
+    let file = wish.monitor.unwrap_or_default();
+    let reporter = global.reporter.share();
+    let started = monitor::Options::read(&file).map_err(|failure| (failure, None)).and_then(|options| {
+        let keys = wish.keys.unwrap_or_default();
+        let root = global.root.clone();
+        let (detach, front) = (wish.detach, wish.front);
+        let start = monitor::Start { root, file, options, reporter, signals, parent, keys, line, detach, front, launch };
+        Monitor::start(&mut plan, start)
+    });
+    let (id, bundle) = (plan.id.clone(), plan.bundle.clone());
+    let monitor = match started {
+        Ok(monitor) => monitor,
+        Err((failure, userns)) => {
+            state::forget(&global.root, &id)?;
+            if wish.remove {
+                let removed = remove_bundle(&bundle, plan.new_user_namespace(), &plan.id_map, userns.as_ref());
+                removed.unwrap_or_else(|failure| global.reporter.failure(&failure));
+            }
+            return Err(failure);
+        }
+    };
+    drop(plan);
+    let Finished { end, place, userns, traces } = monitor.run()?;
+    if place.has_poststop {
+        if let Ok(plan) = Plan::read(&id, &bundle) {
+            hooks::run_poststop(&plan, &global.reporter);
         }
     }
-    Ok(())
+    state::forget(&global.root, &id)?;
+    if wish.remove {
+        let removed = remove_bundle(&bundle, place.new_user_namespace, &place.id_map, userns.as_ref());
+        removed.unwrap_or_else(|failure| global.reporter.failure(&failure));
+        for trace in traces {
+            let _ = std::fs::remove_file(trace);
+        }
+    }
+    report_exit(&global.reporter, end.code, end.signal, end.oom);
+    Ok(end.code)
 }
 
 /// The bundle folder: what the container wrote as its own ids first, the rest as ourselves.
-fn remove_bundle(plan: &Plan, userns: Option<&OwnedFd>) -> Step<()> {
-    let bundle = &plan.bundle;
-    if plan.new_user_namespace() {
+fn remove_bundle(bundle: &Path, own_namespace: bool, map: &IdMap, userns: Option<&OwnedFd>) -> Step<()> {
+    if own_namespace {
         match userns {
-            _ if userns::is_foreign(&plan.id_map) => userns::in_child(|| {
-                userns::enter_with_caller(&plan.id_map, 0)?;
+            _ if userns::is_foreign(map) => userns::in_child(|| {
+                userns::enter_with_caller(map, 0)?;
                 remove_contents(bundle)
             })?,
             Some(namespace) => userns::run_inside(namespace, || remove_contents(bundle))?,

@@ -29,7 +29,7 @@ pub fn session(global: Global) -> Step<u8> {
     let request = args::required(request, "--request")?;
     let request: Value =
         serde_json::from_str(&request).map_err(|error| Failure::because("args", error.to_string()).on("request"))?;
-    manner.caller = global.reporter.share().events;
+    manner.caller = global.reporter.copy_of_events();
     let end = session::open(&global.root, &id, request, &manner)?;
     Ok(match end {
         End::Code(code) => code,

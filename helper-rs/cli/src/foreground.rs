@@ -1,7 +1,8 @@
-//! The process that stays: forwards signals, relays the terminal, reaps, and says how it ended.
+//! Without a monitor, the process that stays as long as its caller: forwards signals, relays the terminal, reaps, and says how it ended.
 
 use crate::failure::{During, Step};
 use crate::launch::Launched;
+use crate::monitor::stop;
 use crate::relay::Flow;
 use crate::streams;
 use crate::sys::memory;
@@ -14,7 +15,7 @@ use rustix::io::Errno;
 use std::time::{Duration, Instant};
 
 /// Watches a launched container until it ends.
-pub struct Monitor<'a> {
+pub struct Foreground<'a> {
     pub container: &'a Launched,
     pub signals: OwnedFd,
     /// Its end of file kills the container.
@@ -31,17 +32,13 @@ struct Woken {
     parent_gone: bool,
 }
 
-/// Signals that end a program which has no handler for them.
-const ENDING: &[i32] =
-    &[libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGUSR1, libc::SIGUSR2, libc::SIGALRM];
-
 /// A container that lives longer than this is worth giving memory back for.
 const A_WHILE: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 
 /// A copy of a signal from the CLI within this time of one that came directly is the same key press.
 const ECHO: Duration = Duration::from_secs(1);
 
-impl Monitor<'_> {
+impl Foreground<'_> {
     pub fn run(mut self) -> Step<Ended> {
         let raw = self.container.terminal.as_ref().and_then(|_| Raw::enter(rustix::stdio::stdin()));
         if let Some(master) = &self.container.terminal {
@@ -116,7 +113,7 @@ impl Monitor<'_> {
         while !self.flows.is_empty() {
             let stalled = !hurry && self.flows.iter().any(Flow::is_stalled);
             let woken = self.wait(false, if stalled { None } else { Some(&quiet) })?;
-            let ends = |caught: &Caught| ENDING.contains(&caught.signal);
+            let ends = |caught: &Caught| stop::ends(caught.signal);
             if !woken.any || woken.parent_gone || self.caught()?.iter().any(ends) {
                 return Ok(());
             }
@@ -144,7 +141,7 @@ impl Monitor<'_> {
         } else {
             *direct = Some((caught.signal, Instant::now()));
         }
-        if self.is_pid_one && would_be_ignored(self.container.child.pid, caught.signal) {
+        if self.is_pid_one && stop::would_be_ignored(self.container.child.pid, caught.signal) {
             *killed_by = Some(caught.signal);
             let _ = process::send_signal(&self.container.child.pidfd, libc::SIGKILL);
         } else {
@@ -157,39 +154,4 @@ impl Monitor<'_> {
 fn push<'a>(fds: &mut Vec<PollFd<'a>>, fd: Option<&'a OwnedFd>) -> Option<usize> {
     fds.push(PollFd::new(fd?, PollFlags::IN));
     Some(fds.len() - 1)
-}
-
-/// The kernel drops a signal for pid 1 that has no handler, so a plain program as pid 1 could not be interrupted at all.
-/// What would end it anywhere else ends it here.
-fn would_be_ignored(pid: i32, signal: i32) -> bool {
-    if !ENDING.contains(&signal) {
-        return false;
-    }
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let has = |field: &str| {
-        let mask = status.lines().find_map(|line| line.strip_prefix(field)).map(str::trim).unwrap_or("0");
-        u64::from_str_radix(mask, 16).unwrap_or(0) & (1 << (signal - 1)) != 0
-    };
-    !status.is_empty() && !has("SigCgt:") && !has("SigIgn:") && !has("SigBlk:")
-}
-
-/// argv[0] under which the helper is pid 1 of `--init`.
-pub const INIT_NAME: &std::ffi::CStr = c"rootless-init";
-
-/// pid 1 of `--init`, after exec: forwards signals to its one child, reaps everything, and ends as that child did.
-pub fn reap(child: i32) -> Step<u8> {
-    let signals = signal::catch().during("init", "signalfd")?;
-    loop {
-        while let Ok(Some((pid, ended))) = process::wait(-1, false) {
-            if pid == child {
-                return Ok(ended.status());
-            }
-        }
-        let _ = poll(&mut [PollFd::new(&signals, PollFlags::IN)], None);
-        while let Ok(Some(caught)) = signal::next(signals.as_fd()) {
-            if caught.signal != libc::SIGCHLD {
-                let _ = process::open_pidfd(child).and_then(|pidfd| process::send_signal(pidfd, caught.signal));
-            }
-        }
-    }
 }
