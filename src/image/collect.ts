@@ -46,7 +46,9 @@ export function sweep(paths: Paths): void {
 /** Temporary files of processes that are gone. */
 export function deadFiles(paths: Paths): string[] {
   const root = imagesFolder(paths);
-  return [root, join(root, 'leases'), ...blobFolders(paths)].flatMap((folder) => leftovers(folder).map((name) => join(folder, name)));
+  return [root, join(root, 'leases'), join(root, 'locks'), ...blobFolders(paths)].flatMap((folder) =>
+    leftovers(folder).map((name) => join(folder, name)),
+  );
 }
 
 export function blobFolders(paths: Paths): string[] {

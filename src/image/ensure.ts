@@ -8,6 +8,7 @@ import { inParallel } from './pool.ts';
 import type { Progress } from './progress.ts';
 import type { Digest } from './digest.ts';
 import { explainDisk } from './disk.ts';
+import { layerTurn } from './turns.ts';
 import { prepareLayers, startUnpack } from './unpack.ts';
 
 /** Where a layer comes from: a verified blob of the store, or a stream. */
@@ -63,6 +64,8 @@ async function unpack(
   progress: Progress | undefined,
   stop: AbortSignal,
 ): Promise<void> {
+  using _turn = await layerTurn(paths, mapping, origin.diffId, stop);
+  if (missingLayers(layersFolder(paths, mapping), [origin.diffId]).length === 0) return;
   const unpacking = startUnpack(paths, mapping, origin.diffId, origin.file);
   const report = (done: number) => progress?.({ kind: 'unpack', digest: origin.diffId, done, total: origin.size });
   try {

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { RootlessError } from '../errors.ts';
 import type { Paths } from '../paths.ts';
-import { keepBlob } from './blobs.ts';
+import { addBytes, keepBlob } from './blobs.ts';
 import { configLimit, type ImageConfig, parseConfig } from './config.ts';
 import { checkBytes, type Digest, digestOf } from './digest.ts';
 import { type Descriptor, images, type Manifest, mediaTypes, parseManifest } from './manifest.ts';
@@ -11,6 +11,7 @@ import { choosePlatform, distance, hostPlatform, normalize, type Platform, platf
 import type { RegistryReference } from './reference.ts';
 import type { Registry } from './registry.ts';
 import { blobFile } from './store.ts';
+import { blobTurn } from './turns.ts';
 
 /** What a name in a registry stands for, for one platform. */
 export type Found = {
@@ -57,7 +58,7 @@ export async function fetchConfig(
       why: `it has ${config.size} bytes`,
     });
   }
-  const bytes = keepBlob(paths, config) ? readFileSync(blobFile(paths, config.digest)) : await collect(registry.blob(config));
+  const bytes = await configBytes(registry, config, paths);
   checkBytes(bytes, config);
   const parsed = parseConfig(bytes, reference.name);
   if (parsed.diffIds.length !== layers.length) {
@@ -68,6 +69,16 @@ export async function fetchConfig(
     });
   }
   return { config: parsed, bytes };
+}
+
+async function configBytes(registry: Registry, config: Descriptor, paths: Paths): Promise<Buffer> {
+  const stored = () => readFileSync(blobFile(paths, config.digest));
+  if (keepBlob(paths, config)) return stored();
+  using _turn = await blobTurn(paths, config.digest);
+  if (keepBlob(paths, config)) return stored();
+  const bytes = await collect(registry.blob(config));
+  addBytes(paths, config, bytes);
+  return bytes;
 }
 
 async function collect(source: AsyncIterable<Uint8Array>): Promise<Buffer> {

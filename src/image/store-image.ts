@@ -11,6 +11,7 @@ import { inParallel } from './pool.ts';
 import type { Progress } from './progress.ts';
 import type { StoredImage } from './store.ts';
 import { changeIndex, withImage } from './store-write.ts';
+import { blobTurn } from './turns.ts';
 
 export type StoreOptions = {
   /** What messages call the source. */
@@ -52,6 +53,7 @@ async function storeBlobs(paths: Paths, source: BlobSource, image: PlatformImage
     atOnce,
     layers,
     async (layer, stop) => {
+      using _turn = keepBlob(paths, layer) ? undefined : await blobTurn(paths, layer.digest, stop);
       if (!keepBlob(paths, layer)) await addBlob(paths, layer, counted(source.open(layer, 0), layer, progress, stop));
       progress?.({ kind: 'download', digest: layer.digest, done: layer.size, total: layer.size });
     },

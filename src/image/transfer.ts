@@ -19,6 +19,7 @@ import type { RegistrySettings } from './session.ts';
 import { fullNames } from './short-names.ts';
 import { blobFile, type NamedImage } from './store.ts';
 import { nameImage } from './store-write.ts';
+import { blobTurn, layerTurn } from './turns.ts';
 import { prepareLayers, startUnpack, type Unpacking } from './unpack.ts';
 
 export type PullOptions = {
@@ -103,11 +104,27 @@ async function fetchLayers(registry: Registry, manifest: Manifest, config: Image
   );
 }
 
+type Target = { readonly mapping: LayerMapping; readonly diffId: Digest };
+
 /** `stop` is aborted when another layer failed or the user gave up. */
 async function fetchLayer(
   registry: Registry,
   layer: Descriptor,
-  target: { readonly mapping: LayerMapping; readonly diffId: Digest } | undefined,
+  target: Target | undefined,
+  options: PullOptions,
+  stop: AbortSignal,
+): Promise<void> {
+  const { paths } = options;
+  using _blob = keepBlob(paths, layer) ? undefined : await blobTurn(paths, layer.digest, stop);
+  using _layer = target && (await layerTurn(paths, target.mapping, target.diffId, stop));
+  const done = target && missingLayers(layersFolder(paths, target.mapping), [target.diffId]).length === 0;
+  await fetchInTurn(registry, layer, done ? undefined : target, options, stop);
+}
+
+async function fetchInTurn(
+  registry: Registry,
+  layer: Descriptor,
+  target: Target | undefined,
   { paths, progress }: PullOptions,
   stop: AbortSignal,
 ): Promise<void> {
