@@ -20,6 +20,8 @@ pub mod unpack;
 mod xattrs;
 
 use check::Level;
+#[cfg(target_os = "linux")]
+pub use decode::decoder;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
