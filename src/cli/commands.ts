@@ -16,6 +16,13 @@ export const commands: Readonly<Record<string, Entry>> = map({
   run: { group: 'containers', summary: 'run a command in a new container', load: () => import('./run.ts') },
   ps: { group: 'containers', summary: 'list containers', load: () => import('./ps.ts') },
   rm: { group: 'containers', summary: 'remove containers', load: () => import('./rm.ts') },
+  cp: { group: 'containers', summary: 'copy files between a container and this machine', load: () => import('./cp.ts') },
+  diff: { group: 'containers', summary: 'show what a container has changed', load: () => import('./diff.ts') },
+  commit: { group: 'containers', summary: "make an image of a container's changes", load: () => import('./commit.ts') },
+  export: { group: 'containers', summary: "write a container's filesystem to a tar", load: () => import('./export.ts') },
+  top: { group: 'containers', summary: 'show the processes of a container', load: () => import('./top.ts') },
+  stats: { group: 'containers', summary: 'show what running containers use', load: () => import('./stats.ts') },
+  port: { group: 'containers', summary: 'show published ports', load: () => import('./port.ts') },
   events: { group: 'containers', summary: 'show what happens, as it happens', load: () => import('./events.ts') },
   'container inspect': {
     group: 'containers',
@@ -25,6 +32,7 @@ export const commands: Readonly<Record<string, Entry>> = map({
   pull: { group: 'images', summary: 'fetch an image', load: () => import('./pull.ts') },
   push: { group: 'images', summary: 'send an image to a registry', load: () => import('./push.ts') },
   login: { group: 'images', summary: 'log in to a registry', load: () => import('./login.ts') },
+  search: { group: 'images', summary: 'list tags and repositories of a registry', load: () => import('./search.ts') },
   logout: { group: 'images', summary: 'forget a login', load: () => import('./logout.ts') },
   images: { group: 'images', summary: 'list images', load: () => import('./images.ts') },
   tag: { group: 'images', summary: 'give an image another name', load: () => import('./tag.ts') },
@@ -61,7 +69,19 @@ export const commands: Readonly<Record<string, Entry>> = map({
 
 /** docker's second spelling: `rootless image ls`. Values are names of commands. */
 export const families: Readonly<Record<string, Readonly<Record<string, string>>>> = map({
-  container: map({ run: 'run', ls: 'ps', list: 'ps', ps: 'ps', rm: 'rm', remove: 'rm', inspect: 'container inspect' }),
+  container: map({
+    cp: 'cp',
+    diff: 'diff',
+    commit: 'commit',
+    export: 'export',
+    run: 'run',
+    ls: 'ps',
+    list: 'ps',
+    ps: 'ps',
+    rm: 'rm',
+    remove: 'rm',
+    inspect: 'container inspect',
+  }),
   image: map({
     ls: 'images',
     list: 'images',

@@ -92,6 +92,13 @@ export function size(bytes: number): string {
   return `${Number(value.toPrecision(unit === 0 ? 15 : value >= 999.5 ? 4 : 3))}${units[unit]}`;
 }
 
+/** 1024-based with four digits, as docker shows memory: `7.649GiB`. */
+export function binarySize(bytes: number): string {
+  const names = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+  const power = bytes < 1 ? 0 : Math.min(Math.floor(Math.log2(bytes) / 10), names.length - 1);
+  return `${Number((bytes / 1024 ** power).toPrecision(4))}${names[power]}`;
+}
+
 /** How long, in docker's words: `3 hours`, `About a minute`, `Less than a second`. Each unit goes on until there are two of the next. */
 export function duration(seconds: number): string {
   const minutes = Math.floor(seconds / 60);
