@@ -6,7 +6,6 @@ import { familiarName, parseReference } from '../image/reference.ts';
 import { readRegistriesConf } from '../image/registries-conf.ts';
 import { type Hit, isUnknownRepository, listRepositories, listTags, searchByTerm } from '../image/search.ts';
 import type { RegistrySettings } from '../image/session.ts';
-import { RootlessError } from '../errors.ts';
 import { findPaths } from '../paths.ts';
 import { command } from './command.ts';
 import { formatFlag, type Row, render, table } from './format.ts';
@@ -15,7 +14,7 @@ import { print } from './output.ts';
 import { registryFlags, registrySettings } from './registry-flags.ts';
 import { cut } from './text.ts';
 import { BadValue } from './values/bad.ts';
-import { type Filter, filterParser, glob, passes } from './values/filter.ts';
+import { filterParser, glob, passes } from './values/filter.ts';
 
 export default command({
   name: 'search',
@@ -63,7 +62,8 @@ async function find(text: string, wish: Wish): Promise<Found> {
   const [host = '', ...path] = text.replace(/\/+$/, '').split('/');
   const named = /[.:]|^localhost$/.test(host);
   if (!named && !wish.tags) return findTerm(text, wish);
-  if (path.length === 0 && named && !wish.tags) return { kind: 'repositories', rows: await repositories(parsePlace(host).registry, '', wish) };
+  if (path.length === 0 && named && !wish.tags)
+    return { kind: 'repositories', rows: await repositories(parsePlace(host).registry, '', wish) };
   const [reference] = fullNames(parseReference(text), settings.environment);
   try {
     const tags = await listTags(reference, settings, signal);
@@ -126,7 +126,12 @@ function toTable(kind: Found['kind'], rows: readonly Row[], full: boolean): stri
   if (kind === 'repositories') return table([['NAME'], ...rows.map((row) => [text(row, 'Name')])]);
   return table([
     ['NAME', 'DESCRIPTION', 'STARS', 'OFFICIAL'],
-    ...rows.map((row) => [text(row, 'Name'), full ? describe(row) : cut(describe(row), 45), text(row, 'StarCount'), text(row, 'IsOfficial')]),
+    ...rows.map((row) => [
+      text(row, 'Name'),
+      full ? describe(row) : cut(describe(row), 45),
+      text(row, 'StarCount'),
+      text(row, 'IsOfficial'),
+    ]),
   ]);
 }
 

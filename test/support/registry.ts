@@ -7,6 +7,7 @@ import { type AddressInfo, connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { eventually } from './eventually.ts';
+import { tokenAuth, type TokenOptions, type TokenServer, withTokenServer } from './token-server.ts';
 import { withTmp } from './tmp.ts';
 
 export type RegistryOptions = {
@@ -14,12 +15,19 @@ export type RegistryOptions = {
   readonly basic?: boolean;
   /** HTTPS with a certificate of its own authority. */
   readonly tls?: boolean;
+  /** HTTPS, and only for those who show a certificate of that authority. */
+  readonly clientCertificate?: boolean;
+  /** Tokens of a server of the tests: ana with the password secret may do everything, strangers may pull what is below public/. */
+  readonly tokens?: TokenOptions;
 };
 
 export type TestRegistry = {
   readonly host: string;
   /** A folder of this registry's test, with `ca.crt` when it has TLS. */
   readonly folder: string;
+  readonly port: number;
+  /** What the token server was asked. */
+  readonly asked: readonly string[];
   /** Copies `oci:DIR` there under NAME:TAG; returns the whole reference. */
   push(layout: string, name: string): string;
 };
@@ -29,16 +37,27 @@ const htpasswd = 'ana:$2b$04$4Z73wWzII3XLJzCfKDyglOmOmXnVi/We7dsLanmqCNMB8X6Mzkk
 
 export function withRegistry(options: RegistryOptions, body: (registry: TestRegistry) => Promise<void>): Promise<void> {
   return withTmp(async (folder) => {
-    const port = await freePort();
-    const host = `localhost:${port}`;
-    const child = start(folder, port, options);
-    try {
-      await eventually(() => answers(port));
-      await body({ host, folder, push: (layout, name) => push(host, layout, name, options) });
-    } finally {
-      child.kill('SIGKILL');
-    }
+    if (options.tls || options.tokens || options.clientCertificate) certify(folder);
+    if (options.tokens === undefined) return serve(folder, options, undefined, body);
+    await withTokenServer(folder, options.tokens, (tokens) => serve(folder, options, tokens, body));
   });
+}
+
+async function serve(
+  folder: string,
+  options: RegistryOptions,
+  tokens: TokenServer | undefined,
+  body: (registry: TestRegistry) => Promise<void>,
+): Promise<void> {
+  const port = await freePort();
+  const host = `localhost:${port}`;
+  const child = start(folder, port, options, tokens);
+  try {
+    await eventually(() => answers(port));
+    await body({ host, port, folder, asked: tokens?.asked ?? [], push: (layout, name) => push(host, layout, name, options) });
+  } finally {
+    child.kill('SIGKILL');
+  }
 }
 
 /**
@@ -79,13 +98,16 @@ export async function withProxy(port: number, body: (url: string, asked: readonl
   const asked: string[] = [];
   const server = createHttpServer((request, response) => {
     asked.push(`${request.method} ${request.url}`);
-    const { pathname } = new URL(request.url ?? '');
-    const onward = httpRequest({ port, host: '127.0.0.1', path: pathname, headers: request.headers }, (answer) => {
-      response.writeHead(answer.statusCode ?? 502, answer.headers);
-      answer.pipe(response);
-    });
+    const { pathname, search } = new URL(request.url ?? '');
+    const onward = httpRequest(
+      { port, host: '127.0.0.1', method: request.method, path: pathname + search, headers: request.headers },
+      (answer) => {
+        response.writeHead(answer.statusCode ?? 502, answer.headers);
+        answer.pipe(response);
+      },
+    );
     onward.on('error', () => response.destroy());
-    onward.end();
+    request.pipe(onward);
   });
   server.on('connect', (request, near) => {
     asked.push(`CONNECT ${request.url}`);
@@ -102,19 +124,19 @@ export async function withProxy(port: number, body: (url: string, asked: readonl
   }
 }
 
-function start(folder: string, port: number, { basic = false, tls = false }: RegistryOptions): ChildProcess {
+function start(folder: string, port: number, options: RegistryOptions, tokens: TokenServer | undefined): ChildProcess {
+  const { basic = false, tls = false, clientCertificate = false } = options;
   mkdirSync(join(folder, 'registry'));
   writeFileSync(join(folder, 'htpasswd'), htpasswd);
-  if (tls) certify(folder);
+  const authorities = clientCertificate ? { clientcas: [join(folder, 'ca.crt')] } : {};
+  const pair = { certificate: join(folder, 'server.crt'), key: join(folder, 'server.key') };
   const config = {
     version: 0.1,
     log: { level: 'error', accesslog: { disabled: true } },
-    storage: { filesystem: { rootdirectory: join(folder, 'registry') } },
-    http: {
-      addr: `127.0.0.1:${port}`,
-      ...(tls && { tls: { certificate: join(folder, 'server.crt'), key: join(folder, 'server.key') } }),
-    },
+    storage: { filesystem: { rootdirectory: join(folder, 'registry') }, delete: { enabled: true } },
+    http: { addr: `127.0.0.1:${port}`, ...((tls || clientCertificate) && { tls: { ...pair, ...authorities } }) },
     ...(basic && { auth: { htpasswd: { realm: 'test', path: join(folder, 'htpasswd') } } }),
+    ...(tokens && { auth: tokenAuth(tokens.realm, join(folder, 'server.crt')) }),
   };
   // JSON is YAML.
   writeFileSync(join(folder, 'config.yml'), JSON.stringify(config));
@@ -150,8 +172,8 @@ function certify(folder: string): void {
   );
 }
 
-function push(host: string, layout: string, name: string, { basic = false }: RegistryOptions): string {
-  const login = basic ? ['--dest-creds', 'ana:secret'] : [];
+function push(host: string, layout: string, name: string, { basic = false, tokens }: RegistryOptions): string {
+  const login = basic || tokens ? ['--dest-creds', 'ana:secret'] : [];
   const args = ['copy', '--insecure-policy', '-q', '--dest-tls-verify=false', ...login, layout, `docker://${host}/${name}`];
   const run = spawnSync('skopeo', args, { encoding: 'utf8' });
   assert.is(run.status, 0, run.stderr);
