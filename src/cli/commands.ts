@@ -16,6 +16,9 @@ export const commands: Readonly<Record<string, Entry>> = map({
   run: { group: 'containers', summary: 'run a command in a new container', load: () => import('./run.ts') },
   ps: { group: 'containers', summary: 'list containers', load: () => import('./ps.ts') },
   rm: { group: 'containers', summary: 'remove containers', load: () => import('./rm.ts') },
+  logs: { group: 'containers', summary: 'show what containers have said', load: () => import('./logs.ts') },
+  exec: { group: 'containers', summary: 'run a command in a running container', load: () => import('./exec.ts') },
+  attach: { group: 'containers', summary: 'join the terminal or streams of a running container', load: () => import('./attach.ts') },
   cp: { group: 'containers', summary: 'copy files between a container and this machine', load: () => import('./cp.ts') },
   diff: { group: 'containers', summary: 'show what a container has changed', load: () => import('./diff.ts') },
   commit: { group: 'containers', summary: "make an image of a container's changes", load: () => import('./commit.ts') },
@@ -70,6 +73,9 @@ export const commands: Readonly<Record<string, Entry>> = map({
 /** docker's second spelling: `rootless image ls`. Values are names of commands. */
 export const families: Readonly<Record<string, Readonly<Record<string, string>>>> = map({
   container: map({
+    logs: 'logs',
+    exec: 'exec',
+    attach: 'attach',
     cp: 'cp',
     diff: 'diff',
     commit: 'commit',

@@ -40,7 +40,7 @@ export function monitorFile(paths: Paths, options: ContainerOptions, facts: Moni
       driver: log.driver,
       path: log.path ?? join(facts.folder, 'log'),
       ...(log.maxSize > 0 ? { maxSize: log.maxSize, maxFile: log.maxFile } : {}),
-      tag: expandTag(log.tag ?? '{{.ID}}', { ...facts, image: options.image }),
+      ...(log.tag === undefined ? {} : { tag: expandTag(log.tag, { ...facts, image: options.image }) }),
       whenFull: log.whenFull,
     },
     restart: { policy: restart.policy, retries: restart.retries },
