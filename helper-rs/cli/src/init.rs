@@ -7,7 +7,7 @@ use crate::plan::{Plan, SeccompFilter};
 use crate::process::{self, Program};
 use crate::sys::{self, process as sys_process, seccomp, signal};
 use crate::user::{self, Identity};
-use crate::{devices, hooks, mounts, pid1, rootfs, terminal, userns};
+use crate::{devices, hooks, mounts, owners, pid1, rootfs, terminal, userns};
 use rootless_core::lower::mounts::{propagation, MS_SLAVE};
 use rootless_core::lower::namespaces::{CLONE_NEWNET, CLONE_NEWTIME};
 use rootless_core::oci::state::State;
@@ -46,7 +46,9 @@ pub fn run(plan: &Plan, channel: Channel, options: &InitOptions) -> Failure {
 fn story(plan: &Plan, channel: &Channel, options: &InitOptions) -> Step<(Program, Channel)> {
     channel.expect(Message::Mapped, None)?;
     rustix::process::setsid().during("init", "setsid")?;
+    let mut caller = None;
     if plan.in_user_namespace() {
+        caller = mounts::Caller::current();
         userns::become_root()?;
     }
     // Among the processes of a container that runs already, nobody may look into this one. In a namespace of its own there
@@ -60,8 +62,9 @@ fn story(plan: &Plan, channel: &Channel, options: &InitOptions) -> Step<(Program
     rootfs::isolate(root_propagation(plan))?;
     let root = rootfs::prepare(&plan.annotations.rootfs, &plan.rootfs)?;
     let host_proc = open_proc()?;
+    let mut to_give = Vec::new();
     for op in &plan.mounts {
-        mounts::execute(&root, op)?;
+        to_give.extend(mounts::execute(&root, op, caller)?.map(|tree| (op, tree)));
     }
     if !binds_dev(plan) {
         devices::make(&root, &plan.linux.devices, plan.in_user_namespace())?;
@@ -83,6 +86,9 @@ fn story(plan: &Plan, channel: &Channel, options: &InitOptions) -> Step<(Program
     }
     process::limit(&plan.process)?;
     let identity = identity(plan, &root, &host_proc)?;
+    for (op, tree) in to_give {
+        owners::give(&tree, identity.uid, identity.gid).map_err(|failure| failure.at(op.index))?;
+    }
     let own_program = match plan.annotations.init {
         true => Some(open_in(&host_proc, "self/exe", OFlags::PATH).during("init", "/proc/self/exe")?),
         false => None,

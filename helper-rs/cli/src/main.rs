@@ -44,6 +44,8 @@ mod notify;
 #[cfg(target_os = "linux")]
 mod override_stat;
 #[cfg(target_os = "linux")]
+mod owners;
+#[cfg(target_os = "linux")]
 mod pack;
 #[cfg(target_os = "linux")]
 mod pid1;

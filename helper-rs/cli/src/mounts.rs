@@ -4,9 +4,10 @@ use crate::failure::{During, Failure, Step};
 use crate::inside::{self, Missing};
 use crate::layers;
 use crate::sys::mount::{propagate, set_attr, MountAttr};
+use crate::sys::process::set_file_ids;
 use rootless_core::lower::mounts::{Attributes, MountOp, Source, MOUNT_ATTR_RDONLY};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use rustix::fs::{fstat, FileType};
+use rustix::fs::{fstat, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::mount::{
     fsconfig_create, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, move_mount, open_tree, FsMountFlags,
@@ -15,21 +16,51 @@ use rustix::mount::{
 use std::ffi::CString;
 use std::path::PathBuf;
 
-/// Does one mount below `root`.
-pub fn execute(root: &OwnedFd, op: &MountOp) -> Step<()> {
+/// The ids that the caller has inside the mapping; another one's folders may be open to the caller alone.
+#[derive(Debug, Clone, Copy)]
+pub struct Caller {
+    pub uid: u32,
+    pub gid: u32,
+}
+
+impl Caller {
+    /// Before the mapping's root is taken on; `None` where the caller is that root.
+    pub fn current() -> Option<Caller> {
+        let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+        (uid != 0).then_some(Caller { uid, gid })
+    }
+}
+
+/// Does one mount below `root`. Answers the tree where its files are to be given to the container's user.
+pub fn execute(root: &OwnedFd, op: &MountOp, caller: Option<Caller>) -> Step<Option<OwnedFd>> {
     let named = |failure: Failure| failure.at(op.index);
     if op.idmap {
         return Err(named(Failure::because("mount", "id-mapped mounts are not possible here").on(&op.target)));
     }
+    let mut given = None;
     let mount = match &op.source {
         Source::Bind { path, recursive } => {
-            clone_tree(path, *recursive).map_err(|error| named(Failure::new("mount-source").errno(error).on(path)))?
+            let fail = |error| named(Failure::new("mount-source").errno(error).on(named_source(path, op)));
+            let source = open_source(path, op.extra.subpath.as_deref(), caller).map_err(fail)?;
+            if op.extra.chown {
+                // Another view of it: the one that the container gets may be read-only.
+                given = Some(clone_fd(&source, false).map_err(fail)?);
+            }
+            clone_fd(&source, *recursive).map_err(fail)?
         }
         Source::New { kind, source, parameters } => {
-            create(kind, source, parameters).during("mount", &op.target).map_err(named)?
+            create(kind, source, parameters, caller).during("mount", &op.target).map_err(named)?
         }
     };
-    attach(root, op, &mount).during("mount", &op.target).map_err(named)
+    attach(root, op, &mount).during("mount", &op.target).map_err(named)?;
+    Ok(given)
+}
+
+fn named_source(path: &str, op: &MountOp) -> String {
+    match &op.extra.subpath {
+        Some(subpath) => format!("{}/{subpath}", path.trim_end_matches('/')),
+        None => path.to_string(),
+    }
 }
 
 fn attach(root: &OwnedFd, op: &MountOp, mount: &OwnedFd) -> Result<(), Errno> {
@@ -49,23 +80,62 @@ fn attach(root: &OwnedFd, op: &MountOp, mount: &OwnedFd) -> Result<(), Errno> {
     Ok(())
 }
 
+/// The subpath is resolved inside the source, whatever links are in it and whoever swaps them meanwhile.
+fn open_source(path: &str, subpath: Option<&str>, caller: Option<Caller>) -> Result<OwnedFd, Errno> {
+    let source = open_as(path, caller)?;
+    match subpath {
+        Some(subpath) => inside::open(&source, subpath, Missing::Refuse, false),
+        None => Ok(source),
+    }
+}
+
+/// Opens a path (O_PATH). A folder on the way that only the caller may enter, and whose group is not mapped, is closed to the
+/// container's root: no capability counts there (capabilities(7), "user namespaces").
+fn open_as(path: &str, caller: Option<Caller>) -> Result<OwnedFd, Errno> {
+    let open = || rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
+    match (open(), caller) {
+        (Err(Errno::ACCESS), Some(Caller { uid, gid })) => {
+            set_file_ids(uid, gid);
+            let again = open();
+            set_file_ids(0, 0);
+            again
+        }
+        (other, _) => other,
+    }
+}
+
 /// A detached copy of a tree. Copied into a less privileged namespace, its flags are locked: they can be added to, never taken away.
 pub fn clone_tree(path: &str, recursive: bool) -> Result<OwnedFd, Errno> {
-    let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    clone_fd(&open_as(path, None)?, recursive)
+}
+
+fn clone_fd(source: &OwnedFd, recursive: bool) -> Result<OwnedFd, Errno> {
+    let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
     if recursive {
         flags |= OpenTreeFlags::AT_RECURSIVE;
     }
-    open_tree(rustix::fs::CWD, path, flags)
+    open_tree(source, "", flags)
 }
 
 /// A new filesystem instance, not attached anywhere yet.
-fn create(kind: &str, source: &str, parameters: &[(String, Option<String>)]) -> Result<OwnedFd, Errno> {
+fn create(
+    kind: &str,
+    source: &str,
+    parameters: &[(String, Option<String>)],
+    caller: Option<Caller>,
+) -> Result<OwnedFd, Errno> {
+    // Their descriptors stay open until the filesystem is made.
+    let mut folders = Vec::new();
     let fs = fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC)?;
     if !source.is_empty() {
         fsconfig_set_string(&fs, "source", source)?;
     }
     for (key, value) in parameters {
         match value {
+            Some(value) if kind == "overlay" && is_layer(key) => {
+                let short = by_descriptor(value, key == "lowerdir", caller, &mut folders)?;
+                fsconfig_set_string(&fs, key.as_str(), short.as_str())?;
+            }
             Some(value) => fsconfig_set_string(&fs, key.as_str(), value.as_str())?,
             // Every devpts instance is its own since Linux 4.7; the word is in everybody's configuration.
             None if kind == "devpts" && key == "newinstance" => {}
@@ -74,6 +144,37 @@ fn create(kind: &str, source: &str, parameters: &[(String, Option<String>)]) -> 
     }
     fsconfig_create(&fs)?;
     fsmount(&fs, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())
+}
+
+fn is_layer(key: &str) -> bool {
+    matches!(key, "lowerdir" | "upperdir" | "workdir")
+}
+
+/// Paths of an overlay by descriptors: a parameter has at most 255 bytes (fsconfig(2)).
+fn by_descriptor(value: &str, list: bool, caller: Option<Caller>, folders: &mut Vec<OwnedFd>) -> Result<String, Errno> {
+    let paths = if list { split_escaped(value) } else { vec![value.to_string()] };
+    let mut names = Vec::new();
+    for path in paths {
+        let folder = open_as(&path, caller)?;
+        names.push(format!("/proc/self/fd/{}", folder.as_raw_fd()));
+        folders.push(folder);
+    }
+    Ok(names.join(":"))
+}
+
+/// The paths of `lowerdir`: separated by colons, and a backslash takes the meaning of the next character away.
+fn split_escaped(value: &str) -> Vec<String> {
+    let mut paths = vec![String::new()];
+    let mut characters = value.chars();
+    while let Some(character) = characters.next() {
+        match (character, paths.last_mut()) {
+            (':', _) => paths.push(String::new()),
+            ('\\', Some(path)) => path.extend(characters.next()),
+            (other, Some(path)) => path.push(other),
+            _ => {}
+        }
+    }
+    paths
 }
 
 fn copy_up(from: &OwnedFd, to: &OwnedFd) -> Result<(), Errno> {
@@ -117,8 +218,12 @@ pub fn mask(root: &OwnedFd, path: &str) -> Result<(), Errno> {
         other => other?,
     };
     let cover = if is_folder(&target)? {
-        let tmpfs =
-            create("tmpfs", "tmpfs", &[("size".into(), Some("0".into())), ("nr_inodes".into(), Some("2".into()))])?;
+        let tmpfs = create(
+            "tmpfs",
+            "tmpfs",
+            &[("size".into(), Some("0".into())), ("nr_inodes".into(), Some("2".into()))],
+            None,
+        )?;
         change(tmpfs.as_fd(), false, Attributes { set: MOUNT_ATTR_RDONLY, clear: 0 })?;
         tmpfs
     } else {
@@ -149,4 +254,15 @@ pub fn protect(root: &OwnedFd, path: &str) -> Result<(), Errno> {
     let tree = open_tree(&target, "", flags)?;
     change(tree.as_fd(), true, Attributes { set: MOUNT_ATTR_RDONLY, clear: 0 })?;
     move_onto(&tree, target.as_fd())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn layers_are_separated_by_colons_that_are_not_escaped() {
+        assert_eq!(split_escaped("/a:/b"), ["/a", "/b"]);
+        assert_eq!(split_escaped("/a\\:b\\\\:/c"), ["/a:b\\", "/c"]);
+    }
 }

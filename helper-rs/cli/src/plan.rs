@@ -84,9 +84,11 @@ impl Plan {
             .iter()
             .enumerate()
             .map(|(index, mount)| {
-                mounts::lower(index, mount, namespaces.new & CLONE_NEWCGROUP != 0).map_err(|option| {
+                let lowered = mounts::lower(index, mount, namespaces.new & CLONE_NEWCGROUP != 0).map_err(|option| {
                     Failure::because("mount", format!("unknown option {option:?}")).at(index).on(&mount.destination)
-                })
+                })?;
+                let extra = annotations.mounts.get(&mount.destination).cloned().unwrap_or_default();
+                Ok(MountOp { extra, ..lowered })
             })
             .collect::<Step<Vec<_>>>()?;
         let process = spec.process.clone().unwrap_or_default();
@@ -138,11 +140,11 @@ impl Plan {
             }
         }
         self.rootfs = PathBuf::from(from(&base, &self.rootfs));
+        // The container's own files, and volumes: whatever lies in the store.
+        let store = self.bundle.ancestors().nth(2).unwrap_or(&self.bundle);
         for op in &mut self.mounts {
             match &mut op.source {
-                Source::Bind { path, .. } if Path::new(path).starts_with(&self.bundle) => {
-                    *path = from(&base, Path::new(path))
-                }
+                Source::Bind { path, .. } if Path::new(path).starts_with(store) => *path = from(&base, Path::new(path)),
                 _ => {}
             }
         }

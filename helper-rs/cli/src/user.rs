@@ -37,7 +37,7 @@ pub fn look_up_groups(root: &OwnedFd, names: &[String]) -> Step<Vec<u32>> {
 }
 
 /// Pure: names first, then numbers; a number needs no entry, a name does.
-fn resolve(wish: &str, passwd: &str, group: &str) -> Result<Identity, &'static str> {
+pub fn resolve(wish: &str, passwd: &str, group: &str) -> Result<Identity, &'static str> {
     let (user, wanted_group) = match wish.split_once(':') {
         Some((user, group)) => (user, Some(group).filter(|group| !group.is_empty())),
         None => (wish, None),

@@ -227,6 +227,15 @@ pub fn unshare(flags: i32) -> Result<(), Errno> {
     check(c_long::from(unsafe { libc::unshare(flags) })).map(drop)
 }
 
+/// setfsuid(2), setfsgid(2): whose rights count for files; capabilities over files go with the first and come back with 0.
+pub fn set_file_ids(uid: u32, gid: u32) {
+    // SAFETY: plain integers. The calls cannot fail in a way that they could tell.
+    unsafe {
+        libc::setfsgid(gid);
+        libc::setfsuid(uid);
+    }
+}
+
 /// Marks all file descriptors from `first` as close-on-exec (close_range(2), Linux 5.11).
 pub fn cloexec_from(first: u32) -> Result<(), Errno> {
     // SAFETY: only sets a flag on descriptors, closes none that safe code owns.

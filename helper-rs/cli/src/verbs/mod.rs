@@ -55,6 +55,7 @@ pub fn run(global: Global) -> Step<u8> {
         "repack" => repack::repack(global),
         "archive" => archive::archive(global),
         "fill" => volume::fill(global),
+        "remap" => volume::remap(global),
         "front" => front::front(&global),
         "unshare" => unshare::unshare(global),
         "probe" => probe::probe(global),

@@ -1,15 +1,20 @@
-//! `fill`: the first content of a named volume, a copy of what the image has at the place where it is mounted.
+//! `fill`: the first content of a named volume, a copy of what the image has at the place where it is mounted. `remap`: its files
+//! get the ids of another mapping.
 //!
 //! A volume is a folder with `_data`, and `ids` once it was filled: the id mapping that its files are stored with. Whoever
 //! fills holds a lock of the folder; `_data` is made beside and renamed into place, so that no half copy is ever seen.
 
 use crate::args::{self, Argument, Global, Options};
 use crate::failure::{During, Failure, Step};
+use crate::inside;
 use crate::launch::write_atomically;
 use crate::layers::flatten::{flatten_open, locate};
 use crate::layers::remove::remove_at;
+use crate::owners::{self, Owner};
+use crate::user;
 use crate::userns::{self, IdMap};
-use rustix::fs::{fchown, flock, mkdirat, open, openat, renameat, FlockOperation, Mode, OFlags};
+use rootless_core::oci::runtime::IdMapping;
+use rustix::fs::{fchown, flock, mkdirat, open, openat, renameat, FlockOperation, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use rustix::process::{Gid, Uid};
 use std::io::Write;
@@ -17,21 +22,23 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 const STEP: &str = "copy";
+/// Files larger than this are not user databases.
+const LARGEST_DATABASE: usize = 8 << 20;
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 struct Fill {
     map: IdMap,
     /// Where in the layers the content is; without it there is none.
     path: Option<PathBuf>,
-    /// Who has the folder if the image has none there.
-    owner: (u32, u32),
+    /// Who has the folder if the image has none there: `USER[:GROUP]` of the layers.
+    user: String,
     lower: Vec<PathBuf>,
 }
 
-/// `fill --volume DIR --ids TEXT --idmap JSON [--path PATH] [--owner UID:GID] LAYER…`: prints the `ids` that the volume has.
+/// `fill --volume DIR --ids TEXT --idmap JSON [--path PATH] [--user USER[:GROUP]] LAYER…`: prints the `ids` that the volume has.
 pub fn fill(global: Global) -> Step<u8> {
     let (mut volume, mut ids, mut map) = (None, None, None);
-    let (mut path, mut owner, mut lower) = (None, (0, 0), Vec::new());
+    let (mut path, mut user, mut lower) = (None, String::new(), Vec::new());
     let mut given = Options::new(&global.rest);
     while let Some(argument) = given.next()? {
         match argument {
@@ -40,7 +47,7 @@ pub fn fill(global: Global) -> Step<u8> {
                 "ids" => ids = Some(given.text()?),
                 "idmap" => map = Some(IdMap::parse(&given.text()?)?),
                 "path" => path = Some(PathBuf::from(given.value()?)),
-                "owner" => owner = parse_owner(&given.text()?)?,
+                "user" => user = given.text()?,
                 other => return Err(args::unknown(other)),
             },
             Argument::Operand(layer) => lower.push(layer.into()),
@@ -48,7 +55,7 @@ pub fn fill(global: Global) -> Step<u8> {
     }
     let volume = args::required(volume, "--volume")?;
     let ids = args::required(ids, "--ids")?;
-    let work = Fill { map: args::required(map, "--idmap")?, path, owner, lower };
+    let work = Fill { map: args::required(map, "--idmap")?, path, user, lower };
     let ids = work.once(&volume, &ids)?;
     let mut stdout = std::io::stdout().lock();
     writeln!(stdout, "{ids}").and_then(|()| stdout.flush()).during(STEP, "stdout")?;
@@ -97,11 +104,11 @@ impl Fill {
             None => None,
         };
         match found {
-            Some(layers) if !layers.is_empty() => flatten_open(layers, to),
+            Some(found) if !found.is_empty() => flatten_open(found, to),
             _ => {
-                let (uid, gid) = self.owner;
+                let (uid, gid) = owner_of(&layers, &self.user, shift);
                 // Where one id is all there is, it stands for every owner.
-                match fchown(&to, Some(Uid::from_raw(uid + shift)), Some(Gid::from_raw(gid + shift))) {
+                match fchown(&to, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid))) {
                     Err(Errno::INVAL) => Ok(()),
                     other => other.map_err(failed),
                 }
@@ -125,8 +132,118 @@ fn lock(volume: &Path) -> Step<OwnedFd> {
     Ok(folder)
 }
 
-fn parse_owner(text: &str) -> Step<(u32, u32)> {
-    let wrong = || Failure::because("args", "--owner UID:GID").on(text);
-    let (uid, gid) = text.split_once(':').ok_or_else(wrong)?;
-    Ok((uid.parse().map_err(|_| wrong())?, gid.parse().map_err(|_| wrong())?))
+/// In the mapping; `shift` is 1 where the caller was added to it. A user whom the image does not know cannot start there either,
+/// which the start says better.
+fn owner_of(layers: &[OwnedFd], user: &str, shift: u32) -> (u32, u32) {
+    let etc = locate(layers, Path::new("/etc")).ok().flatten().unwrap_or_default();
+    let read = |name: &str| {
+        let bytes = etc.iter().find_map(|folder| match inside::read(folder, name, LARGEST_DATABASE) {
+            Err(Errno::NOENT) => None,
+            other => Some(other.unwrap_or_default()),
+        });
+        String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned()
+    };
+    let found = user::resolve(user, &read("passwd"), &read("group"));
+    found.map_or((shift, shift), |found| (found.uid.saturating_add(shift), found.gid.saturating_add(shift)))
+}
+
+/// `remap --volume DIR --idmap JSON --from JSON --to JSON --ids TEXT`: each file gets the host's id that its id of `from` has in `to`.
+/// `idmap` reaches all of them.
+pub fn remap(global: Global) -> Step<u8> {
+    let (mut volume, mut ids, mut whole, mut from, mut to) = (None, None, None, None, None);
+    let mut given = Options::new(&global.rest);
+    while let Some(argument) = given.next()? {
+        match argument {
+            Argument::Option(name) => match name.as_str() {
+                "volume" => volume = Some(PathBuf::from(given.value()?)),
+                "ids" => ids = Some(given.text()?),
+                "idmap" => whole = Some(IdMap::parse(&given.text()?)?),
+                "from" => from = Some(IdMap::parse(&given.text()?)?),
+                "to" => to = Some(IdMap::parse(&given.text()?)?),
+                other => return Err(args::unknown(other)),
+            },
+            Argument::Operand(operand) => return Err(args::surplus(&operand)),
+        }
+    }
+    let (volume, ids) = (args::required(volume, "--volume")?, args::required(ids, "--ids")?);
+    let whole = args::required(whole, "--idmap")?;
+    let step = Translation { from: args::required(from, "--from")?, to: args::required(to, "--to")?, whole };
+    let folder = lock(&volume)?;
+    // What was changed after this file was made is done: a conversion that was stopped goes on where it was.
+    let mark = volume.join("remap");
+    let begun = format!("{ids}\n");
+    if std::fs::read_to_string(&mark).ok().as_deref() != Some(&begun) {
+        write_atomically(&mark, begun.as_bytes()).during("chown", mark.display())?;
+        // Times of files have the grain of the kernel's clock tick.
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let since = rustix::fs::stat(&mark).during("chown", mark.display())?;
+    userns::in_child(|| {
+        let data = openat(&folder, DATA, FOLDER | OFlags::PATH, Mode::empty()).during("chown", volume.display())?;
+        userns::enter(&step.whole, 0)?;
+        let data = openat(&data, c".", FOLDER, Mode::empty()).during("chown", volume.display())?;
+        let done = |stat: &Stat| (stat.st_ctime, stat.st_ctime_nsec) > (since.st_ctime, since.st_ctime_nsec);
+        // First a look at all of them: a file that cannot be given leaves everything as it was.
+        owners::change(&data, &mut |stat| if done(stat) { Ok(None) } else { step.of(stat).map(|_| None) })?;
+        owners::change(&data, &mut |stat| if done(stat) { Ok(None) } else { step.of(stat) })
+    })?;
+    let file = volume.join("ids");
+    write_atomically(&file, ids.as_bytes()).during("chown", file.display())?;
+    std::fs::remove_file(&mark).during("chown", mark.display())?;
+    Ok(0)
+}
+
+struct Translation {
+    from: IdMap,
+    to: IdMap,
+    whole: IdMap,
+}
+
+impl Translation {
+    /// As the whole mapping sees both. A file that belonged to nobody of `from` stays as it is.
+    fn of(&self, stat: &Stat) -> rustix::io::Result<Owner> {
+        let uid = translate(&self.whole.uid, &self.from.uid, &self.to.uid, stat.st_uid)?;
+        let gid = translate(&self.whole.gid, &self.from.gid, &self.to.gid, stat.st_gid)?;
+        Ok(((uid, gid) != (stat.st_uid, stat.st_gid)).then_some((uid, gid)))
+    }
+}
+
+fn translate(whole: &[IdMapping], from: &[IdMapping], to: &[IdMapping], id: u32) -> rustix::io::Result<u32> {
+    let Some(inside) = outside_of(whole, id).and_then(|host| inside_of(from, host)) else { return Ok(id) };
+    // The new mapping may be shorter, or reach ids that are not the caller's any more.
+    outside_of(to, inside).and_then(|host| inside_of(whole, host)).ok_or(Errno::OVERFLOW)
+}
+
+fn outside_of(map: &[IdMapping], id: u32) -> Option<u32> {
+    let found = map.iter().find(|one| id.checked_sub(one.container_id).is_some_and(|offset| offset < one.size))?;
+    found.host_id.checked_add(id - found.container_id)
+}
+
+fn inside_of(map: &[IdMapping], id: u32) -> Option<u32> {
+    let found = map.iter().find(|one| id.checked_sub(one.host_id).is_some_and(|offset| offset < one.size))?;
+    found.container_id.checked_add(id - found.host_id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(lines: &[(u32, u32, u32)]) -> Vec<IdMapping> {
+        let line = |&(container_id, host_id, size): &(u32, u32, u32)| IdMapping { container_id, host_id, size };
+        lines.iter().map(line).collect()
+    }
+
+    #[test]
+    fn an_id_keeps_its_meaning_in_another_mapping() {
+        let whole = map(&[(0, 1000, 1), (1, 100_000, 65_536)]);
+        let usual = whole.clone();
+        let kept = map(&[(0, 100_000, 70), (70, 1000, 1), (71, 100_070, 65_466)]);
+        // Root was the caller and becomes the first subordinate id, which the whole mapping calls 1.
+        assert_eq!(translate(&whole, &usual, &kept, 0), Ok(1));
+        assert_eq!(translate(&whole, &usual, &kept, 70), Ok(0));
+        assert_eq!(translate(&whole, &usual, &kept, 71), Ok(71));
+        assert_eq!(translate(&whole, &kept, &usual, 0), Ok(70));
+        assert_eq!(translate(&whole, &usual, &map(&[(0, 1000, 1)]), 5), Err(Errno::OVERFLOW));
+        assert_eq!(translate(&whole, &kept, &usual, 65_534 + 10_000), Ok(65_534 + 10_000), "nobody's");
+    }
 }

@@ -47,6 +47,18 @@ pub enum Rootfs {
     Copy(Copy),
 }
 
+/// What a mount of the standard cannot say, by its destination.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MountExtra {
+    /// Only this path below the source, resolved inside it.
+    #[serde(default)]
+    pub subpath: Option<String>,
+    /// Everything in it is given to the user that the program runs as.
+    #[serde(default)]
+    pub chown: bool,
+}
+
 /// All annotations of ours, parsed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Annotations {
@@ -61,6 +73,7 @@ pub struct Annotations {
     /// argv of the companion process.
     pub companion: Vec<String>,
     pub init: bool,
+    pub mounts: BTreeMap<String, MountExtra>,
 }
 
 /// Parses them; the `Err` is (annotation, reason). An unknown `io.rootless.` name is an error, never ignored.
@@ -83,6 +96,7 @@ pub fn parse(all: &BTreeMap<String, String>) -> Result<Annotations, (String, Str
             "groups" => out.groups = serde_json::from_str(value).map_err(|e| wrong(&e))?,
             "single-id" => out.single_id = truth(value).map_err(|e| wrong(&e))?,
             "companion" => out.companion = serde_json::from_str(value).map_err(|e| wrong(&e))?,
+            "mounts" => out.mounts = serde_json::from_str(value).map_err(|e| wrong(&e))?,
             "init" => out.init = truth(value).map_err(|e| wrong(&e))?,
             _ => return Err(wrong(&"unknown annotation")),
         }

@@ -1,5 +1,6 @@
 //! `mounts` of config.json → mount operations for the new mount API (fsopen, open_tree, mount_setattr, move_mount).
 
+use super::annotations::MountExtra;
 use crate::oci::runtime::Mount;
 
 pub const MOUNT_ATTR_RDONLY: u64 = 0x1;
@@ -52,6 +53,8 @@ pub struct MountOp {
     pub no_follow: bool,
     /// `idmap` or `ridmap` was asked for.
     pub idmap: bool,
+    /// What the standard cannot say.
+    pub extra: MountExtra,
 }
 
 /// Lowers one entry; the `Err` is the option that nothing understands.
@@ -69,6 +72,7 @@ pub fn lower(index: usize, mount: &Mount, own_cgroups: bool) -> Result<MountOp, 
         copy_up: false,
         no_follow: false,
         idmap: !mount.uid_mappings.is_empty() || !mount.gid_mappings.is_empty(),
+        extra: MountExtra::default(),
     };
     let mut bind = mount.kind.as_deref() == Some("bind");
     let mut recursive = false;
