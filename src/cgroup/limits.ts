@@ -6,37 +6,76 @@ export type Limits = {
   readonly memory?: number | undefined;
   /** Bytes of memory + swap, docker's meaning; -1 is unlimited. */
   readonly memorySwap?: number | undefined;
+  /** Bytes that it keeps when others need some. */
+  readonly memoryReservation?: number | undefined;
   /** CPUs, for example 1.5. */
   readonly cpus?: number | undefined;
+  /** docker's weight, 1024 = everybody's. */
+  readonly cpuShares?: number | undefined;
+  /** Microseconds. */
+  readonly cpuPeriod?: number | undefined;
+  readonly cpuQuota?: number | undefined;
+  /** cpuset(7), "List format". */
+  readonly cpusetCpus?: string | undefined;
+  readonly cpusetMems?: string | undefined;
   readonly pids?: number | undefined;
 };
 
 export type Resources = {
-  readonly memory?: { readonly limit?: number; readonly swap?: number };
-  /** Microseconds. */
-  readonly cpu?: { readonly quota: number; readonly period: number };
+  readonly memory?: { readonly limit?: number; readonly swap?: number; readonly reservation?: number };
+  readonly cpu?: {
+    /** Microseconds. */
+    readonly quota?: number;
+    readonly period?: number;
+    readonly shares?: number;
+    readonly cpus?: string;
+    readonly mems?: string;
+  };
   readonly pids?: { readonly limit: number };
 };
 
-export type Controller = 'memory' | 'cpu' | 'pids';
+export type Controller = 'memory' | 'cpu' | 'cpuset' | 'pids';
 
 /** CFS period of docker: microseconds. */
-const period = 100_000;
+const usualPeriod = 100_000;
 
 /** Without --memory-swap, docker allows as much swap as memory. `swap` counts both, as the standard has it. */
-export function toResources({ memory, memorySwap, cpus, pids }: Limits): Resources {
+export function toResources(limits: Limits): Resources {
+  const { memory, memorySwap, memoryReservation, pids } = limits;
+  const cpu = cpuResources(limits);
   return {
-    ...(memory === undefined ? {} : { memory: { limit: memory, swap: memorySwap ?? memory * 2 } }),
-    ...(cpus === undefined ? {} : { cpu: { quota: Math.max(1000, Math.round(cpus * period)), period } }),
+    ...(memory === undefined && memoryReservation === undefined
+      ? {}
+      : {
+          memory: {
+            ...(memory === undefined ? {} : { limit: memory, swap: memorySwap ?? memory * 2 }),
+            ...(memoryReservation === undefined ? {} : { reservation: memoryReservation }),
+          },
+        }),
+    ...(Object.keys(cpu).length === 0 ? {} : { cpu }),
     ...(pids === undefined ? {} : { pids: { limit: pids } }),
   };
 }
 
+function cpuResources({ cpus, cpuShares, cpuPeriod, cpuQuota, cpusetCpus, cpusetMems }: Limits): NonNullable<Resources['cpu']> {
+  const period = cpuPeriod ?? usualPeriod;
+  const quota = cpus === undefined ? cpuQuota : Math.max(1000, Math.round(cpus * usualPeriod));
+  return {
+    ...(quota === undefined ? {} : { quota, period }),
+    ...(cpuShares === undefined ? {} : { shares: cpuShares }),
+    ...(cpusetCpus === undefined ? {} : { cpus: cpusetCpus }),
+    ...(cpusetMems === undefined ? {} : { mems: cpusetMems }),
+  };
+}
+
 /** The controllers that a cgroup must have for these limits. */
-export function neededControllers({ memory, cpus, pids }: Limits): Controller[] {
+export function neededControllers(limits: Limits): Controller[] {
+  const { memory, pids } = toResources(limits);
+  const { cpusetCpus, cpusetMems, cpus, cpuShares, cpuQuota } = limits;
   return [
     ...(memory === undefined ? [] : ['memory' as const]),
-    ...(cpus === undefined ? [] : ['cpu' as const]),
+    ...(cpus === undefined && cpuShares === undefined && cpuQuota === undefined ? [] : ['cpu' as const]),
+    ...(cpusetCpus === undefined && cpusetMems === undefined ? [] : ['cpuset' as const]),
     ...(pids === undefined ? [] : ['pids' as const]),
   ];
 }

@@ -2,32 +2,35 @@
 
 import { findPaths } from '../paths.ts';
 import { removeContainer } from '../runtime/remove.ts';
-import { findContainer } from '../runtime/state.ts';
-import { RootlessError } from '../errors.ts';
 import { command } from './command.ts';
-import { print } from './output.ts';
-import { report } from './ui.ts';
+import { chooseContainers, choosing, filterFlag, serve } from './containers.ts';
+import { timeFlags } from './stop.ts';
+
+const atOnce = 16;
 
 export default command({
   name: 'rm',
   flags: {
     force: { type: 'boolean', alias: 'f', description: 'kill it first if it runs; none is no error' },
-    volumes: { type: 'boolean', alias: 'v', hidden: true, description: 'volumes without a name always go with the container' },
+    ...timeFlags,
+    volumes: { type: 'boolean', alias: 'v', description: 'its volumes without a name too' },
+    depend: { type: 'boolean', description: 'containers that need it too (--requires)' },
+    all: { type: 'boolean', alias: 'a', description: 'all that do not run; with --force all' },
+    ignore: { type: 'boolean', alias: 'i', description: 'one that is not there is no error' },
+    filter: filterFlag,
+    ...choosing,
   },
-  words: { usage: 'CONTAINER [CONTAINER...]', min: 1, max: Number.POSITIVE_INFINITY, complete: 'container' },
+  words: { usage: 'CONTAINER [CONTAINER...]', min: 0, max: Number.POSITIVE_INFINITY, complete: 'container' },
   examples: ['rootless rm -f web', 'rootless rm $(rootless ps -aq)'],
   run: async ({ flags, args, debug, env }) => {
     const paths = findPaths(env);
-    let code = 0;
-    for (const name of args) {
-      try {
-        await removeContainer(paths, findContainer(paths, name), flags.force);
-        print(`${name}\n`);
-      } catch (error) {
-        if (flags.force && error instanceof RootlessError && error.code === 'CONTAINER_NOT_FOUND') continue;
-        code = report(error, debug);
-      }
-    }
-    return code;
+    const { force, latest, filter, cidfile, depend, volumes } = flags;
+    const all = flags.all ? () => true : undefined;
+    const ignore = flags.ignore || force;
+    const targets = await chooseContainers(paths, { command: 'rm', args, all, latest, ignore, filter, cidfile });
+    const timeout = flags.timeout ?? flags.time;
+    return serve(targets, atOnce, debug, async (container) => {
+      await removeContainer(paths, container, { force: force || timeout !== undefined, timeout, depend, volumes });
+    });
   },
 });

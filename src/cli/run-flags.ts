@@ -3,7 +3,10 @@
 import { parsePlatform } from '../image/platform.ts';
 import { checkName } from '../runtime/ids.ts';
 import type { Flags } from './flags.ts';
+import { lifeFlags } from './life-flags.ts';
 import { parseBytes, parseSwap } from './values/bytes.ts';
+import { parseCpuset, parseExpose, parseMicroseconds, parseOomScore, parseShares } from './values/ids.ts';
+import { parseKeys } from './values/keys.ts';
 import { parseDevice } from './values/device.ts';
 import { parseEnv, parseLabel } from './values/env.ts';
 import { parseMount } from './values/mount.ts';
@@ -29,7 +32,8 @@ const image = 'Image';
 
 const signals = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGKILL', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH'];
 
-export const runFlags = {
+/** Of `create` too. */
+export const createFlags = {
   rm: { type: 'boolean', group: container, description: 'remove the container when it exits' },
   name: { type: 'string', group: container, valueHint: 'NAME', parse: checkName, description: 'name of the container' },
   label: {
@@ -49,7 +53,6 @@ export const runFlags = {
     description: 'attach the labels in FILE',
   },
   cidfile: { type: 'string', group: container, valueHint: 'FILE', description: 'write the container id to a new FILE' },
-  'dry-run': { type: 'boolean', group: container, description: 'print the config.json and start nothing' },
 
   interactive: { type: 'boolean', alias: 'i', group: program, description: 'connect standard input' },
   tty: { type: 'boolean', alias: 't', group: program, description: 'give it a terminal' },
@@ -166,6 +169,20 @@ export const runFlags = {
     parse: parsePort,
     description: 'publish a port: 8080:80, 127.0.0.1:53:53/udp',
   },
+  'publish-all': {
+    type: 'boolean',
+    alias: 'P',
+    group: network,
+    description: 'publish all ports that it exposes on free ports',
+  },
+  expose: {
+    type: 'string',
+    group: network,
+    valueHint: 'PORT',
+    repeat: true,
+    parse: parseExpose,
+    description: 'a port that it listens on: 80, 53/udp',
+  },
   hostname: {
     type: 'string',
     alias: 'h',
@@ -234,7 +251,33 @@ export const runFlags = {
     parse: parseSwap,
     description: 'memory and swap together; -1 is no limit',
   },
+  'memory-reservation': {
+    type: 'string',
+    group: limits,
+    valueHint: 'SIZE',
+    parse: parseBytes,
+    description: 'memory that it keeps when others need some',
+  },
   cpus: { type: 'string', group: limits, valueHint: 'NUMBER', parse: parseCpus, description: 'CPUs: 0.5, 2' },
+  'cpuset-cpus': { type: 'string', group: limits, valueHint: 'SET', parse: parseCpuset, description: 'CPUs that it may use: 0-3, 0,2' },
+  'cpuset-mems': { type: 'string', group: limits, valueHint: 'SET', parse: parseCpuset, description: 'memory nodes that it may use' },
+  'cpu-shares': {
+    type: 'string',
+    alias: 'c',
+    group: limits,
+    valueHint: 'NUMBER',
+    parse: parseShares,
+    description: 'its weight against others (1024)',
+  },
+  'cpu-period': { type: 'string', group: limits, valueHint: 'US', parse: parseMicroseconds, description: 'length of a CPU period' },
+  'cpu-quota': { type: 'string', group: limits, valueHint: 'US', parse: parseMicroseconds, description: 'CPU time in each period' },
+  'oom-score-adj': {
+    type: 'string',
+    group: limits,
+    valueHint: 'NUMBER',
+    parse: parseOomScore,
+    description: 'how gladly the kernel kills it (-1000 to 1000)',
+  },
   'pids-limit': { type: 'string', group: limits, valueHint: 'NUMBER', parse: parsePids, description: 'processes; -1 is no limit' },
   ulimit: {
     type: 'string',
@@ -268,4 +311,18 @@ export const runFlags = {
     default: true,
     description: 'check certificates; =false allows http too',
   },
+  ...lifeFlags,
+} as const satisfies Flags;
+
+export const runFlags = {
+  detach: { type: 'boolean', alias: 'd', group: container, description: 'leave it running in the background, print its id' },
+  ...createFlags,
+  'detach-keys': {
+    type: 'string',
+    group: container,
+    valueHint: 'KEYS',
+    parse: parseKeys,
+    description: 'keys that leave it running (default ctrl-p,ctrl-q)',
+  },
+  'dry-run': { type: 'boolean', group: container, description: 'print the config.json and start nothing' },
 } as const satisfies Flags;

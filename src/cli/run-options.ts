@@ -1,19 +1,23 @@
 /** From the flags of `run` to ContainerOptions: reads the files that flags name, then only arranges values. */
 
 import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { RootlessError } from '../errors.ts';
-import { type ContainerOptions, type Limits, type MountRequest, defaults } from '../runtime/options.ts';
+import { type ContainerOptions, type MountRequest, defaults } from '../runtime/options.ts';
 import type { Input } from './command.ts';
 import type { Values } from './flags.ts';
-import type { runFlags } from './run-flags.ts';
+import type { createFlags } from './run-flags.ts';
 import { BadValue } from './values/bad.ts';
 import { lookUp, parseKeyLines, parseLabel } from './values/env.ts';
+import { toHealth } from './values/health.ts';
+import { toLimits } from './values/limits.ts';
+import { toLog } from './values/log.ts';
 
-export type RunInput = Input<typeof runFlags>;
-type RunValues = Values<typeof runFlags>;
+export type CreateInput = Input<typeof createFlags>;
+type CreateValues = Values<typeof createFlags>;
 
 /** @throws RootlessError for files that cannot be read and flags that contradict each other; exit 125 */
-export function toOptions(input: RunInput): ContainerOptions {
+export function toOptions(input: CreateInput): ContainerOptions {
   const { flags, args, env } = input;
   const [image = '', ...command] = args;
   const mounts = [...flags.volume, ...flags.mount, ...flags.tmpfs];
@@ -51,30 +55,47 @@ export function toOptions(input: RunInput): ContainerOptions {
     userns: flags.userns ?? defaults.userns,
     stopSignal: flags['stop-signal'],
     labels: toLabels(flags),
+    ...toLife(flags),
   };
 }
 
+/** What becomes of it after its start. `--requires` still has names: ids are looked up where the store is known. */
+function toLife(flags: CreateValues): Partial<ContainerOptions> {
+  if (flags.rm && flags.restart !== undefined && flags.restart.policy !== 'no') {
+    throw conflict('cannot specify both --restart and --rm', 'a container that is removed at its end cannot be started again');
+  }
+  return {
+    stopTimeout: flags['stop-timeout'],
+    annotations: Object.fromEntries(flags.annotation),
+    restart: flags.restart ?? defaults.restart,
+    log: toLog(flags['log-driver'], flags['log-opt']),
+    health: toHealth(flags),
+    secrets: flags.secret,
+    timeout: flags.timeout ?? 0,
+    umask: flags.umask,
+    timezone: flags.tz,
+    expose: flags.expose,
+    publishAll: flags['publish-all'],
+    oomScoreAdj: flags['oom-score-adj'],
+    pidFile: absolute(flags.pidfile),
+    monitorPidFile: absolute(flags['conmon-pidfile']),
+    sdnotify: flags.sdnotify ?? defaults.sdnotify,
+    requires: flags.requires,
+  };
+}
+
+/** The monitor stands somewhere else. */
+function absolute(path: string | undefined): string | undefined {
+  return path === undefined ? undefined : resolve(path);
+}
+
 /** `--label` wins over `--label-file`. */
-function toLabels(flags: RunValues): Record<string, string> {
+function toLabels(flags: CreateValues): Record<string, string> {
   const lines = flags['label-file'].flatMap((file) => readKeys('label-file', file));
   return Object.fromEntries([...lines.map(parseLabel), ...flags.label]);
 }
 
-/** 0 means "no limit" to docker, and so does -1 for pids. */
-function toLimits(flags: RunValues): Limits {
-  const memory = flags.memory || undefined;
-  const memorySwap = flags['memory-swap'] || undefined;
-  const pids = flags['pids-limit'];
-  if (memorySwap !== undefined && memory === undefined) {
-    throw conflict('--memory-swap needs --memory', 'it limits memory and swap together');
-  }
-  if (memorySwap !== undefined && memory !== undefined && memorySwap !== -1 && memorySwap < memory) {
-    throw conflict('--memory-swap is smaller than --memory', 'it limits memory and swap together');
-  }
-  return { memory, memorySwap, cpus: flags.cpus || undefined, pids: pids !== undefined && pids > 0 ? pids : undefined };
-}
-
-function security(flags: RunValues): Pick<ContainerOptions, 'noNewPrivileges' | 'seccomp'> {
+function security(flags: CreateValues): Pick<ContainerOptions, 'noNewPrivileges' | 'seccomp'> {
   let noNewPrivileges = defaults.noNewPrivileges;
   let seccomp = defaults.seccomp;
   for (const option of flags['security-opt']) {
@@ -101,7 +122,7 @@ function readProfile(path: string): string {
   return text;
 }
 
-function readKeys(flag: string, path: string): string[] {
+export function readKeys(flag: string, path: string): string[] {
   const bytes = readFlagFile(flag, path);
   try {
     return parseKeyLines(bytes);

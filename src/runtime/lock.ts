@@ -30,18 +30,18 @@ export async function withLock<T>(paths: Paths, id: string, work: () => Promise<
 }
 
 /** @returns what gives the lock back. @throws RootlessError CONTAINER_BUSY */
-export async function lockContainer(paths: Paths, id: string, signal?: AbortSignal): Promise<() => void> {
+export async function lockContainer(paths: Paths, id: string, signal?: AbortSignal, wait = patience): Promise<() => void> {
   const path = join(containerFolder(paths, id), 'lock');
   calls += 1;
   const { pid, startTime, bootId } = ourselves();
   const own = [pid, startTime, bootId, calls].join(' ');
-  for (const end = Date.now() + patience; ; ) {
+  for (const end = Date.now() + wait; ; ) {
     const taken = take(path, own);
     if (taken === 'taken') return () => takeAway(path, own);
     if (taken === 'impossible') return () => {};
     const holder = holderOf(path);
     if (holder !== undefined && !isAlive(makerOf(holder))) takeAway(path, holder);
-    else if (Date.now() > end) throw busy(id, holder);
+    else if (Date.now() >= end) throw busy(id, holder);
     else await sleep(5 + Math.random() * 10, undefined, signal ? { signal } : {});
   }
 }

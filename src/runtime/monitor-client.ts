@@ -10,7 +10,7 @@ import type { Paths } from '../paths.ts';
 /** Times in nanoseconds, signals as numbers. */
 export type MonitorRequest =
   | { readonly op: 'kill'; readonly signal: number }
-  | { readonly op: 'stop'; readonly signal?: number; readonly timeout?: number }
+  | { readonly op: 'stop'; readonly signal?: number; readonly timeout?: number; readonly keep?: true }
   | { readonly op: 'wait' | 'pause' | 'resume' | 'health' | 'reload' | 'reopen' }
   | { readonly op: 'resize'; readonly rows: number; readonly cols: number };
 

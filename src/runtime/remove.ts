@@ -1,49 +1,116 @@
-/** Removes a container: ends it if that was asked for, then takes away its folder, name and mark. */
+/** Removes a container: ends it if that was asked for, then takes away its folder, name, ids and mark. */
 
-import { setTimeout as sleep } from 'node:timers/promises';
 import { RootlessError } from '../errors.ts';
-import { runHelper } from '../helper.ts';
+import type { IdMap } from '../helper.ts';
 import type { Paths } from '../paths.ts';
-import { isAlive } from './alive.ts';
+import { chooseMapping } from '../userns/choose.ts';
+import { readHost } from '../userns/host.ts';
+import { ourselves } from './alive.ts';
+import { tellContainer } from './events.ts';
 import { asideFolder, removeTree } from './folders.ts';
-import { clearMark } from './marks.ts';
-import { releaseName } from './names.ts';
-import { containerFolder, type Listed, readContainer } from './state.ts';
+import { forgetState } from './leftovers.ts';
+import { holderOf, takeAway } from './links.ts';
+import { withLock } from './lock.ts';
+import { clearMark, leaveMark } from './marks.ts';
+import { askMonitor } from './monitor-client.ts';
+import { killMonitor, monitorEnded } from './monitor-end.ts';
+import { namesOf, releaseName } from './names.ts';
+import { dependents, unlinkRequirements } from './requires.ts';
+import { slotLink } from './slots.ts';
+import { containerFolder, isActive, type Listed, readContainer } from './state.ts';
+import { stopContainer } from './stop.ts';
 
-/** Milliseconds for a killed container's maker to write down how it ended. */
-const patience = 10_000;
+export type RemoveWish = {
+  readonly force: boolean;
+  /** Seconds between its stop signal and SIGKILL; SIGKILL at once without it. */
+  readonly timeout?: number | undefined;
+  /** Containers that need it go first. */
+  readonly depend?: boolean | undefined;
+  /** Its volumes without a name go too, unless another container has them. */
+  readonly volumes?: boolean | undefined;
+};
 
-/** @throws RootlessError CONTAINER_RUNNING without `force`, CONTAINER_STUCK, REMOVE_FAILED */
-export async function removeContainer(paths: Paths, container: Listed, force: boolean): Promise<void> {
-  if (container.status === 'running') {
-    if (!force) {
-      throw new RootlessError({
-        code: 'CONTAINER_RUNNING',
-        message: `cannot remove container "${container.name}": it is running`,
-        fix: `rootless rm -f ${container.name}`,
-      });
-    }
-    await end(paths, container);
-  }
-  // With --rm the maker has removed everything by now; after a kill -9 of the maker the helper may still know the container.
-  await runHelper(paths, ['--root', paths.runtime, 'delete', '--force', container.id]);
-  await removeTree(paths, asideFolder(paths, container.id), container.idMap);
-  await removeTree(paths, containerFolder(paths, container.id), container.idMap);
-  releaseName(paths, container.name, container.id);
-  clearMark(paths, container.id);
+/** Milliseconds for a monitor to end with its container. */
+const patience = 5000;
+
+/** @throws RootlessError CONTAINER_RUNNING, CONTAINER_PAUSED without `force`, CONTAINER_NEEDED, REMOVE_FAILED */
+export async function removeContainer(paths: Paths, container: Listed, wish: RemoveWish): Promise<void> {
+  await removeDependents(paths, container, wish);
+  if (wish.force) await end(paths, container, wish.timeout);
+  await withLock(paths, container.id, async () => {
+    const found = readContainer(paths, container.id);
+    if (found && isActive(found) && !wish.force) throw stillRuns(found);
+    if (found?.life) await settle(found);
+    await removeTraces(paths, found ?? container);
+  });
+  if (wish.volumes || container.remove) await removeVolumes(paths, container);
+  tellContainer(paths, container, 'destroy');
 }
 
-async function end(paths: Paths, container: Listed): Promise<void> {
-  await runHelper(paths, ['--root', paths.runtime, 'kill', container.id, 'KILL']);
-  const deadline = performance.now() + patience;
-  while (readContainer(paths, container.id)?.status === 'running' && isAlive(container.maker)) {
-    if (performance.now() > deadline) {
+/** Everything that an ended container has, whatever state it is in. The mark makes a removal that is cut short go on later. */
+export async function removeTraces(paths: Paths, container: Listed): Promise<void> {
+  const { id, name, slot } = container;
+  leaveMark(paths, id, ourselves());
+  await forgetState(paths, id);
+  const idMap = container.idMap.uid.length > 0 ? container.idMap : usualMap();
+  unlinkRequirements(paths, container);
+  await removeTree(paths, asideFolder(paths, id), idMap);
+  await removeTree(paths, containerFolder(paths, id), idMap);
+  if (slot && holderOf(slotLink(paths, idMap)) === id) takeAway(slotLink(paths, idMap), id);
+  releaseName(paths, name, id);
+  if (container.status === 'dead') for (const other of namesOf(paths, id)) releaseName(paths, other, id);
+  clearMark(paths, id);
+}
+
+async function removeVolumes(paths: Paths, { id, options }: Listed): Promise<void> {
+  if (!options.mounts.some((mount) => mount.kind === 'volume' && mount.anonymous)) return;
+  const { removeOwnVolumes } = await import('./volume-remove.ts');
+  await removeOwnVolumes(paths, id, options.mounts);
+}
+
+/** For a container that does not say any more which ids its files have. */
+function usualMap(): IdMap {
+  return chooseMapping({ kind: 'host' }, readHost([])).idMap;
+}
+
+/** A monitor that does not answer is killed, and its container with it. */
+async function end(paths: Paths, { id, name, life }: Listed, timeout: number | undefined): Promise<void> {
+  const found = readContainer(paths, id);
+  if (found === undefined || !isActive(found)) return;
+  if (timeout === undefined) {
+    const request = { op: 'stop', signal: 9, timeout: 0 } as const;
+    await askMonitor(paths, id, request, AbortSignal.timeout(patience)).catch(() => undefined);
+  } else await stopContainer(paths, { id, name }, { timeout }).catch(() => undefined);
+  await settle(found.life ? found : { ...found, life });
+}
+
+async function settle({ life }: Pick<Listed, 'life'>): Promise<void> {
+  if (life === undefined || (await monitorEnded(life.monitor, patience))) return;
+  killMonitor(life.monitor);
+  await monitorEnded(life.monitor, patience);
+}
+
+async function removeDependents(paths: Paths, { id, name }: Listed, wish: RemoveWish): Promise<void> {
+  for (const other of dependents(paths, id)) {
+    const dependent = readContainer(paths, other);
+    if (dependent === undefined) continue;
+    if (wish.depend) await removeContainer(paths, dependent, wish);
+    else {
       throw new RootlessError({
-        code: 'CONTAINER_STUCK',
-        message: `container "${container.name}" was killed and has not ended`,
-        why: `the rootless that started it (process ${container.maker.pid}) still waits`,
+        code: 'CONTAINER_NEEDED',
+        message: `cannot remove container "${name}": other containers need it`,
+        why: `"${dependent.name}" was made with --requires ${name}`,
+        fix: `rootless rm --depend ${name} removes both`,
       });
     }
-    await sleep(20);
   }
+}
+
+function stillRuns({ name, status }: Listed): RootlessError {
+  const paused = status === 'paused';
+  return new RootlessError({
+    code: paused ? 'CONTAINER_PAUSED' : 'CONTAINER_RUNNING',
+    message: `cannot remove container "${name}": container is ${status}`,
+    fix: paused ? `rootless unpause ${name}, or rootless rm -f ${name}` : `rootless stop ${name}, or rootless rm -f ${name}`,
+  });
 }

@@ -69,6 +69,12 @@ export function writeContainer(paths: Paths, container: Container): void {
   replace(join(containerFolder(paths, container.id), 'container.json'), JSON.stringify(container));
 }
 
+/** Writes down a container that was read, without what was read of its life. */
+export function describe(paths: Paths, listed: Listed): void {
+  const { status: _, exit: __, life: ___, ...container } = listed;
+  writeContainer(paths, container);
+}
+
 /** @returns undefined when there is no such folder, or it is only just being made or removed */
 export function readContainer(paths: Paths, id: string): Listed | undefined {
   const folder = containerFolder(paths, id);

@@ -1,38 +1,53 @@
-/** Takes away what a killed rootless could not: its containers that were to be removed, and their traces. */
+/** Takes away what killed processes of rootless could not: containers that were to be removed, half-made ones, and their traces. */
 
-import { existsSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
-import { runHelper } from '../helper.ts';
+import { lstatSync } from 'node:fs';
 import type { Paths } from '../paths.ts';
+import { chooseMapping } from '../userns/choose.ts';
+import { readHost } from '../userns/host.ts';
 import { asideFolder, removeTree } from './folders.ts';
-import { removeContainer } from './remove.ts';
-import { clearMark } from './marks.ts';
+import { clearLeftovers, forgetState } from './leftovers.ts';
+import { lockContainer } from './lock.ts';
+import { clearMark, leaveMark, markOf } from './marks.ts';
 import { namesOf, releaseName } from './names.ts';
-import { containerFolder, readContainer } from './state.ts';
+import { removeTraces } from './remove.ts';
+import { containerFolder, isActive, readContainer } from './state.ts';
+import { wreckOf } from './wreck.ts';
 
-/** `ids`: containers whose maker is gone. One that cannot be removed now is tried again by a later run. */
+/** `ids`: containers whose mark names a process that is gone. One that cannot be tidied now is tried again by a later run. */
 export async function sweep(paths: Paths, ids: readonly string[]): Promise<void> {
   for (const id of ids) {
     try {
-      await sweepOne(paths, id);
+      const release = await lockContainer(paths, id, undefined, 0);
+      try {
+        if (markOf(paths, id) === 'gone') await sweepOne(paths, id);
+      } finally {
+        release();
+      }
     } catch {
-      // Busy or half removed by another sweep: the mark stays, so that it is seen again.
+      // Busy, or half removed by another sweep: the mark stays, so that it is seen again.
     }
   }
 }
 
 async function sweepOne(paths: Paths, id: string): Promise<void> {
   const container = readContainer(paths, id);
-  if (container === undefined) {
-    // Killed before it was described, so that nothing ran and everything in the folder is ours; or the helper has removed it.
-    rmSync(containerFolder(paths, id), { recursive: true, force: true });
-    rmSync(asideFolder(paths, id), { recursive: true, force: true });
-    for (const name of namesOf(paths, id)) releaseName(paths, name, id);
-    clearMark(paths, id);
-    return;
-  }
-  if (existsSync(join(paths.runtime, id))) await runHelper(paths, ['--root', paths.runtime, 'delete', '--force', id]);
+  if (container === undefined) return sweepNameless(paths, id);
+  // Whoever started it was killed before the mark could name its monitor.
+  if (container.life && isActive(container)) return leaveMark(paths, id, container.life.monitor);
+  await clearLeftovers(paths, container);
+  if (container.remove && container.life) return removeTraces(paths, container);
   await removeTree(paths, asideFolder(paths, id), container.idMap);
-  if (container.remove) return removeContainer(paths, { ...container, status: 'exited' }, true);
+  clearMark(paths, id);
+}
+
+/** Killed before it was described, or while it was removed; or the helper has removed it. */
+async function sweepNameless(paths: Paths, id: string): Promise<void> {
+  await forgetState(paths, id);
+  for (const folder of [containerFolder(paths, id), asideFolder(paths, id)]) {
+    if (lstatSync(folder, { throwIfNoEntry: false }) === undefined) continue;
+    const known = wreckOf(paths, id)?.idMap;
+    await removeTree(paths, folder, known && known.uid.length > 0 ? known : chooseMapping({ kind: 'host' }, readHost([])).idMap);
+  }
+  for (const name of namesOf(paths, id)) releaseName(paths, name, id);
   clearMark(paths, id);
 }

@@ -1,0 +1,92 @@
+/** What `run` and `create` have in common: images with progress, Ctrl-C until the container exists, --cidfile, --replace, --requires. */
+
+import { existsSync, writeFileSync } from 'node:fs';
+import { RootlessError } from '../errors.ts';
+import { findPaths, type Paths } from '../paths.ts';
+import { searchPath } from '../programs.ts';
+import type { RunContext } from '../runtime/context.ts';
+import type { ContainerOptions } from '../runtime/options.ts';
+import { imageProgress } from './image-progress.ts';
+import { interruptible } from './interrupt.ts';
+import { notice } from './notice.ts';
+import type { CreateInput } from './run-options.ts';
+
+type More = Pick<RunContext, 'dryRun'> & { readonly created: (id: string) => void };
+
+export async function begin<T>(
+  { flags, given, env }: CreateInput,
+  asked: ContainerOptions,
+  work: (options: ContainerOptions, context: RunContext) => Promise<T>,
+  more: More,
+): Promise<T> {
+  const { cidfile } = flags;
+  if (cidfile !== undefined && existsSync(cidfile)) throw cidfileExists(cidfile);
+  const paths = findPaths(env);
+  if (flags.replace && !more.dryRun) await makeRoom(paths, asked.name);
+  const options = asked.requires.length === 0 ? asked : { ...asked, requires: await idsOf(paths, asked.requires) };
+  const progress = imageProgress(flags.quiet);
+  try {
+    return await interruptible((signal, release) =>
+      work(options, {
+        paths,
+        searchPath: searchPath(env),
+        pull: flags.pull ?? 'missing',
+        platform: flags.platform,
+        tlsVerify: given.has('tls-verify') ? flags['tls-verify'] : undefined,
+        progress: progress.tell,
+        notice,
+        notifySocket: env['NOTIFY_SOCKET'],
+        created: (id) => {
+          // From here on signals are the container's.
+          release();
+          progress.close();
+          if (cidfile !== undefined) writeCidfile(cidfile, id);
+          more.created(id);
+        },
+        dryRun: more.dryRun,
+        signal,
+      }),
+    );
+  } finally {
+    progress.close();
+  }
+}
+
+/** `--replace`: whoever has the name goes. */
+async function makeRoom(paths: Paths, name: string | undefined): Promise<void> {
+  if (name === undefined) {
+    throw new RootlessError({ code: 'FLAGS_CONFLICT', message: '--replace needs --name', why: 'it removes the container of that name' });
+  }
+  const { idOfName } = await import('../runtime/names.ts');
+  const { readContainer } = await import('../runtime/state.ts');
+  const id = idOfName(paths, name);
+  const found = id === undefined ? undefined : readContainer(paths, id);
+  if (found === undefined) return;
+  const { removeContainer } = await import('../runtime/remove.ts');
+  await removeContainer(paths, found, { force: true });
+}
+
+/** @throws RootlessError CONTAINER_NOT_FOUND */
+async function idsOf(paths: Paths, names: readonly string[]): Promise<string[]> {
+  const { findContainer } = await import('../runtime/state.ts');
+  return names.flatMap((text) => text.split(',')).map((name) => findContainer(paths, name).id);
+}
+
+function writeCidfile(path: string, id: string): void {
+  try {
+    writeFileSync(path, id, { flag: 'wx' });
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === 'EEXIST') throw cidfileExists(path);
+    throw new RootlessError({ code: 'CIDFILE_UNWRITABLE', message: `cannot write the container id to "${path}": ${code}`, cause });
+  }
+}
+
+function cidfileExists(path: string): RootlessError {
+  return new RootlessError({
+    code: 'CIDFILE_EXISTS',
+    message: `container id file "${path}" exists`,
+    why: 'it may belong to a container that still runs',
+    fix: `rm ${path}`,
+  });
+}

@@ -1,0 +1,29 @@
+/** A signal to a container's program. */
+
+import { RootlessError } from '../errors.ts';
+import type { Paths } from '../paths.ts';
+import { withLock } from './lock.ts';
+import { askMonitor } from './monitor-client.ts';
+import { isActive, type Listed, readContainer } from './state.ts';
+import { monitorEnded } from './monitor-end.ts';
+
+/** Milliseconds that SIGKILL may take to be written down. */
+const patience = 5000;
+
+/** @throws RootlessError CONTAINER_NOT_RUNNING, MONITOR_REFUSED */
+export async function killContainer(paths: Paths, { id, name }: Listed, signal: number): Promise<void> {
+  const found = await withLock(paths, id, () => readContainer(paths, id));
+  if (found === undefined || !isActive(found)) throw notRunning(name, 'kill');
+  const answer = await askMonitor(paths, id, { op: 'kill', signal });
+  if (answer === undefined) throw notRunning(name, 'kill');
+  // docker's kill returns when the container is dead; only a monitor that restarts it goes on.
+  if (signal === 9 && found.options.restart.policy === 'no' && found.life) await monitorEnded(found.life.monitor, patience);
+}
+
+export function notRunning(name: string, what: string): RootlessError {
+  return new RootlessError({
+    code: 'CONTAINER_NOT_RUNNING',
+    message: `cannot ${what} container "${name}": container is not running`,
+    fix: `rootless start ${name}`,
+  });
+}

@@ -1,0 +1,160 @@
+/** Starts a container that was created or has ended: its launch is made anew from what was asked for. */
+
+import { existsSync, lstatSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { isLimited } from '../cgroup/limits.ts';
+import { RootlessError } from '../errors.ts';
+import { readHost } from '../userns/host.ts';
+import { ourselves } from './alive.ts';
+import { layersOf } from './base.ts';
+import type { RunContext } from './context.ts';
+import { removeTree } from './folders.ts';
+import { launch, type Outcome, type Starting, startEarly } from './launch.ts';
+import type { Ties } from './run-arguments.ts';
+import { clearLeftovers } from './leftovers.ts';
+import { lockContainer } from './lock.ts';
+import { keptIds } from './mapping.ts';
+import { clearMark, leaveMark } from './marks.ts';
+import type { Mapping } from './options.ts';
+import { prepareLaunch } from './prepare.ts';
+import { replace } from './replace.ts';
+import { type Container, containerFolder, describe, isActive, type Listed, readContainer, type StartFailure } from './state.ts';
+import { tracesOf, watchOver } from './traces.ts';
+
+export type StartWish = {
+  /** The caller's streams are the program's. */
+  readonly attach: boolean;
+  readonly input: boolean;
+};
+
+/**
+ * @returns undefined when it runs already; with `attach` how it ended
+ * @throws RootlessError whatever kept its program from running, CONTAINER_PAUSED, CONTAINER_DEAD, CONTAINER_BUSY
+ */
+export async function startContainer(id: string, wish: StartWish, context: RunContext): Promise<Outcome | undefined> {
+  const { paths, signal } = context;
+  await startRequired(id, context);
+  const release = await lockContainer(paths, id, signal);
+  try {
+    const found = readContainer(paths, id);
+    refuse(found, id);
+    if (isActive(found)) return undefined;
+    await clearLeftovers(paths, found);
+    leaveMark(paths, id, ourselves());
+    return await started(found, wish, context, release);
+  } finally {
+    release();
+  }
+}
+
+async function started(found: Listed, wish: StartWish, context: RunContext, release: () => void): Promise<Outcome> {
+  const { paths } = context;
+  const { id } = found;
+  let starting: Starting | undefined;
+  try {
+    const outcome = await launched(found, wish, context, release, (early) => {
+      starting = early;
+    });
+    rmSync(failureFile(paths, id), { force: true });
+    if (!outcome.detached || !watchOver(paths, id)) clearMark(paths, id);
+    return outcome;
+  } catch (error) {
+    starting?.cancel();
+    noteFailure(context, id, error);
+    clearMark(paths, id);
+    throw error;
+  }
+}
+
+async function launched(
+  found: Listed,
+  wish: StartWish,
+  context: RunContext,
+  release: () => void,
+  early: (starting: Starting) => void,
+): Promise<Outcome> {
+  const { paths } = context;
+  const { id, name, options, base, labels, life } = found;
+  const host = readHost(context.searchPath);
+  const mapping = keptIds(found, host);
+  const ties: Ties = {
+    detach: !wish.attach,
+    input: wish.attach && wish.input,
+    remove: found.remove,
+    detachKeys: context.detachKeys,
+    settled: release,
+  };
+  const starting = mapping.mode === 'single' || isLimited(options.limits) ? undefined : startEarly(paths, id, ties, mapping.idMap);
+  if (starting) early(starting);
+  const layers = await layersOf(base, options.image, mapping, { ...context, mapping });
+  const folder = containerFolder(paths, id);
+  const filled = life !== undefined && base.kind !== 'host' && isFilled(join(folder, 'rootfs'));
+  if (!filled) await emptyRoot(folder, found, context, mapping);
+  const keepInput = options.interactive && !ties.input;
+  const facts = { id, name, folder, options, base, mapping, layers, host, labels, filled, keepInput, traces: tracesOf(paths, found) };
+  const { config, ports } = await prepareLaunch(facts, context);
+  describe(paths, { ...found, idMap: mapping.idMap, ports });
+  context.created?.(id);
+  return launch(paths, { id, image: options.image, config, host }, ties, starting);
+}
+
+/** Those that it needs; one that is no more is named. */
+async function startRequired(id: string, context: RunContext): Promise<void> {
+  for (const required of readContainer(context.paths, id)?.options.requires ?? []) {
+    await startContainer(required, { attach: false, input: false }, { ...context, created: undefined });
+  }
+}
+
+function refuse(found: Listed | undefined, id: string): asserts found is Listed {
+  if (found === undefined) {
+    throw new RootlessError({ code: 'CONTAINER_NOT_FOUND', message: `no such container: "${id.slice(0, 12)}"`, fix: 'rootless ps -a' });
+  }
+  if (found.status === 'dead') {
+    throw new RootlessError({
+      code: 'CONTAINER_DEAD',
+      message: `cannot start container "${found.name}": it is dead`,
+      why: 'its container.json is missing or damaged',
+      fix: `rootless rm ${found.name}`,
+    });
+  }
+  if (found.status === 'paused') {
+    throw new RootlessError({
+      code: 'CONTAINER_PAUSED',
+      message: `cannot start container "${found.name}": it is paused`,
+      fix: `rootless unpause ${found.name}`,
+    });
+  }
+}
+
+/** With storage by copy the root filesystem is a folder full of files; otherwise it is empty but for the time of a mount. */
+function isFilled(rootfs: string): boolean {
+  try {
+    return readdirSync(rootfs).length > 0;
+  } catch {
+    return lstatSync(rootfs, { throwIfNoEntry: false }) !== undefined;
+  }
+}
+
+/**
+ * What a launch that failed half-way had put there. The work folder too, where the overlay was `volatile`: the kernel leaves a mark in it
+ * and refuses to mount it again, since a crash of the machine could have lost something.
+ */
+async function emptyRoot(folder: string, { remove }: Container, { paths }: RunContext, { idMap }: Mapping): Promise<void> {
+  if (existsSync(join(folder, 'rootfs'))) await removeTree(paths, join(folder, 'rootfs'), idMap);
+  if (remove) await removeTree(paths, join(folder, 'work'), idMap);
+}
+
+const failureFile = (paths: RunContext['paths'], id: string): string => join(containerFolder(paths, id), 'failure.json');
+
+function noteFailure({ paths }: RunContext, id: string, error: unknown): void {
+  const failure: StartFailure = {
+    code: error instanceof RootlessError ? error.exit : 125,
+    error: error instanceof Error ? error.message : String(error),
+    finished: new Date().toISOString(),
+  };
+  try {
+    replace(failureFile(paths, id), JSON.stringify(failure));
+  } catch {
+    // The folder is gone, or the disk is full: the caller is told in any case.
+  }
+}

@@ -1,0 +1,50 @@
+/** Ends a container: politely first, then with SIGKILL. */
+
+import { RootlessError } from '../errors.ts';
+import type { Paths } from '../paths.ts';
+import { withLock } from './lock.ts';
+import { askMonitor } from './monitor-client.ts';
+import { killMonitor, monitorEnded } from './monitor-end.ts';
+import { nanoseconds } from './monitor-file.ts';
+import { isActive, type Listed, readContainer } from './state.ts';
+
+export type StopWish = {
+  /** Instead of its stop signal. */
+  readonly signal?: number | undefined;
+  /** Seconds until SIGKILL instead of its own; less than 0 = for ever. */
+  readonly timeout?: number | undefined;
+  /** Not removed in spite of `--rm`. */
+  readonly keep?: boolean | undefined;
+};
+
+/** Milliseconds for a monitor to tidy up after its container has ended. */
+const patience = 10_000;
+
+/** @returns its exit code; undefined when it did not run. @throws RootlessError CONTAINER_DEAD, MONITOR_REFUSED */
+export async function stopContainer(
+  paths: Paths,
+  { id, name }: Pick<Listed, 'id' | 'name'>,
+  wish: StopWish = {},
+): Promise<number | undefined> {
+  // A start that is under way comes to its end first.
+  const found = await withLock(paths, id, () => readContainer(paths, id));
+  if (found?.status === 'dead') throw dead(name, 'stop');
+  if (found === undefined || !isActive(found)) return undefined;
+  const answer = await askMonitor(paths, id, {
+    op: 'stop',
+    ...(wish.signal === undefined ? {} : { signal: wish.signal }),
+    ...(wish.timeout === undefined ? {} : { timeout: nanoseconds(wish.timeout) }),
+    ...(wish.keep ? { keep: true as const } : {}),
+  });
+  if (found.life && !(await monitorEnded(found.life.monitor, patience)) && answer !== undefined) killMonitor(found.life.monitor);
+  return answer?.code ?? readContainer(paths, id)?.exit?.code;
+}
+
+export function dead(name: string, what: string): RootlessError {
+  return new RootlessError({
+    code: 'CONTAINER_DEAD',
+    message: `cannot ${what} container "${name}": it is dead`,
+    why: 'its container.json is missing or damaged',
+    fix: `rootless rm ${name}`,
+  });
+}
