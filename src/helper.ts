@@ -3,6 +3,7 @@
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { accessSync, constants as access } from 'node:fs';
 import { constants } from 'node:os';
+import type { Readable } from 'node:stream';
 import { RootlessError } from './errors.ts';
 import type { Paths } from './paths.ts';
 
@@ -53,10 +54,11 @@ export type HelperProcess = {
 };
 
 /**
- * stdio of the three standard streams; `pipe` collects stdout and stderr into the result unless read by the caller.
+ * stdio of the three standard streams; `pipe` collects stdout and stderr into the result unless read by the caller, `stream` leaves
+ * stdout to another helper's stdin, a number is an open file.
  * `parent` opens fd 4 (for `--parent-fd 4`): its other end closes when this process ends, however it ends.
  */
-export type HelperStdio = readonly [Stream, Stream, Stream, 'parent'?];
+export type HelperStdio = readonly [Stream | Readable, Stream | 'stream' | number, Stream, 'parent'?];
 type Stream = 'ignore' | 'inherit' | 'pipe';
 
 /** Hears each event when it happens. */
@@ -67,11 +69,17 @@ export type Told = (event: HelperEvent) => void;
  * @throws RootlessError HELPER_MISSING when the built helper is not there.
  */
 export function startHelper(paths: Paths, args: readonly string[], stdio: HelperStdio, signal?: AbortSignal, told?: Told): HelperProcess {
-  const all: StdioOptions = [stdio[0], stdio[1], stdio[2], 'pipe', ...(stdio[3] ? (['pipe'] as const) : [])];
+  const all: StdioOptions = [
+    stdio[0],
+    stdio[1] === 'stream' ? 'pipe' : stdio[1],
+    stdio[2],
+    'pipe',
+    ...(stdio[3] ? (['pipe'] as const) : []),
+  ];
   const child = spawn(paths.helper, ['--events-fd', '3', ...args], { stdio: all, ...(signal ? { signal } : {}) });
   const pipe = child.stdio[3] as NodeJS.ReadableStream;
   const events = collect(pipe);
-  if (told) follow(pipe, told);
+  if (told) followEvents(pipe, told);
   const stdout = stdio[1] === 'pipe' ? collect(child.stdout) : Promise.resolve('');
   const stderr = stdio[2] === 'pipe' ? collect(child.stderr) : Promise.resolve('');
   const exit = new Promise<number>((resolve, reject) => {
@@ -103,8 +111,8 @@ async function finish(
   };
 }
 
-/** A line may come in pieces. */
-function follow(pipe: NodeJS.ReadableStream, told: Told): void {
+/** Events as they come; a line may come in pieces. */
+export function followEvents(pipe: NodeJS.ReadableStream, told: Told): void {
   let rest = '';
   pipe.on('data', (chunk: Buffer) => {
     const lines = (rest + chunk.toString()).split('\n');

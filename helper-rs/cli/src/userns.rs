@@ -85,6 +85,16 @@ pub fn let_pass(folder: &Path) -> Step<()> {
     rustix::fs::chmod(folder, Mode::from_raw_mode(mode | 0o011)).during("overlay", folder.display())
 }
 
+/// The container's id of a host id.
+pub fn to_container(list: &[IdMapping], id: u32) -> Option<u32> {
+    list.iter().find_map(|map| Some(map.container_id + id.checked_sub(map.host_id).filter(|at| *at < map.size)?))
+}
+
+/// The host's id of a container's id.
+pub fn to_host(list: &[IdMapping], id: u32) -> Option<u32> {
+    list.iter().find_map(|map| Some(map.host_id + id.checked_sub(map.container_id).filter(|at| *at < map.size)?))
+}
+
 /// True if the container's id is inside the mapping.
 pub fn maps(list: &[IdMapping], id: u32) -> bool {
     list.iter().any(|map| id.checked_sub(map.container_id).is_some_and(|offset| offset < map.size))
@@ -272,6 +282,8 @@ mod tests {
         assert!(map.has_host_uid(1000) && map.has_host_uid(100_000) && map.has_host_uid(165_534));
         assert!(!map.has_host_uid(0) && !map.has_host_uid(165_535) && !map.has_host_uid(1001));
         assert!(maps(&map.uid, 65_535) && !maps(&map.uid, 65_536));
+        assert_eq!((to_container(&map.uid, 1000), to_container(&map.uid, 100_041)), (Some(0), Some(42)));
+        assert_eq!((to_host(&map.uid, 0), to_host(&map.uid, 42), to_host(&map.uid, 65_536)), (Some(1000), Some(100_041), None));
     }
 
     #[test]

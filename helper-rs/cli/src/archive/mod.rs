@@ -5,7 +5,8 @@ pub mod stand;
 
 use crate::failure::{Failure, Step};
 use crate::layers::pack::{add_top, At, Scope, Style, Tarball, Walk};
-use crate::layers::unpack::{self, Policy};
+use crate::layers::unpack::{self, Owner, Policy};
+use crate::userns::IdMap;
 use paths::{FOLDER, PATH};
 use rustix::fs::{fstat, FileType, OFlags};
 use rustix::io::Errno;
@@ -18,13 +19,15 @@ use std::os::fd::AsFd;
 pub const STEP: &str = "archive";
 
 /// How `get` writes.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Wish {
-    /// The name of what is copied, in the archive; `.` for what is in a folder.
+    /// The name of what is copied, in the archive; `.` for what is in a folder, empty for the same without the folder itself.
     pub name: String,
     /// Without what is mounted in the container.
     pub one_filesystem: bool,
     pub sparse: bool,
+    /// Tells the owners as a container of this map has them.
+    pub ids: Option<IdMap>,
 }
 
 /// Writes a tar of what `path` names, itself not followed if it is a symbolic link.
@@ -34,18 +37,20 @@ pub fn get(stand: &Stand, path: &str, wish: &Wish, out: impl Write) -> Step<()> 
         single_id: stand.single_id,
         sparse: wish.sparse,
         one_filesystem: wish.one_filesystem,
+        ids: wish.ids.clone(),
         ..Style::default()
     };
     let (parent, name) = paths::split(&stand.root, path.as_bytes()).map_err(fail)?;
     let top = paths::open_in(&parent, &name, PATH | OFlags::NOFOLLOW).map_err(fail)?;
     let stat = fstat(&top).map_err(fail)?;
     let folder = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
-    let inside = wish.name == ".";
-    let prefix = if inside { b"./".to_vec() } else { [wish.name.as_bytes(), b"/"].concat() };
+    let prefix = if wish.name.is_empty() { Vec::new() } else { [wish.name.as_bytes(), b"/"].concat() };
     let mut tar = Tarball::new(out, style, if folder { prefix } else { Vec::new() });
     if folder {
         let top = paths::open_in(&top, b".", FOLDER).map_err(fail)?;
-        add_top(&mut tar, &top, wish.name.clone().into_bytes())?;
+        if !wish.name.is_empty() {
+            add_top(&mut tar, &top, wish.name.clone().into_bytes())?;
+        }
         let scope = Scope::all(wish.one_filesystem);
         Walk { top: &top, lowers: &Vec::new(), scope: &scope, visitor: &mut tar }.run()?;
     } else {
@@ -57,7 +62,7 @@ pub fn get(stand: &Stand, path: &str, wish: &Wish, out: impl Write) -> Step<()> 
 }
 
 /// Copies the entries of a tar stream into the folder that `path` names, through symbolic links; answers what was done.
-pub fn put(stand: &Stand, path: &str, owner: Option<(u32, u32)>, harmless: bool, from: impl Read) -> Step<Value> {
+pub fn put(stand: &Stand, path: &str, owner: Owner, harmless: bool, from: impl Read) -> Step<Value> {
     let fail = |errno: Errno| Failure::new(STEP).on(path).errno(errno);
     let target = paths::resolve(&stand.root, path.as_bytes()).map_err(fail)?;
     let folder = paths::open_in(&stand.root, &target, FOLDER).map_err(fail)?;

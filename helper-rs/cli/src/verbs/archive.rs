@@ -3,6 +3,8 @@
 use crate::archive::{self, stand, Wish, STEP};
 use crate::args::{self, Argument, Global, Options};
 use crate::failure::{During, Failure, Step};
+use crate::layers::unpack::Owner;
+use crate::userns::IdMap;
 use crate::verbs::state::print_json;
 use std::fs::File;
 use std::path::PathBuf;
@@ -52,9 +54,15 @@ pub fn archive(global: Global) -> Step<u8> {
 }
 
 /// On this machine what is copied belongs to the caller.
-fn owner(given: &Given, stand: &stand::Stand) -> Option<(u32, u32)> {
-    let caller = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
-    given.owner.or((stand.local && caller.0 != 0).then_some(caller))
+fn owner(given: &Given, stand: &stand::Stand) -> Owner {
+    let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    match (given.owner, &given.wish.ids) {
+        (Some((uid, gid)), _) => Owner::One(uid, gid),
+        // Only the host's root may give files away.
+        (None, Some(map)) if stand.local && uid == 0 => Owner::ToHost(map.clone()),
+        (None, _) if stand.local => Owner::One(uid, gid),
+        (None, _) => Owner::AsArchived,
+    }
 }
 
 fn parse(global: &Global) -> Step<Given> {
@@ -69,6 +77,7 @@ fn parse(global: &Global) -> Step<Given> {
                 "one-filesystem" => given.wish.one_filesystem = true,
                 "sparse" => given.wish.sparse = true,
                 "owner" => given.owner = Some(ids(&options.text()?)?),
+                "idmap" => given.wish.ids = Some(IdMap::parse(&options.text()?)?),
                 "harmless" => given.harmless = true,
                 other => return Err(args::unknown(other)),
             },

@@ -4,6 +4,7 @@ use super::walk::At;
 use super::{is_bookkeeping, open_child};
 use crate::layers::xattrs;
 use crate::override_stat;
+use crate::userns::{to_container, IdMap};
 use rootless_core::tar::{Entry, Kind, Segment, Time};
 use rustix::fs::{fstat, readlinkat, seek, FileType, OFlags, SeekFrom, Stat};
 use rustix::io::{Errno, Result};
@@ -21,6 +22,8 @@ pub struct Style {
     pub sparse: bool,
     /// Mounts are empty.
     pub one_filesystem: bool,
+    /// Owners are this machine's, and told as a container of this map has them; who has none there is its root.
+    pub ids: Option<IdMap>,
 }
 
 pub struct Described {
@@ -117,14 +120,20 @@ impl Describer {
         };
         let mtime = Time { seconds: stat.st_mtime as i64, nanoseconds: stat.st_mtime_nsec as u32 };
         let device = matches!(kind, Kind::CharDevice | Kind::BlockDevice);
+        let (uid, gid) = match &self.style.ids {
+            None => (stat.st_uid, stat.st_gid),
+            Some(map) => {
+                (to_container(&map.uid, stat.st_uid).unwrap_or(0), to_container(&map.gid, stat.st_gid).unwrap_or(0))
+            }
+        };
         Entry {
             offset: 0,
             path,
             link: Vec::new(),
             kind,
             mode: if kind == Kind::Symlink { 0o777 } else { stat.st_mode & 0o7777 },
-            uid: stat.st_uid,
-            gid: stat.st_gid,
+            uid,
+            gid,
             size: if kind == Kind::File { u64::try_from(stat.st_size).unwrap_or(0) } else { 0 },
             mtime: match self.style.latest {
                 Some(latest) if mtime.seconds >= latest => Time { seconds: latest, nanoseconds: 0 },

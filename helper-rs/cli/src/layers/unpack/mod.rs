@@ -10,11 +10,12 @@ mod root;
 mod tree;
 
 use crate::failure::{During, Failure, Step};
+use crate::userns::{to_host, IdMap};
 use feed::Feed;
 use place::Placer;
-use rootless_core::tar::{Reader, TarError};
+use rootless_core::tar::{Entry, Reader, TarError};
 use rustix::fs::{fchmod, fremovexattr, syncfs, Mode};
-use rustix::process::umask;
+use rustix::process::{getegid, geteuid, umask};
 use std::io::{BufReader, Read};
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -42,10 +43,32 @@ pub struct Policy {
     pub copy: bool,
     /// Clean path below the root, in which every name of the archive begins.
     pub base: Vec<u8>,
-    /// All of it belongs to this one, whatever the archive says.
-    pub owner: Option<(u32, u32)>,
+    pub owner: Owner,
     /// No set-id bits.
     pub harmless: bool,
+}
+
+/// Who owns what is made.
+#[derive(Debug, Clone, Default)]
+pub enum Owner {
+    #[default]
+    AsArchived,
+    One(u32, u32),
+    /// The archive has a container's ids, and this machine has them so; who is not in the map is `One` of the caller's.
+    ToHost(IdMap),
+}
+
+impl Owner {
+    pub fn of(&self, entry: &Entry) -> (u32, u32) {
+        match self {
+            Owner::AsArchived => (entry.uid, entry.gid),
+            Owner::One(uid, gid) => (*uid, *gid),
+            Owner::ToHost(map) => (
+                to_host(&map.uid, entry.uid).unwrap_or_else(|| geteuid().as_raw()),
+                to_host(&map.gid, entry.gid).unwrap_or_else(|| getegid().as_raw()),
+            ),
+        }
+    }
 }
 
 /// What was unpacked.

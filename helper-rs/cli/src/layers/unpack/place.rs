@@ -33,13 +33,11 @@ impl Placer {
         self.summary.entries += 1;
         self.summary.max_uid = self.summary.max_uid.max(entry.uid);
         self.summary.max_gid = self.summary.max_gid.max(entry.gid);
-        let placed = match (self.policy.owner, self.policy.harmless && entry.mode & 0o6000 != 0) {
-            (None, false) => self.place_named(entry, reader),
-            (owner, harmless) => {
-                let (uid, gid) = owner.unwrap_or((entry.uid, entry.gid));
-                let mode = if harmless { entry.mode & 0o1777 } else { entry.mode };
-                self.place_named(&Entry { uid, gid, mode, ..entry.clone() }, reader)
-            }
+        let (uid, gid) = self.policy.owner.of(entry);
+        let mode = if self.policy.harmless { entry.mode & 0o1777 } else { entry.mode };
+        let placed = match (uid, gid, mode) == (entry.uid, entry.gid, entry.mode) {
+            true => self.place_named(entry, reader),
+            false => self.place_named(&Entry { uid, gid, mode, ..entry.clone() }, reader),
         };
         placed.map_err(|refusal| refusal.of(entry))
     }

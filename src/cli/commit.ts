@@ -1,0 +1,87 @@
+/** `rootless commit`: an image of what a container has changed. */
+
+import { writeFileSync } from 'node:fs';
+import { RootlessError } from '../errors.ts';
+import type { ManifestFormat } from '../image/convert.ts';
+import { findPaths } from '../paths.ts';
+import { applyChanges } from '../runtime/change.ts';
+import { commitContainer } from '../runtime/commit.ts';
+import { findContainer } from '../runtime/state.ts';
+import { command } from './command.ts';
+import { interruptible } from './interrupt.ts';
+import { print } from './output.ts';
+import { BadValue } from './values/bad.ts';
+
+export default command({
+  name: 'commit',
+  flags: {
+    author: { type: 'string', alias: 'a', valueHint: 'NAME', description: 'who made it ("Ana <ana@example.org>")' },
+    message: { type: 'string', alias: 'm', valueHint: 'TEXT', description: 'kept in the history of the image' },
+    change: {
+      type: 'string',
+      alias: 'c',
+      valueHint: 'INSTRUCTION',
+      repeat: true,
+      parse: parseChange,
+      description: 'CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, ONBUILD, STOPSIGNAL, USER, VOLUME or WORKDIR of a Dockerfile',
+    },
+    pause: { type: 'boolean', alias: 'p', default: true, description: 'let it stand still meanwhile (where it can be paused)' },
+    format: {
+      type: 'string',
+      alias: 'f',
+      valueHint: 'oci|docker',
+      parse: parseFormat,
+      choices: ['oci', 'docker'],
+      description: 'of the manifest',
+    },
+    iidfile: { type: 'string', valueHint: 'FILE', description: 'write the image id to this file' },
+    quiet: { type: 'boolean', alias: 'q', description: 'as always: nothing but the image id is printed' },
+  },
+  words: { usage: 'CONTAINER [NAME[:TAG]]', min: 1, max: 2, complete: 'container' },
+  examples: ['rootless commit web web:patched', 'rootless commit -c \'CMD ["nginx", "-g", "daemon off;"]\' -m \'add a page\' web web:2'],
+  run: async ({ flags, args, given, env }) => {
+    const paths = findPaths(env);
+    const container = findContainer(paths, args[0] ?? '');
+    const id = await interruptible((signal) =>
+      commitContainer(paths, container, {
+        name: args[1],
+        author: flags.author,
+        message: flags.message,
+        changes: flags.change,
+        pause: given.has('pause') ? flags.pause : undefined,
+        format: flags.format ?? 'oci',
+        epoch: parseEpoch(env['SOURCE_DATE_EPOCH']),
+        signal,
+      }),
+    );
+    if (flags.iidfile !== undefined) writeFileSync(flags.iidfile, id);
+    print(`${id}\n`);
+    return 0;
+  },
+});
+
+/** Each is tried on its own before anything is done. */
+function parseChange(text: string): string {
+  try {
+    applyChanges({}, [text]);
+    return text;
+  } catch (error) {
+    if (error instanceof RootlessError) throw new BadValue(error.why ?? error.message, error.fix === undefined ? {} : { fix: error.fix });
+    throw error;
+  }
+}
+
+function parseFormat(text: string): ManifestFormat {
+  if (text === 'oci' || text === 'docker') return text;
+  throw new BadValue('must be oci or docker');
+}
+
+function parseEpoch(text: string | undefined): number | undefined {
+  if (text === undefined || text === '') return undefined;
+  if (/^\d{1,11}$/.test(text)) return Number(text);
+  throw new RootlessError({
+    code: 'EPOCH_INVALID',
+    message: `SOURCE_DATE_EPOCH is "${text}"`,
+    why: 'it is the number of seconds since 1970',
+  });
+}

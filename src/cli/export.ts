@@ -1,0 +1,56 @@
+/** `rootless export`: a container's filesystem as a tar. */
+
+import { closeSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
+import { isatty } from 'node:tty';
+import { RootlessError } from '../errors.ts';
+import { findPaths } from '../paths.ts';
+import { exportContainer } from '../runtime/export.ts';
+import { findContainer } from '../runtime/state.ts';
+import { command } from './command.ts';
+import { Closed } from './output.ts';
+
+export default command({
+  name: 'export',
+  flags: {
+    output: { type: 'string', alias: 'o', valueHint: 'FILE', description: 'write here instead of standard output' },
+  },
+  words: { usage: 'CONTAINER', min: 1, max: 1, complete: 'container' },
+  examples: ['rootless export -o web.tar web', 'rootless export web | tar tv'],
+  run: async ({ flags, args, env }) => {
+    const paths = findPaths(env);
+    const container = findContainer(paths, args[0] ?? '');
+    const { output } = flags;
+    if (output !== undefined && output !== '-') {
+      await toFile(output, (file) => exportContainer(paths, container, file));
+      return 0;
+    }
+    if (isatty(1)) {
+      throw new RootlessError({
+        code: 'SAVE_TARGET',
+        message: 'refusing to save to a terminal: use the -o flag or redirect',
+        fix: `rootless export -o ${container.name}.tar ${container.name}`,
+      });
+    }
+    if (!(await exportContainer(paths, container, 1))) throw new Closed('EPIPE');
+    return 0;
+  },
+});
+
+/** What is half written never stands under the name; a pipe or device is written to as it is. */
+async function toFile(path: string, write: (file: number) => Promise<unknown>): Promise<void> {
+  const found = statSync(path, { throwIfNoEntry: false });
+  const direct = found !== undefined && !found.isFile() && !found.isDirectory();
+  const temporary = direct ? path : `${path}.part-${process.pid}`;
+  try {
+    const file = openSync(temporary, direct ? 'w' : 'wx', 0o600);
+    try {
+      await write(file);
+    } finally {
+      closeSync(file);
+    }
+    if (!direct) renameSync(temporary, path);
+  } catch (error) {
+    if (!direct) rmSync(temporary, { force: true });
+    throw error;
+  }
+}
