@@ -3,8 +3,6 @@
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { isLimited } from '../cgroup/limits.ts';
-import { ourselves } from './alive.ts';
-import { replace } from './replace.ts';
 import { formatConfig } from './bundle.ts';
 import type { RunContext } from './context.ts';
 import { asideFolder, removeTree } from './folders.ts';
@@ -43,7 +41,6 @@ async function live(asked: ContainerOptions, context: RunContext, undo: Undo, al
     remove: asked.remove,
     detachKeys: context.detachKeys,
     settled: () => release(),
-    monitored: false,
   };
   let starting: Starting | undefined;
   undo.add(() => starting?.cancel());
@@ -66,9 +63,6 @@ async function live(asked: ContainerOptions, context: RunContext, undo: Undo, al
   context.signal?.throwIfAborted();
   writeContainer(paths, { ...container, ports });
   context.created?.(id);
-  const life = { monitor: ourselves(), pid: 0, startTime: '', started: new Date().toISOString(), restarts: 0 };
-  const status = join(made.folder, 'status.json');
-  replace(status, JSON.stringify({ ...life, status: 'running' }));
   const outcome = await launch(paths, { id, image: asked.image, config, host: made.host }, ties, starting);
   if (outcome.detached) {
     always.keep();
@@ -76,7 +70,6 @@ async function live(asked: ContainerOptions, context: RunContext, undo: Undo, al
     return 0;
   }
   if (!asked.remove) {
-    replace(status, JSON.stringify({ ...life, status: 'exited', code: outcome.code, finished: new Date().toISOString() }));
     clearMark(paths, id);
     undo.keep();
   }
