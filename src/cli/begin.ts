@@ -14,7 +14,7 @@ import type { CreateInput } from './run-options.ts';
 type More = Pick<RunContext, 'dryRun'> & { readonly created: (id: string) => void };
 
 export async function begin<T>(
-  { flags, given, env }: CreateInput,
+  { argv, flags, given, env }: CreateInput,
   asked: ContainerOptions,
   work: (options: ContainerOptions, context: RunContext) => Promise<T>,
   more: More,
@@ -29,6 +29,7 @@ export async function begin<T>(
     return await interruptible((signal, release) =>
       work(options, {
         paths,
+        line: { words: argv, folder: here() },
         searchPath: searchPath(env),
         pull: flags.pull ?? 'missing',
         platform: flags.platform,
@@ -49,6 +50,15 @@ export async function begin<T>(
     );
   } finally {
     progress.close();
+  }
+}
+
+function here(): string {
+  try {
+    return process.cwd();
+  } catch {
+    // It was removed under us.
+    return '/';
   }
 }
 

@@ -8,6 +8,8 @@ import type { Flags, Values } from './flags.ts';
 export type Input<F extends Flags> = {
   readonly flags: Values<F>;
   readonly args: readonly string[];
+  /** All that was typed after the command. */
+  readonly argv: readonly string[];
   /** Names of the flags that were typed, for those whose absence means something else than their default. */
   readonly given: ReadonlySet<string>;
   readonly debug: boolean;

@@ -48,7 +48,7 @@ async function start(name: string, argv: readonly string[], env: NodeJS.ProcessE
   if (parsed.help) return help([name], 0);
   state.debug ||= parsed.debug;
   checkWords(command, parsed.args);
-  const data = { flags: parsed.values, args: parsed.args, given: parsed.given, debug: state.debug, env };
+  const data = { flags: parsed.values, args: parsed.args, argv, given: parsed.given, debug: state.debug, env };
   // The flags are read already: citty gets only the words, so that it has nothing to guess.
   const { result } = await runCommand({ ...command, args: {} }, { rawArgs: ['--', ...parsed.args], data });
   return typeof result === 'number' ? result : 0;

@@ -1,12 +1,17 @@
 /** What surrounds a run and is not part of the container: folders, image policy, where progress and notices go. */
 
+import type { Front } from '../front.ts';
 import type { Platform } from '../image/platform.ts';
 import type { Progress } from '../image/progress.ts';
 import type { PullPolicy } from '../image/resolve.ts';
 import type { Paths } from '../paths.ts';
 
+export type CommandLine = { readonly words: readonly string[]; readonly folder: string };
+
 export type RunContext = {
   readonly paths: Paths;
+  /** What was typed after `run` or `create`, and where: `generate systemd --new` repeats it. */
+  readonly line?: CommandLine | undefined;
   /** Folders of PATH: where newuidmap, pasta and fuse-overlayfs are looked for after the usual places. */
   readonly searchPath: readonly string[];
   readonly pull: PullPolicy;
@@ -18,6 +23,8 @@ export type RunContext = {
   readonly notice?: ((line: string) => void) | undefined;
   /** Called with the id as soon as the container exists, before its program runs. */
   readonly created?: ((id: string) => void) | undefined;
+  /** Who started this process, and can become the container's monitor in its place. */
+  readonly front?: Front | undefined;
   /** The container goes on without the caller once its program runs. */
   readonly detach?: boolean | undefined;
   /** `ctrl-p,ctrl-q` (the default): leaves a container in the foreground; empty = nothing does. */

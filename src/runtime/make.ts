@@ -78,6 +78,7 @@ export async function makeContainer(
     network: options.network,
     ports: options.ports,
     labels: { ...defaults.labels, ...options.labels },
+    line: context.line,
     options,
   };
   const layers = image.kind === 'layers' ? image.layers : { base: '/', lower: image.kind === 'rootfs' ? [image.dir] : [] };

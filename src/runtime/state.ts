@@ -7,6 +7,7 @@ import type { IdMap } from '../helper.ts';
 import type { Paths } from '../paths.ts';
 import type { Maker } from './alive.ts';
 import type { Base } from './base.ts';
+import type { CommandLine } from './context.ts';
 import { markOf } from './marks.ts';
 import { idOfName } from './names.ts';
 import type { ContainerOptions, PortRequest } from './options.ts';
@@ -36,6 +37,8 @@ export type Container = {
   readonly network: string;
   readonly ports: readonly PortRequest[];
   readonly labels: Readonly<Record<string, string>>;
+  /** Undefined for one that was not asked for on a command line. */
+  readonly line?: CommandLine | undefined;
   /** All that was asked for: what `start` makes the launch from. */
   readonly options: ContainerOptions;
 };

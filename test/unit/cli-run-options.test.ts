@@ -12,7 +12,7 @@ import { withTmp } from '../support/tmp.ts';
 
 function options(argv: readonly string[], env: NodeJS.ProcessEnv = {}): ContainerOptions {
   const { values, args, given } = parseFlags('run', runFlags, argv, true);
-  return toOptions({ flags: values, args, given, debug: false, env });
+  return toOptions({ flags: values, args, argv: [], given, debug: false, env });
 }
 
 test('only an image: everything is as by default', () => {
