@@ -17,7 +17,7 @@ export default command({
     depend: { type: 'boolean', description: 'containers that need it too (--requires)' },
     all: { type: 'boolean', alias: 'a', description: 'all that do not run; with --force all' },
     ignore: { type: 'boolean', alias: 'i', description: 'one that is not there is no error' },
-    filter: filterFlag,
+    filter: { type: 'string', valueHint: 'KEY=VALUE', repeat: true, description: filterFlag.description },
     ...choosing,
   },
   words: { usage: 'CONTAINER [CONTAINER...]', min: 0, max: Number.POSITIVE_INFINITY, complete: 'container' },

@@ -27,3 +27,11 @@ export function notRunning(name: string, what: string): RootlessError {
     fix: `rootless start ${name}`,
   });
 }
+
+export function notEnded(name: string): RootlessError {
+  return new RootlessError({
+    code: 'CONTAINER_RUNNING',
+    message: `container "${name}" is running`,
+    fix: `rootless stop ${name}`,
+  });
+}

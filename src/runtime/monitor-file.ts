@@ -1,12 +1,12 @@
 /** monitor.json: what a container's monitor is to do (docs/contract.md, "Monitor"). Pure but for the writing. */
 
-import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Paths } from '../paths.ts';
 import { planHealth } from './health.ts';
 import { expandTag } from './log-tag.ts';
 import type { ContainerOptions } from './options.ts';
 import type { ImageDefaults } from './process.ts';
+import { replace } from './replace.ts';
 import { signalNumber } from './signals.ts';
 
 export type MonitorFacts = {
@@ -71,6 +71,6 @@ export function nanoseconds(seconds: number): number {
 
 export function writeMonitorFile(folder: string, content: Readonly<Record<string, unknown>>): string {
   const file = join(folder, 'monitor.json');
-  writeFileSync(file, JSON.stringify(content), { mode: 0o600 });
+  replace(file, JSON.stringify(content));
   return file;
 }

@@ -1,15 +1,12 @@
 /** Gives a container another name. */
 
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { RootlessError } from '../errors.ts';
 import type { Paths } from '../paths.ts';
+import { changeMonitor } from './change-monitor.ts';
 import { tellContainer } from './events.ts';
 import { withLock } from './lock.ts';
-import { askMonitor } from './monitor-client.ts';
-import { writeMonitorFile } from './monitor-file.ts';
 import { claimName, releaseName } from './names.ts';
-import { containerFolder, describe, type Listed, readContainer } from './state.ts';
+import { describe, type Listed, readContainer } from './state.ts';
 import { dead } from './stop.ts';
 
 /** @throws RootlessError NAME_IN_USE, NAME_INVALID, CONTAINER_DEAD, NAME_UNCHANGED */
@@ -29,17 +26,4 @@ export async function renameContainer(paths: Paths, { id, name: before }: Listed
     await changeMonitor(paths, id, (old) => ({ ...old, facts: { ...(old['facts'] as object), name } }));
     tellContainer(paths, { ...found, name }, 'rename', { oldName: `/${found.name}` });
   });
-}
-
-/** Rewrites monitor.json, and lets a monitor that runs read it. */
-export async function changeMonitor(
-  paths: Paths,
-  id: string,
-  change: (old: Readonly<Record<string, unknown>>) => Readonly<Record<string, unknown>>,
-): Promise<void> {
-  const folder = containerFolder(paths, id);
-  const file = join(folder, 'monitor.json');
-  if (!existsSync(file)) return;
-  writeMonitorFile(folder, change(JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>));
-  await askMonitor(paths, id, { op: 'reload' });
 }
