@@ -21,11 +21,11 @@ export type Hit = {
 
 const answerLimit = 4 * 1024 * 1024;
 
-/** In the registry's order, which is that of the alphabet. @throws RootlessError REPOSITORY_NOT_FOUND, … */
+/** In the order of the alphabet, which not every registry keeps. @throws RootlessError REPOSITORY_NOT_FOUND, … */
 export async function listTags(reference: RegistryReference, settings: RegistrySettings, signal?: AbortSignal): Promise<string[]> {
   const registry = openRegistry(reference, settings, signal);
   try {
-    return await registry.tags();
+    return (await registry.tags()).sort();
   } finally {
     registry.close();
   }

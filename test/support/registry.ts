@@ -174,7 +174,7 @@ function certify(folder: string): void {
 
 function push(host: string, layout: string, name: string, { basic = false, tokens }: RegistryOptions): string {
   const login = basic || tokens ? ['--dest-creds', 'ana:secret'] : [];
-  const args = ['copy', '--insecure-policy', '-q', '--dest-tls-verify=false', ...login, layout, `docker://${host}/${name}`];
+  const args = ['copy', '--insecure-policy', '-q', '--preserve-digests', '--dest-tls-verify=false', ...login, layout, `docker://${host}/${name}`];
   const run = spawnSync('skopeo', args, { encoding: 'utf8' });
   assert.is(run.status, 0, run.stderr);
   return `${host}/${name}`;
