@@ -31,7 +31,7 @@ export function toOptions(input: CreateInput): ContainerOptions {
     env: lookUp([...flags['env-file'].flatMap((file) => readKeys('env-file', file)), ...flags.env], env),
     workdir: flags.workdir,
     user: flags.user,
-    groupAdd: flags['group-add'],
+    groupAdd: groups(flags['group-add']),
     interactive: flags.interactive,
     tty: flags.tty,
     remove: flags.rm,
@@ -82,6 +82,12 @@ function toLife(flags: CreateValues): Partial<ContainerOptions> {
     sdnotify: flags.sdnotify ?? defaults.sdnotify,
     requires: flags.requires,
   };
+}
+
+/** podman's rule: the caller's groups as they are, or groups by name and number. */
+function groups(added: readonly string[]): readonly string[] {
+  if (!added.includes('keep-groups') || added.length === 1) return added;
+  throw conflict("the '--group-add keep-groups' option is not allowed with any other --group-add options", 'they would replace the kept ones');
 }
 
 /** The monitor stands somewhere else. */

@@ -15,7 +15,8 @@ export type OciConfig = {
 
 export type OciProcess = {
   readonly terminal: boolean;
-  readonly user: { readonly uid: number; readonly gid: number; readonly additionalGids?: readonly number[] };
+  readonly user: { readonly uid: number; readonly gid: number; readonly additionalGids?: readonly number[]; readonly umask?: number };
+  readonly oomScoreAdj?: number;
   readonly args: readonly string[];
   readonly env: readonly string[];
   readonly cwd: string;

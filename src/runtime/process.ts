@@ -23,6 +23,9 @@ export type ImageDefaults = {
   readonly exposedPorts?: readonly string[];
 };
 
+/** docker's, whatever the caller has. */
+const usualUmask = 0o022;
+
 const defaultPath = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** @throws RootlessError COMMAND_MISSING, CAPABILITY_UNKNOWN, ULIMIT_UNKNOWN */
@@ -30,13 +33,14 @@ export function buildProcess(options: ContainerOptions, image: ImageDefaults, ho
   const groups = splitGroups(options.groupAdd).ids;
   return {
     terminal: options.tty,
-    user: { uid: 0, gid: 0, ...(groups.length > 0 ? { additionalGids: groups } : {}) },
+    user: { uid: 0, gid: 0, umask: options.umask ?? usualUmask, ...(groups.length > 0 ? { additionalGids: groups } : {}) },
     args: chooseCommand(options, image),
     env: mergeEnv(image.env, options.env, hostname, options.tty),
     cwd: options.workdir ?? (image.workingDir || '/'),
     capabilities: capabilitySets(chooseCapabilities(options.capAdd, options.capDrop, options.privileged)),
     rlimits: options.ulimits.map(({ name, soft, hard }) => ({ type: rlimitType(name), soft: limitValue(soft), hard: limitValue(hard) })),
     noNewPrivileges: options.noNewPrivileges && !options.privileged,
+    ...(options.oomScoreAdj === undefined ? {} : { oomScoreAdj: options.oomScoreAdj }),
   };
 }
 
@@ -96,8 +100,12 @@ function limitValue(value: number): number {
   return value < 0 ? Number.POSITIVE_INFINITY : value;
 }
 
+/** podman's word for "the groups that the caller has". */
+export const keepGroups = 'keep-groups';
+
 /** Numbers go into the standard's list; names are looked up in the container, where they mean something. */
-export function splitGroups(groups: readonly string[]): { readonly ids: number[]; readonly names: string[] } {
+export function splitGroups(all: readonly string[]): { readonly ids: number[]; readonly names: string[] } {
+  const groups = all.filter((group) => group !== keepGroups);
   const isNumber = (text: string) => /^\d+$/.test(text) && Number(text) < 0xffff_ffff;
   return { ids: groups.filter(isNumber).map(Number), names: groups.filter((text) => !isNumber(text)) };
 }

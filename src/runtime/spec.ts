@@ -4,10 +4,10 @@ import type { Resources } from '../cgroup/limits.ts';
 import { RootlessError } from '../errors.ts';
 import type { IdMapping } from '../helper.ts';
 import { toHost } from '../userns/idmap.ts';
-import { buildMounts, type MountBacking, type OwnMount } from './mounts.ts';
+import { buildMounts, clean, type MountBacking, type OwnMount } from './mounts.ts';
 import type { OciConfig, OciMount, OciSeccomp } from './oci.ts';
 import type { ContainerOptions, Mapping } from './options.ts';
-import { buildProcess, type ImageDefaults, splitGroups } from './process.ts';
+import { buildProcess, type ImageDefaults, keepGroups, splitGroups } from './process.ts';
 
 /** How the root filesystem comes to be: `io.rootless.overlay` or `io.rootless.copy` and its value; or a folder as it is. */
 export type RootPlan = {
@@ -74,8 +74,11 @@ function annotations(options: ContainerOptions, { root, mapping, companion, imag
   const { newuidmap, newgidmap } = mapping.idMap;
   const groups = splitGroups(options.groupAdd).names;
   return {
+    ...options.annotations,
+    ...(options.groupAdd.includes(keepGroups) ? { 'run.oci.keep_original_groups': '1' } : {}),
     ...(root.annotation ? { [root.annotation.name]: root.annotation.value } : {}),
     'io.rootless.user': options.user || image.user || '0',
+    ...mountExtras(options.mounts),
     ...(groups.length > 0 ? { 'io.rootless.groups': JSON.stringify(groups) } : {}),
     ...(newuidmap ? { 'io.rootless.newuidmap': newuidmap } : {}),
     ...(newgidmap ? { 'io.rootless.newgidmap': newgidmap } : {}),
@@ -83,6 +86,15 @@ function annotations(options: ContainerOptions, { root, mapping, companion, imag
     ...(companion ? { 'io.rootless.companion': JSON.stringify(companion) } : {}),
     ...(options.init ? { 'io.rootless.init': 'true' } : {}),
   };
+}
+
+function mountExtras(mounts: ContainerOptions['mounts']): Record<string, string> {
+  const extras = mounts.flatMap((mount) => {
+    if (mount.kind === 'tmpfs' || (mount.subpath === undefined && !mount.chown)) return [];
+    const { target, subpath, chown } = mount;
+    return [[clean(target), { ...(subpath === undefined ? {} : { subpath }), ...(chown ? { chown } : {}) }] as const];
+  });
+  return extras.length === 0 ? {} : { 'io.rootless.mounts': JSON.stringify(Object.fromEntries(extras)) };
 }
 
 function namespaces(options: ContainerOptions): { type: string }[] {

@@ -12,7 +12,7 @@ import { withTmp } from '../support/tmp.ts';
 
 function options(argv: readonly string[], env: NodeJS.ProcessEnv = {}): ContainerOptions {
   const { values, args, given } = parseFlags('run', runFlags, argv, true);
-  return toOptions({ flags: values, args, argv: [], given, debug: false, env });
+  return toOptions({ flags: values, args, argv: [], given, debug: false, env, front: undefined });
 }
 
 test('only an image: everything is as by default', () => {
@@ -60,10 +60,10 @@ const rows: readonly (readonly [readonly string[], Partial<ContainerOptions>])[]
     ['-m', '64m', '--memory-swap', '128m', '--cpus', '1.5', '--pids-limit', '20'],
     { limits: { memory: 64 << 20, memorySwap: 128 << 20, cpus: 1.5, pids: 20 } },
   ],
-  [['-m', '64m', '--memory-swap', '-1'], { limits: { memory: 64 << 20, memorySwap: -1, cpus: undefined, pids: undefined } }],
+  [['-m', '64m', '--memory-swap', '-1'], { limits: { memory: 64 << 20, memorySwap: -1 } }],
   [
     ['-m', '0', '--cpus', '0', '--pids-limit', '-1'],
-    { limits: { memory: undefined, memorySwap: undefined, cpus: undefined, pids: undefined } },
+    { limits: {} },
   ],
   [['--shm-size', '1g', '--ulimit', 'nofile=1:2'], { shmSize: 1 << 30, ulimits: [{ name: 'nofile', soft: 1, hard: 2 }] }],
   [

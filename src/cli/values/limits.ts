@@ -33,7 +33,7 @@ export function toLimits(flags: LimitFlags, before: Limits = {}): Limits {
   if (cpus !== undefined && (quota !== undefined || period !== undefined)) {
     throw conflict(`--cpus cannot be used with --cpu-${period === undefined ? 'quota' : 'period'}`, 'both say how much CPU time it gets');
   }
-  return {
+  const limits: Limits = {
     memory,
     memorySwap,
     memoryReservation,
@@ -45,6 +45,7 @@ export function toLimits(flags: LimitFlags, before: Limits = {}): Limits {
     cpusetMems: pick(flags['cpuset-mems'], before.cpusetMems),
     pids: pids !== undefined && pids > 0 ? pids : undefined,
   };
+  return Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined));
 }
 
 function checkMemory(memory: number | undefined, swap: number | undefined, reservation: number | undefined): void {
