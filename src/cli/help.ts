@@ -19,9 +19,7 @@ export function rootHelp(): string {
     'Usage: rootless [--debug] COMMAND [FLAGS] [WORDS]',
     'OCI containers for people who are not root',
     ...[...groups].map(([title, rows]) => block(capital(title), rows, 14)),
-    `More: ${Object.keys(families)
-      .map((name) => `rootless ${name}`)
-      .join(', ')}`,
+    `More: rootless ${Object.keys(families).join('|')}`,
     block(
       'Flags',
       [
