@@ -1,5 +1,6 @@
 /** A small file of an image, read from its unpacked layers without mounting them. */
 
+import type { Stats } from 'node:fs';
 import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Layers } from './root.ts';
@@ -25,12 +26,22 @@ function look(layer: string, words: readonly string[]): string | 'nothing' | und
   let at = layer;
   for (const [index, word] of words.entries()) {
     at = join(at, word);
-    const stat = lstatSync(at, { throwIfNoEntry: false });
+    const stat = lookAt(at);
+    if (stat === 'closed') return undefined;
     if (stat === undefined) return 'nothing';
     const last = index === words.length - 1;
     if (last ? !stat.isFile() : !stat.isDirectory()) return undefined;
   }
   return at;
+}
+
+/** Where the caller has no id in the mapping, a folder of a layer may be closed. */
+function lookAt(path: string): Stats | undefined | 'closed' {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false });
+  } catch {
+    return 'closed';
+  }
 }
 
 function read(path: string): string | undefined {

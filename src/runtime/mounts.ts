@@ -62,7 +62,10 @@ function kernelMounts({ options, ttyGroup, cgroup }: MountPlan): OciMount[] {
 
 function askedMount(request: MountRequest, backings: Readonly<Record<string, MountBacking>>): OciMount {
   const target = clean(request.target);
-  if (request.kind === 'tmpfs') return mount(target, 'tmpfs', 'tmpfs', tmpfsOptions(request.options));
+  if (request.kind === 'tmpfs') {
+    const { filesystem = 'tmpfs', options } = request;
+    return mount(target, filesystem, filesystem, filesystem === 'devpts' ? devptsOptions(options) : tmpfsOptions(options));
+  }
   const backing = backings[request.target];
   if (backing?.kind === 'tmpfs')
     return mount(target, 'tmpfs', 'tmpfs', tmpfsOptions([...backing.options, ...(request.readOnly ? ['ro'] : [])]));
@@ -97,6 +100,12 @@ function tmpfsOptions(asked: readonly string[]): string[] {
   return [...defaults, ...asked];
 }
 
+/** A terminal is a device: nodev would make it useless, and nothing on it can be run. */
+function devptsOptions(asked: readonly string[]): string[] {
+  const missing = ['ptmxmode=0666', 'mode=0620'].filter((option) => !asked.some((word) => word.startsWith(`${option.split('=')[0]}=`)));
+  return ['nosuid', 'noexec', 'newinstance', ...missing, ...asked];
+}
+
 function checkTwice(mounts: readonly OciMount[]): void {
   const twice = mounts.find((one, index) => mounts.findIndex((other) => other.destination === one.destination) < index);
   if (!twice) return;
@@ -119,7 +128,8 @@ function mount(destination: string, type: string, source: string, options: reado
   return { destination, type, source, options };
 }
 
-function clean(path: string): string {
+/** One spelling of a target, without a slash at its end. */
+export function clean(path: string): string {
   return posix.normalize(path).replace(/(.)\/$/, '$1');
 }
 

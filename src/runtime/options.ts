@@ -124,9 +124,18 @@ export type MountRequest =
       readonly anonymous?: true | undefined;
       /** Stays empty at its first use: nothing is copied from the image. */
       readonly noCopy?: true | undefined;
+      /** For a volume that has to be made: its labels, and type, device and o of the driver `local`. */
+      readonly labels?: Readonly<Record<string, string>> | undefined;
+      readonly driverOptions?: Readonly<Record<string, string>> | undefined;
     })
   | (Mounted & { readonly kind: 'image'; readonly source: string })
-  | { readonly kind: 'tmpfs'; readonly target: string; readonly options: readonly string[] };
+  | {
+      readonly kind: 'tmpfs';
+      readonly target: string;
+      readonly options: readonly string[];
+      /** Another filesystem that begins empty. */
+      readonly filesystem?: 'ramfs' | 'devpts' | undefined;
+    };
 
 type Mounted = {
   readonly target: string;

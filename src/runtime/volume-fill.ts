@@ -5,12 +5,13 @@ import { RootlessError } from '../errors.ts';
 import { runHelper } from '../helper.ts';
 import { canonicalMapping } from '../image/layers.ts';
 import type { Paths } from '../paths.ts';
-import { findUser } from './image-user.ts';
 import type { Mapping } from './options.ts';
 import type { Layers } from './root.ts';
 import { idsOf, type Volume } from './volume-store.ts';
 
 export type Filling = {
+  /** The container that it is for. */
+  readonly id: string;
   readonly mapping: Mapping;
   readonly layers: Layers;
   /** Whose the folder is if the image has none there: `USER[:GROUP]` of the container. */
@@ -25,7 +26,7 @@ export async function fillVolume(paths: Paths, volume: Volume, filling: Filling)
   const found = idsOf(volume) ?? (await fill(paths, volume, filling, wanted));
   if (found === wanted) return;
   const { convertVolume } = await import('./volume-ids.ts');
-  await convertVolume(paths, volume, found, filling.mapping);
+  await convertVolume(paths, volume, found, { ids: wanted, mapping: filling.mapping, id: filling.id });
 }
 
 /** With one id only it is the same one outside, whoever it stands for inside. */
@@ -34,19 +35,9 @@ export function storedIds(mapping: Mapping): string {
 }
 
 async function fill(paths: Paths, volume: Volume, { mapping, layers, user, target }: Filling, ids: string): Promise<string> {
-  const { uid, gid } = findUser(layers, user) ?? { uid: 0, gid: 0 };
   const place = target === undefined ? [] : ['--path', target];
-  const stack = target === undefined ? [] : layers.lower.map((layer) => (layer.startsWith('/') ? layer : `${layers.base}/${layer}`));
-  const what = [
-    '--volume',
-    realpathSync(volume.folder),
-    '--ids',
-    ids,
-    '--idmap',
-    JSON.stringify(mapping.idMap),
-    '--owner',
-    `${uid}:${gid}`,
-  ];
+  const stack = layers.lower.map((layer) => (layer.startsWith('/') ? layer : `${layers.base}/${layer}`));
+  const what = ['--volume', realpathSync(volume.folder), '--ids', ids, '--idmap', JSON.stringify(mapping.idMap), '--user', user];
   const result = await runHelper(paths, ['fill', ...what, ...place, '--', ...stack]);
   if (result.code === 0) return result.stdout.trimEnd();
   const { failure } = result;

@@ -5,7 +5,8 @@ import { readdirSync } from 'node:fs';
 import type { Paths } from '../paths.ts';
 import { readHost } from '../userns/host.ts';
 import { sizeOfTrees } from './tree-size.ts';
-import { removeVolume, sweepVolumes, wholeMap } from './volume-remove.ts';
+import { wholeMap } from './volume-ids.ts';
+import { removeVolume, sweepVolumes } from './volume-remove.ts';
 import { changeVolumes, listVolumes, sweepLinks, usersOf, type Volume, volumesFolder } from './volume-store.ts';
 
 export type Pruned = { readonly removed: readonly string[]; readonly freed: number };

@@ -5,18 +5,13 @@ import { join } from 'node:path';
 import { RootlessError } from '../errors.ts';
 import type { IdMap } from '../helper.ts';
 import type { Paths } from '../paths.ts';
-import { chooseMapping } from '../userns/choose.ts';
-import { type Host, readHost } from '../userns/host.ts';
+import { readHost } from '../userns/host.ts';
 import { tellEvent } from './events.ts';
 import { removeTree } from './folders.ts';
 import { newId } from './ids.ts';
 import type { MountRequest } from './options.ts';
+import { wholeMap } from './volume-ids.ts';
 import { changeVolumes, findVolume, readVolume, sweepLinks, usersOf, volumesFolder } from './volume-store.ts';
-
-/** All ids that this user can have: whatever mapping a file was stored with, it can be reached. */
-export function wholeMap(host: Host): IdMap {
-  return chooseMapping({ kind: 'host' }, host).idMap;
-}
 
 /** @throws RootlessError VOLUME_NOT_FOUND, VOLUME_IN_USE, REMOVE_FAILED */
 export async function removeVolume(paths: Paths, name: string, idMap: IdMap): Promise<void> {

@@ -8,7 +8,7 @@ import type { MountBacking } from './mounts.ts';
 import type { ContainerOptions, Mapping, MountRequest } from './options.ts';
 import type { Layers } from './root.ts';
 import { fillVolume, storedIds } from './volume-fill.ts';
-import { backingOf } from './volume-options.ts';
+import { backingOf, checkVolumeOptions } from './volume-options.ts';
 import { changeVolumes, claimVolume, makeVolume, readVolume, settleVolume, type Volume } from './volume-store.ts';
 import { mountsFrom } from './volumes-from.ts';
 
@@ -71,8 +71,10 @@ export async function backMounts(need: MountsNeed): Promise<Record<string, Mount
 }
 
 /** Under the lock of the volumes. With `--rm` a volume without a name lies in the container's folder, and goes with it. */
-function claim({ paths, id, folder, options, mapping }: MountsNeed, { name = '', anonymous }: VolumeMount): Volume {
-  const record = { name, created: new Date().toISOString(), labels: {}, options: {}, anonymous: anonymous === true };
+function claim({ paths, id, folder, options, mapping }: MountsNeed, mount: VolumeMount): Volume {
+  const { name = '', anonymous, labels = {}, driverOptions = {} } = mount;
+  checkVolumeOptions(driverOptions);
+  const record = { name, created: new Date().toISOString(), labels, options: driverOptions, anonymous: anonymous === true };
   const volume = readVolume(paths, name) ?? makeVolume(paths, record, anonymous && options.remove ? folder : undefined);
   // Somebody else's: it must not go when that container goes.
   if (anonymous && !volumeIsIn(volume, folder)) settleVolume(volume);
@@ -80,10 +82,10 @@ function claim({ paths, id, folder, options, mapping }: MountsNeed, { name = '',
   return volume;
 }
 
-async function back({ paths, layers, mapping, user }: MountsNeed, mount: VolumeMount, volume: Volume): Promise<MountBacking> {
+async function back({ paths, id, layers, mapping, user }: MountsNeed, mount: VolumeMount, volume: Volume): Promise<MountBacking> {
   const elsewhere = backingOf(volume);
   if (elsewhere !== undefined) return elsewhere;
-  await fillVolume(paths, volume, { mapping, layers, user, target: mount.noCopy ? undefined : mount.target });
+  await fillVolume(paths, volume, { id, mapping, layers, user, target: mount.noCopy ? undefined : mount.target });
   return { kind: 'path', source: volume.mountpoint };
 }
 

@@ -1,90 +1,143 @@
-/** `--mount type=bind|volume|tmpfs,source=…,target=…`: docker's keys. */
+/** `--mount type=bind|volume|tmpfs|image|devpts|ramfs,source=…,target=…`: docker's keys, and podman's. */
 
 import type { MountRequest } from '../../runtime/options.ts';
 import { BadValue } from './bad.ts';
 import { parseBytes } from './bytes.ts';
-import { parseCsv } from './csv.ts';
+import { parseLabel } from './env.ts';
+import { refuseIdmap } from './idmap.ts';
+import { flag, type Keys, readKeys } from './mount-keys.ts';
 import { parseTarget } from './path.ts';
 import { hostPath, parseVolumeName } from './volume.ts';
 
-const names: Record<string, string> = Object.assign(Object.create(null), {
-  type: 'type',
-  source: 'source',
-  src: 'source',
-  target: 'target',
-  dst: 'target',
-  destination: 'target',
-  readonly: 'readonly',
-  ro: 'readonly',
-  consistency: 'consistency',
-  'bind-propagation': 'bind-propagation',
-  'bind-nonrecursive': 'bind-nonrecursive',
-  'tmpfs-size': 'tmpfs-size',
-  'tmpfs-mode': 'tmpfs-mode',
-});
-
-type Keys = Readonly<Record<string, string>>;
+type Common = { readonly target: string; readonly readOnly: boolean };
 
 export function parseMount(text: string): MountRequest {
-  const keys = readKeys(text);
-  const type = keys['type'] ?? 'volume';
-  const target = keys['target'];
-  if (type !== 'bind' && type !== 'volume' && type !== 'tmpfs') {
-    throw new BadValue(`mount type unknown: "${type}"`, { fix: 'types are bind, volume and tmpfs' });
+  const { type, values } = readKeys(text);
+  if (!values['target']) throw new BadValue('target is required');
+  if (values['idmap'] !== undefined) refuseIdmap();
+  const common = { target: parseTarget(values['target']), readOnly: isReadOnly(values, type === 'image') };
+  switch (type) {
+    case 'bind':
+      return bind(values, common);
+    case 'volume':
+      return volume(values, common);
+    case 'image':
+      return image(values, common);
+    default:
+      return memory(values, common, type);
   }
-  for (const key of Object.keys(keys)) {
-    if (/^(bind|tmpfs)-/.test(key) && !key.startsWith(`${type}-`)) throw new BadValue(`cannot mix '${key}' with mount type '${type}'`);
-  }
-  if (target === undefined || target === '') throw new BadValue('target is required');
-  const readOnly = flag(keys, 'readonly');
-  if (type === 'tmpfs') return tmpfs(keys, parseTarget(target), readOnly);
-  if (type === 'bind') return bind(keys, parseTarget(target), readOnly);
-  const name = keys['source'] || undefined;
-  return { kind: 'volume', target: parseTarget(target), readOnly, ...(name === undefined ? {} : { name: parseVolumeName(name) }) };
 }
 
-function readKeys(text: string): Keys {
-  const keys: Record<string, string> = Object.create(null);
-  for (const field of parseCsv(text)) {
-    const equals = field.indexOf('=');
-    const key = (equals === -1 ? field : field.slice(0, equals)).toLowerCase();
-    const name = names[key];
-    if (name === undefined) throw new BadValue(`unexpected key '${key}' in '${field}'`);
-    const bare = name === 'readonly' || name === 'bind-nonrecursive';
-    if (equals === -1 && !bare) throw new BadValue(`invalid field '${field}' must be a key=value pair`);
-    keys[name] = equals === -1 ? 'true' : field.slice(equals + 1);
+/** An image is shown as it is unless something else is said. */
+function isReadOnly(values: Keys, otherwise: boolean): boolean {
+  const [readOnly, writable] = [flag(values, 'readonly'), flag(values, 'rw')];
+  if (readOnly !== undefined && writable !== undefined && readOnly === writable) {
+    throw new BadValue("cannot pass 'readonly' and 'rw' together: they contradict each other");
   }
-  return keys;
+  return readOnly ?? (writable === undefined ? otherwise : !writable);
 }
 
-function bind(keys: Keys, target: string, readOnly: boolean): MountRequest {
-  const source = keys['source'];
-  if (source === undefined || source === '') throw new BadValue('source is required for a bind mount');
+function bind(values: Keys, common: Common): MountRequest {
+  const source = values['source'];
+  if (!source) throw new BadValue('source is required for a bind mount');
   if (!/^[/.]/.test(source)) throw new BadValue(`invalid mount path: '${source}' mount path must be absolute`);
-  const propagation = keys['bind-propagation'];
+  const { propagation, relabel } = values;
   if (propagation !== undefined && !/^r?(shared|slave|private)$/.test(propagation)) {
     throw new BadValue(`invalid propagation mode: ${propagation}`);
   }
-  const options = [...(flag(keys, 'bind-nonrecursive') ? ['bind'] : []), ...(propagation === undefined ? [] : [propagation])];
-  return { kind: 'bind', source: hostPath(source), target, readOnly, options, createSource: false };
+  checkRelabel(relabel);
+  const options = [...recursion(values, common.readOnly), ...(propagation === undefined ? [] : [propagation]), ...attributes(values)];
+  return { kind: 'bind', source: hostPath(source), ...common, options, createSource: flag(values, 'create') === true, ...extras(values) };
 }
 
-function tmpfs(keys: Keys, target: string, readOnly: boolean): MountRequest {
-  if (keys['source'] !== undefined) throw new BadValue('a tmpfs mount has no source');
-  const mode = keys['tmpfs-mode'];
+/** docker's `bind-recursive`, and its older word for `disabled`. */
+function recursion(values: Keys, readOnly: boolean): string[] {
+  const how = flag(values, 'nonrecursive') ? 'disabled' : (values['recursive'] ?? 'enabled');
+  switch (how) {
+    case 'enabled':
+    case 'writable':
+      return [];
+    case 'disabled':
+      return ['bind'];
+    case 'readonly':
+      if (!readOnly) throw new BadValue('option bind-recursive=readonly requires option readonly to be specified in conjunction');
+      return ['rro'];
+    default:
+      throw new BadValue(`invalid value for bind-recursive: ${how} (must be "enabled", "disabled", "writable", or "readonly")`);
+  }
+}
+
+function volume(values: Keys, common: Common): MountRequest {
+  const name = values['source'] || undefined;
+  const { driver, relabel } = values;
+  if (driver !== undefined && driver !== 'local' && driver !== '') {
+    throw new BadValue(`error looking up volume plugin ${driver}: plugin "${driver}" not found`, { fix: 'there is only "local"' });
+  }
+  checkRelabel(relabel);
+  const options = attributes(values);
+  const labels = lines(values['label']).map(parseLabel);
+  const driverOptions = lines(values['opt']).map((pair) => [pair.split('=', 1)[0] ?? '', pair.slice(pair.indexOf('=') + 1)] as const);
+  return {
+    kind: 'volume',
+    ...common,
+    ...(name === undefined ? {} : { name: parseVolumeName(name) }),
+    ...(options.length === 0 ? {} : { options }),
+    ...(flag(values, 'nocopy') ? { noCopy: true as const } : {}),
+    ...(labels.length === 0 ? {} : { labels: Object.fromEntries(labels) }),
+    ...(driverOptions.length === 0 ? {} : { driverOptions: Object.fromEntries(driverOptions) }),
+    ...extras(values),
+  };
+}
+
+function image(values: Keys, common: Common): MountRequest {
+  const source = values['source'];
+  if (!source) throw new BadValue('source is required for an image mount');
+  const options = attributes(values);
+  return { kind: 'image', source, ...common, ...(options.length === 0 ? {} : { options }), ...extras(values) };
+}
+
+function memory(values: Keys, { target, readOnly }: Common, filesystem: 'tmpfs' | 'ramfs' | 'devpts'): MountRequest {
+  if (values['source'] !== undefined) throw new BadValue(`a ${filesystem} mount has no source`);
+  const { mode, size } = values;
   if (mode !== undefined && !/^[0-7]{1,5}$/.test(mode)) throw new BadValue(`invalid value for tmpfs-mode: ${mode}`);
-  const size = keys['tmpfs-size'];
+  const numbers = ['uid', 'gid', 'max'].filter((name) => values[name] !== undefined);
+  const bad = numbers.find((name) => !/^\d{1,10}$/.test(values[name] ?? ''));
+  if (bad !== undefined) throw new BadValue(`invalid value for ${bad}: ${values[bad]}`);
   const options = [
     ...(readOnly ? ['ro'] : []),
     ...(size === undefined ? [] : [`size=${parseBytes(size)}`]),
     ...(mode === undefined ? [] : [`mode=${mode}`]),
+    ...numbers.map((name) => `${name}=${values[name]}`),
+    ...(flag(values, 'tmpcopyup') ? ['tmpcopyup'] : []),
+    ...attributes(values),
   ];
-  return { kind: 'tmpfs', target, options };
+  return { kind: 'tmpfs', target, options, ...(filesystem === 'tmpfs' ? {} : { filesystem }) };
 }
 
-function flag(keys: Keys, name: string): boolean {
-  const text = keys[name];
-  if (text === undefined || /^(0|f|false)$/i.test(text)) return false;
-  if (/^(1|t|true)$/i.test(text)) return true;
-  throw new BadValue(`invalid value for ${name}: ${text}`);
+function extras(values: Keys): { subpath?: string; chown?: true } {
+  const { subpath } = values;
+  return {
+    ...(subpath === undefined ? {} : { subpath: checkSubpath(subpath) }),
+    ...(flag(values, 'chown') ? { chown: true as const } : {}),
+  };
+}
+
+/** docker's rule: below the source, whatever it is called there. */
+function checkSubpath(text: string): string {
+  const path = text.replace(/^\/+/, '');
+  if (path !== '' && !path.split('/').includes('..') && !path.includes('\0')) return path;
+  throw new BadValue(`invalid subpath '${text}': must be a relative path within the volume`);
+}
+
+function attributes(values: Keys): string[] {
+  return ['noexec', 'exec', 'nosuid', 'suid', 'nodev', 'dev'].filter((name) => flag(values, name));
+}
+
+function checkRelabel(text: string | undefined): void {
+  // Nothing is labelled without SELinux, as with :z and :Z.
+  if (text !== undefined && text !== 'shared' && text !== 'private') throw new BadValue(`invalid value for relabel: ${text}`);
+}
+
+function lines(text: string | undefined): string[] {
+  return text === undefined ? [] : text.split('\n');
 }

@@ -5,7 +5,7 @@ import { BadValue } from './bad.ts';
 import { parseTarget } from './path.ts';
 
 const known =
-  /^(ro|rw|(no)?(exec|suid|dev|atime|diratime|relatime)|strictatime|(a)?sync|size=\d+[kmg%]?|mode=[0-7]{1,5}|nr_(inodes|blocks)=\d+[kmg]?|[ug]id=\d+|huge=\w+)$/i;
+  /^(ro|rw|(no)?(exec|suid|dev|atime|diratime|relatime)|strictatime|(a)?sync|size=\d+[kmg%]?|mode=[0-7]{1,5}|nr_(inodes|blocks)=\d+[kmg]?|[ug]id=\d+|huge=\w+|noswap|(no)?tmpcopyup)$/i;
 
 export function parseTmpfs(text: string): MountRequest {
   const colon = text.indexOf(':');
@@ -19,5 +19,5 @@ export function parseTmpfs(text: string): MountRequest {
           .filter((word) => word !== '');
   const bad = options.find((word) => !known.test(word));
   if (bad !== undefined) throw new BadValue(`invalid tmpfs option ["${bad}"]`, { fix: '--tmpfs /run:rw,size=64m,mode=1777' });
-  return { kind: 'tmpfs', target, options };
+  return { kind: 'tmpfs', target, options: options.filter((word) => word.toLowerCase() !== 'notmpcopyup') };
 }
