@@ -41,7 +41,6 @@ pub struct Launched {
     pub userns: Option<OwnedFd>,
     pub terminal: Option<OwnedFd>,
     /// Answers chown-like calls of a container with one id.
-    #[expect(dead_code, reason = "held, so that it ends with the container")]
     pub notifier: Option<Notifier>,
     pub cgroup: Option<PathBuf>,
     pub companions: Vec<Companion>,

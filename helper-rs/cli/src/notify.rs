@@ -6,7 +6,7 @@ use crate::inside::{self, Missing};
 use crate::override_stat;
 use crate::sys::process::{self, Child, Forked};
 use crate::sys::seccomp::{self, Notification};
-use crate::sys::signal;
+use crate::sys::{signal, socket};
 use rootless_core::seccomp::syscalls::{number, Number};
 use rootless_core::seccomp::Arch;
 use rustix::event::{poll, PollFd, PollFlags};
@@ -22,42 +22,77 @@ const UNCHANGED: u32 = u32::MAX;
 
 /// The process that answers: inside the container's user namespace, because writing attributes of a file that its owner may not
 /// write takes the capabilities of the namespace's root. Ended when dropped.
-pub struct Notifier(Child);
+pub struct Notifier {
+    child: Child,
+    /// More listeners go here: every program that is entered has its own.
+    more: OwnedFd,
+}
 
 impl Notifier {
     /// Starts to answer for the container that `container` (a pidfd) belongs to.
     pub fn start(listener: &OwnedFd, container: &OwnedFd) -> Step<Notifier> {
+        use rustix::net::{socketpair, AddressFamily, SocketFlags, SocketType};
+        let (more, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
+            .during("seccomp", "notifier")?;
         match process::fork().during("seccomp", "notifier")? {
             Forked::Child => {
+                drop(more);
                 signal::ignore_terminal();
                 let joined = process::join(container.as_fd(), libc::CLONE_NEWUSER);
                 // Joining has cleared it.
                 if joined.and_then(|()| process::die_with_parent()).is_ok() {
-                    while answer(listener) {}
+                    serve(listener, theirs);
                 }
                 process::exit_now(0)
             }
-            Forked::Parent(child) => Ok(Notifier(child)),
+            Forked::Parent(child) => Ok(Notifier { child, more }),
         }
+    }
+
+    /// Answers for one more program.
+    pub fn add(&self, listener: &OwnedFd) -> Step<()> {
+        socket::send(&self.more, b"+", Some(listener.as_fd())).during("seccomp", "notifier")
     }
 }
 
 impl Drop for Notifier {
     fn drop(&mut self) {
-        let _ = process::send_signal(&self.0.pidfd, libc::SIGKILL);
-        let _ = process::wait_for(self.0.pid);
+        let _ = process::send_signal(&self.child.pidfd, libc::SIGKILL);
+        let _ = process::wait_for(self.child.pid);
     }
 }
 
-/// Waits for a call and answers it; false when no process is left that could ask.
-fn answer(listener: &OwnedFd) -> bool {
-    let mut fds = [PollFd::new(listener, PollFlags::IN)];
-    match poll(&mut fds, None) {
-        Err(Errno::INTR) => return true,
-        Err(_) => return false,
-        Ok(_) if !fds[0].revents().contains(PollFlags::IN) => return false,
-        Ok(_) => {}
+/// Until there is nobody left who could ask, or who could bring another one.
+fn serve(first: &OwnedFd, more: OwnedFd) {
+    let mut listeners: Vec<OwnedFd> = rustix::io::fcntl_dupfd_cloexec(first, 3).into_iter().collect();
+    let mut more = Some(more);
+    while !listeners.is_empty() || more.is_some() {
+        let mut fds: Vec<PollFd<'_>> = listeners.iter().map(|fd| PollFd::new(fd, PollFlags::IN)).collect();
+        fds.extend(more.as_ref().map(|fd| PollFd::new(fd, PollFlags::IN)));
+        match poll(&mut fds, None) {
+            Err(Errno::INTR) => continue,
+            Err(_) => return,
+            Ok(_) => {}
+        }
+        let fired: Vec<PollFlags> = fds.iter().map(|fd| fd.revents()).collect();
+        let count = listeners.len();
+        let mut open = fired.iter();
+        listeners.retain(|listener| match open.next() {
+            Some(flags) if flags.contains(PollFlags::IN) => answer(listener),
+            Some(flags) => flags.is_empty(),
+            None => true,
+        });
+        if fired.get(count).is_some_and(|flags| !flags.is_empty()) {
+            match more.as_ref().map(|more| socket::receive(more, &mut [0; 8])) {
+                Some(Ok((_, Some(listener)))) => listeners.push(listener),
+                _ => more = None,
+            }
+        }
     }
+}
+
+/// Answers one call; false when no process is left that could ask.
+fn answer(listener: &OwnedFd) -> bool {
     let asked = match seccomp::receive(listener.as_fd()) {
         Ok(asked) => asked,
         // The asking process was killed meanwhile.

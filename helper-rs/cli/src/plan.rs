@@ -62,11 +62,18 @@ impl Plan {
             return Err(Failure::because("bundle", format!("config.json has {size} bytes")).on(file.display()));
         }
         let text = std::fs::read_to_string(&file).during("bundle", file.display())?;
+        refuse_problems(&text)?;
         Plan::lower(id, bundle, &text)
     }
 
+    /// Reads it again, for a container that was launched from it: it was found right then.
+    pub fn read_again(id: &str, bundle: &Path) -> Step<Plan> {
+        let file = bundle.join("config.json");
+        let text = std::fs::read_to_string(&file).during("bundle", file.display())?;
+        Plan::lower(id, bundle.to_path_buf(), &text)
+    }
+
     fn lower(id: &str, bundle: PathBuf, text: &str) -> Step<Plan> {
-        refuse_problems(text)?;
         let spec: Spec = serde_json::from_str(text).map_err(|error| Failure::because("config", error.to_string()))?;
         let linux = spec.linux.clone().unwrap_or_default();
         let root = spec.root.clone().ok_or_else(|| Failure::because("config", "no root").on("$.root"))?;

@@ -29,8 +29,9 @@ pub struct Typed {
 }
 
 impl Caller {
-    pub fn new(parent: Option<OwnedFd>, interactive: bool, terminal: bool, keys: DetachKeys) -> Step<Caller> {
+    pub fn new(parent: Option<OwnedFd>, terminal: bool, keys: DetachKeys) -> Step<Caller> {
         let copy = |fd: BorrowedFd<'_>| fcntl_dupfd_cloexec(fd, 3).during("console", "streams");
+        let interactive = has_input();
         let stdin = interactive.then(|| copy(rustix::stdio::stdin())).transpose()?;
         let out = Outlet::new(copy(rustix::stdio::stdout())?);
         let err = if terminal { None } else { Some(Outlet::new(copy(rustix::stdio::stderr())?)) };
@@ -96,4 +97,9 @@ impl Caller {
     pub fn drop_outlets(&mut self) {
         self.outlets = [None, None];
     }
+}
+
+/// False for /dev/null, which has nothing to say.
+pub fn has_input() -> bool {
+    rustix::fs::fstat(rustix::stdio::stdin()).is_ok_and(|stat| stat.st_rdev != rustix::fs::makedev(1, 3))
 }

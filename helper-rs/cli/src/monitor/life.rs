@@ -1,7 +1,8 @@
 //! One life of a container: launched, watched, ended, and perhaps followed by another.
 
+use super::caller::has_input;
 use super::status::{End, Phase};
-use super::{Monitor, A_WHILE};
+use super::Monitor;
 use crate::failure::{During, Failure, Step};
 use crate::launch::{self, LaunchOptions, Launched, Partial};
 use crate::monitor::hub::Hub;
@@ -86,7 +87,7 @@ impl Monitor {
     pub fn begin(&mut self, plan: &mut Plan, options: LaunchOptions) -> Step<()> {
         let streams = match plan.process.terminal {
             true => Default::default(),
-            false => self.hub.connect(self.options.stdin)?,
+            false => self.hub.connect(self.wants_input())?,
         };
         let options = LaunchOptions { streams, ..options };
         let mut partial = Partial::default();
@@ -127,7 +128,7 @@ impl Monitor {
         self.journal.say("start", &[]);
         self.reporter.event(&json!({ "event": "running", "pid": pid }));
         hooks::run(&plan.hooks.poststart, &state::standard(plan, "running", Some(pid)), "poststart")?;
-        self.tidy = Some(Instant::now() + A_WHILE);
+        self.untidy();
         Ok(())
     }
 
@@ -147,10 +148,22 @@ impl Monitor {
         let wait = self.back_off.next(&self.options.restart, end.code, self.status.is_stopped(), ran);
         self.status.ended(end, if wait.is_some() { Phase::Restarting } else { Phase::Exited });
         self.journal.say("die", &facts);
+        if std::mem::take(&mut self.stopping) {
+            self.journal.say("stop", &[]);
+        }
         self.again = wait.map(|wait| Instant::now() + wait);
     }
 
+    /// In the foreground the input is the caller's, as long as that goes on.
+    fn wants_input(&self) -> bool {
+        match &self.caller {
+            Some(caller) => caller.stdin().is_some(),
+            None => if self.detached { self.options.stdin } else { has_input() },
+        }
+    }
+
     fn end_of_life(&mut self, life: Life) {
+        self.end_sessions();
         self.lived = life.started.elapsed();
         let cgroup = life.launched.cgroup.clone();
         // Companions and whoever answers for the container end here.

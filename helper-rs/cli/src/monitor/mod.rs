@@ -8,6 +8,7 @@
 
 mod caller;
 mod client;
+mod health;
 mod hub;
 mod journal;
 pub mod leave;
@@ -18,6 +19,8 @@ mod request;
 mod restart;
 mod serve;
 mod server;
+mod session;
+mod sessions;
 mod status;
 pub mod stop;
 mod wait;
@@ -40,6 +43,7 @@ use restart::BackOff;
 use rustix::fd::OwnedFd;
 use serde_json::json;
 use server::Server;
+use session::Session;
 use status::{End, Phase, Status};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -92,6 +96,8 @@ pub struct Monitor {
     journal: Journal,
     back_off: BackOff,
     life: Option<Life>,
+    sessions: Vec<Session>,
+    next_session: u64,
     /// Kept so that what mapped ids own can still be removed.
     pub userns: Option<OwnedFd>,
     /// When the policy starts the next life.
@@ -104,6 +110,10 @@ pub struct Monitor {
     /// A signal that came directly, and when.
     direct: Option<(i32, Instant)>,
     detached: bool,
+    /// Not to be removed, whatever the caller said at first.
+    keep: bool,
+    /// A stop was asked for and is to be told of.
+    stopping: bool,
 }
 
 /// How a monitor's work ended.
@@ -112,6 +122,7 @@ pub struct Finished {
     pub place: Place,
     pub userns: Option<OwnedFd>,
     pub traces: Vec<PathBuf>,
+    pub keep: bool,
 }
 
 impl Monitor {
@@ -147,6 +158,8 @@ impl Monitor {
                     journal,
                     back_off: BackOff::default(),
                     life: None,
+                    sessions: Vec::new(),
+                    next_session: 1,
                     userns: None,
                     again: None,
                     tidy: None,
@@ -155,6 +168,8 @@ impl Monitor {
                     direct: None,
                     line: start.line,
                     detached: start.detach,
+                    keep: false,
+                    stopping: false,
                 };
                 monitor.first_life(plan, start.launch, start.parent, start.keys, start.front)
             }
@@ -210,7 +225,7 @@ impl Monitor {
             Some(line) => Some(line.front()?),
             None => parent,
         };
-        self.caller = Some(Caller::new(parent, self.options.stdin, self.place.terminal, keys)?);
+        self.caller = Some(Caller::new(parent, self.place.terminal, keys)?);
         if let Some(master) = self.hub.terminal() {
             crate::terminal::copy_size(master);
         }
@@ -254,7 +269,13 @@ impl Monitor {
             place: self.place,
             userns: self.userns,
             traces: self.options.traces,
+            keep: self.keep,
         })
+    }
+
+    /// Something took memory that is not needed for long.
+    fn untidy(&mut self) {
+        self.tidy.get_or_insert_with(|| Instant::now() + A_WHILE);
     }
 
     /// What has become due.

@@ -18,6 +18,9 @@ pub enum Request {
     Stop {
         signal: Option<i32>,
         timeout: Option<u64>,
+        /// Not removed in spite of `--rm`.
+        #[serde(default)]
+        keep: bool,
     },
     Wait,
     Pause,
@@ -146,8 +149,8 @@ mod tests {
         assert_eq!(request(r#"{"op":"attach","stdin":true}"#), Ok(Request::Attach { stdin: true }));
         assert_eq!(request(r#"{"op":"attach"}"#), Ok(Request::Attach { stdin: false }));
         assert_eq!(request(r#"{"op":"kill","signal":9}"#), Ok(Request::Kill { signal: 9 }));
-        assert_eq!(request(r#"{"op":"stop"}"#), Ok(Request::Stop { signal: None, timeout: None }));
-        assert_eq!(request(r#"{"op":"stop","timeout":5,"signal":2}"#), Ok(Request::Stop { signal: Some(2), timeout: Some(5) }));
+        assert_eq!(request(r#"{"op":"stop"}"#), Ok(Request::Stop { signal: None, timeout: None, keep: false }));
+        assert_eq!(request(r#"{"op":"stop","timeout":5,"signal":2,"keep":true}"#), Ok(Request::Stop { signal: Some(2), timeout: Some(5), keep: true }));
         assert_eq!(request(r#"{"op":"resize","rows":1,"cols":2}"#), Ok(Request::Resize { rows: 1, cols: 2 }));
         for (name, wanted) in [
             ("wait", Request::Wait),

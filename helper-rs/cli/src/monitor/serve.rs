@@ -3,6 +3,7 @@
 use super::caller::Typed;
 use super::client::{Client, Done, Role};
 use super::request::{Kind, Request};
+use super::session::{Kind as SessionKind, Session};
 use super::status::facts;
 use super::stop::ends;
 use super::wait::{Ready, Token};
@@ -33,6 +34,9 @@ impl Monitor {
                     self.note_reader(stream, alive);
                 }
                 Token::Client(at) => self.hear(at, flags),
+                Token::SessionPid(number) => self.with_session(number, Session::take_pid),
+                Token::SessionChannel(number) => self.take_message(number),
+                Token::SessionOutput(number, at) => self.with_session(number, |session| session.discard(at)),
             }
         }
         let now = Instant::now();
@@ -42,6 +46,7 @@ impl Monitor {
             }
         }
         self.server.sweep();
+        self.tend_sessions();
         Ok(())
     }
 
@@ -59,9 +64,7 @@ impl Monitor {
         let alive = self.caller.as_mut().is_none_or(|caller| caller.write(stream, &block));
         self.note_reader(stream, alive);
         self.hub.give_back(block);
-        if self.tidy.is_none() {
-            self.tidy = Some(Instant::now() + super::A_WHILE);
-        }
+        self.untidy();
     }
 
     /// The caller's reader is gone (`| head`): the program is told as it would be without us.
@@ -112,6 +115,7 @@ impl Monitor {
     }
 
     fn reap(&mut self) {
+        self.sessions.iter_mut().for_each(Session::reap);
         if let Some(life) = &mut self.life {
             life.reap();
             if life.has_ended() {
@@ -203,7 +207,8 @@ impl Monitor {
                 Ok(Some(json!({ "ok": true, "tty": self.place.terminal })))
             }
             Request::Kill { signal } => self.kill(signal).and_then(|()| done()),
-            Request::Stop { signal, timeout } => {
+            Request::Stop { signal, timeout, keep } => {
+                self.keep |= keep;
                 self.stop(signal, timeout.map(Duration::from_nanos))?;
                 self.server.clients[at].role = Role::Waiting;
                 Ok(None)
@@ -221,7 +226,12 @@ impl Monitor {
                 done()
             }
             Request::Reopen => self.hub.log().reopen().and_then(|()| done()),
-            Request::Exec(_) | Request::Pause | Request::Resume | Request::Health => {
+            Request::Exec(exec) => {
+                let kind = if exec.detach { SessionKind::Detached } else { SessionKind::Client };
+                self.server.clients[at].role = Role::Exec(self.enter(kind, &exec)?);
+                Ok(None)
+            }
+            Request::Pause | Request::Resume | Request::Health => {
                 Err(Failure::because("args", "later"))
             }
         }
@@ -233,7 +243,11 @@ impl Monitor {
         for at in 0..self.server.clients.len() {
             while let Some(request) = self.server.clients[at].request() {
                 match request {
-                    Ok(Request::Stop { .. } | Request::Wait) => self.server.clients[at].role = Role::Waiting,
+                    Ok(Request::Stop { keep, .. }) => {
+                        self.keep |= keep;
+                        self.server.clients[at].role = Role::Waiting;
+                    }
+                    Ok(Request::Wait) => self.server.clients[at].role = Role::Waiting,
                     _ => {
                         let gone = Failure::because("state", "the container is not running").on(&self.place.id);
                         self.server.clients[at].answer(&refusal(&gone));

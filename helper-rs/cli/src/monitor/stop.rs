@@ -71,6 +71,7 @@ impl Monitor {
         if self.life.as_ref().is_none_or(|life| life.has_ended()) {
             return Ok(());
         }
+        self.stopping = true;
         self.journal.say("kill", &[("signal", json!(signal))]);
         if patience.is_zero() {
             self.end_now();

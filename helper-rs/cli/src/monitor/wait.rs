@@ -4,7 +4,7 @@ use super::Monitor;
 use crate::failure::{During, Step};
 use crate::log::Stream;
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
-use rustix::fd::OwnedFd;
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use std::time::{Duration, Instant};
 
@@ -22,6 +22,10 @@ pub enum Token {
     CallerIn,
     CallerOut(Stream),
     Client(usize),
+    /// Of the session with this number.
+    SessionPid(u64),
+    SessionChannel(u64),
+    SessionOutput(u64, usize),
 }
 
 pub type Ready = Vec<(Token, PollFlags)>;
@@ -34,8 +38,12 @@ struct Set<'a> {
 
 impl<'a> Set<'a> {
     fn add(&mut self, token: Token, fd: Option<&'a OwnedFd>, flags: PollFlags) {
+        self.add_borrowed(token, fd.map(AsFd::as_fd), flags);
+    }
+
+    fn add_borrowed(&mut self, token: Token, fd: Option<BorrowedFd<'a>>, flags: PollFlags) {
         if let Some(fd) = fd {
-            self.fds.push(PollFd::new(fd, flags));
+            self.fds.push(PollFd::from_borrowed_fd(fd, flags));
             self.tokens.push(token);
         }
     }
@@ -47,6 +55,13 @@ impl Monitor {
         let mut set = Set::default();
         self.watch_outside(&mut set);
         self.watch_streams(&mut set);
+        for session in &self.sessions {
+            set.add(Token::SessionPid(session.number), session.pid_source(), PollFlags::IN);
+            set.add_borrowed(Token::SessionChannel(session.number), session.channel(), PollFlags::IN);
+            for at in [0, 1] {
+                set.add(Token::SessionOutput(session.number, at), session.drain(at), PollFlags::IN);
+            }
+        }
         let Set { mut fds, tokens } = set;
         let patience = self.next_deadline().map(|at| timespec(at.saturating_duration_since(Instant::now())));
         match poll(&mut fds, patience.as_ref()) {

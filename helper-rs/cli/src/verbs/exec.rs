@@ -1,23 +1,20 @@
 //! `exec`: one more process in a running container's namespaces.
 
 use crate::args::{self, Argument, Global, Options};
-use crate::channel::{self, Channel, Message};
+use crate::channel::Message;
+use crate::enter::{self, Entry};
 use crate::failure::{During, Failure, Step};
 use crate::foreground::Foreground;
-use crate::init;
 use crate::launch::{write_atomically, Launched};
-use crate::middle::clone_through;
 use crate::notify::Notifier;
 use crate::plan::Plan;
-use crate::process::{self, Program};
 use crate::state::Saved;
 use crate::streams::{self, Streams};
-use crate::sys::process::{self as sys, Child};
+use crate::sys::process as sys;
 use crate::sys::signal;
-use crate::{agent, sealed, terminal, userns};
-use rootless_core::lower::namespaces::{CLONE_NEWTIME, CLONE_NEWUSER, KINDS};
+use crate::{agent, sealed, terminal};
 use rootless_core::oci::runtime::Process;
-use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fd::AsFd;
 use std::path::PathBuf;
 
 #[derive(Default)]
@@ -53,7 +50,15 @@ pub fn exec(global: Global) -> Step<u8> {
         true => Streams::default(),
         false => streams::split()?,
     };
-    let (child, channel) = enter(&plan, &saved, init.as_fd(), &wish, &streams.child)?;
+    let entry = Entry {
+        pid: saved.pid,
+        init: init.as_fd(),
+        cgroup: None,
+        streams: &streams.child,
+        preserve_fds: wish.preserve_fds,
+        die_with_parent: false,
+    };
+    let (child, channel) = enter::begin(&entry, || Ok(&plan))?.finish()?;
     drop(streams.child);
     let (mut notifier, mut master) = (None, None);
     loop {
@@ -131,69 +136,4 @@ fn wanted_process(own: &Process, wish: &Wish) -> Step<Process> {
         process.cwd.clone_from(cwd);
     }
     Ok(process)
-}
-
-/// Makes the new process inside the container's namespaces.
-fn enter(
-    plan: &Plan,
-    saved: &Saved,
-    init: BorrowedFd<'_>,
-    wish: &Wish,
-    streams: &[Option<OwnedFd>; 3],
-) -> Step<(Child, Channel)> {
-    let flags = different_namespaces(saved.pid);
-    let join_and_clone = || {
-        // Inside from here on: nothing in the container may look into this process.
-        let proc = init::open_proc()?;
-        sys::set_dumpable(false).and_then(|()| sys::join(init, flags)).during("clone", "namespaces")?;
-        Ok((sys::clone(libc::CLONE_PARENT, None).during("clone", "process")?, proc))
-    };
-    clone_through(channel::pair()?, join_and_clone, |proc, theirs| {
-        let failure = match story(plan, &theirs, wish, streams, flags, proc) {
-            Ok(program) => program.exec(),
-            Err(failure) => failure,
-        };
-        theirs.send_failure(&failure);
-        failure
-    })
-}
-
-/// Joining a user namespace that is already ours is an error in the kernel: join only what differs.
-fn different_namespaces(pid: i32) -> i32 {
-    let link = |pid: &str, name: &str| std::fs::read_link(format!("/proc/{pid}/ns/{name}")).ok();
-    let differs = |name: &str| link(&pid.to_string(), name) != link("self", name);
-    KINDS
-        .iter()
-        .filter(|(_, flag, name)| *flag != CLONE_NEWTIME && differs(name))
-        .fold(0, |flags, (_, flag, _)| flags | flag)
-}
-
-fn story(
-    plan: &Plan,
-    channel: &Channel,
-    wish: &Wish,
-    streams: &[Option<OwnedFd>; 3],
-    joined: i32,
-    host_proc: OwnedFd,
-) -> Step<Program> {
-    for (number, stream) in (0..).zip(streams) {
-        if let Some(stream) = stream {
-            sys::dup_to(stream.as_fd(), number).during("console", "streams")?;
-        }
-    }
-    rustix::process::setsid().during("init", "setsid")?;
-    if joined & CLONE_NEWUSER != 0 {
-        userns::become_root()?;
-    }
-    let root = rustix::fs::open("/", rustix::fs::OFlags::PATH | rustix::fs::OFlags::CLOEXEC, rustix::fs::Mode::empty())
-        .during("init", "/")?;
-    let identity = init::identity(plan, &root, &host_proc)?;
-    process::limit(&plan.process)?;
-    if plan.process.terminal {
-        let master = terminal::take(identity.uid, plan.process.console_size, true)?;
-        channel.send(Message::Terminal, Some(master.as_fd()))?;
-    }
-    let program = Program::new(&plan.process, identity.home.as_deref())?;
-    init::become_program(plan, &identity, channel, wish.preserve_fds, false)?;
-    Ok(program)
 }

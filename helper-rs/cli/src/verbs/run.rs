@@ -231,14 +231,14 @@ fn monitored(begin: Begin, line: Option<Line>) -> Step<u8> {
         }
     };
     drop(plan);
-    let Finished { end, place, userns, traces } = monitor.run()?;
+    let Finished { end, place, userns, traces, keep } = monitor.run()?;
     if place.has_poststop {
         if let Ok(plan) = Plan::read(&id, &bundle) {
             hooks::run_poststop(&plan, &global.reporter);
         }
     }
     state::forget(&global.root, &id)?;
-    if wish.remove {
+    if wish.remove && !keep {
         let removed = remove_bundle(&bundle, place.new_user_namespace, &place.id_map, userns.as_ref());
         removed.unwrap_or_else(|failure| global.reporter.failure(&failure));
         for trace in traces {
