@@ -88,9 +88,6 @@ impl LogFile {
     }
 
     pub fn flush(&mut self) -> Step<()> {
-        if self.gap.as_ref().is_some_and(Gap::is_due) {
-            self.retry()?;
-        }
         if self.batch.is_empty() {
             return Ok(());
         }
@@ -125,13 +122,25 @@ impl LogFile {
         self.gap.as_ref().map(Gap::due)
     }
 
-    /// Tries again to write where the disk was full.
-    pub fn retry(&mut self) -> Step<()> {
+    #[cfg(test)]
+    pub fn hurry(&mut self) {
+        if let Some(gap) = &mut self.gap {
+            gap.hurry();
+        }
+    }
+
+    /// Tries again to write where the disk was full, now and then.
+    pub fn retry(&mut self) {
+        if self.gap.as_ref().is_some_and(Gap::is_due) {
+            self.retry_now();
+        }
+    }
+
+    pub fn retry_now(&mut self) {
         if self.gap.as_mut().is_some_and(|gap| gap.try_again(&self.file, &self.format)) {
             self.gap = None;
+            self.size = size(&self.file);
         }
-        self.size = if self.gap.is_some() { self.size } else { size(&self.file) };
-        Ok(())
     }
 
     pub fn reopen(&mut self) -> Step<()> {

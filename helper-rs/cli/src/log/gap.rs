@@ -91,6 +91,11 @@ impl Gap {
         self.next.saturating_duration_since(Instant::now())
     }
 
+    #[cfg(test)]
+    pub fn hurry(&mut self) {
+        self.next = Instant::now();
+    }
+
     /// True if there is room again, and the notice has its last word.
     pub fn try_again(&mut self, file: &File, format: &Format) -> bool {
         self.next = Instant::now() + PAUSE;

@@ -10,6 +10,8 @@ pub mod read;
 mod record;
 mod stamp;
 mod tail;
+#[cfg(test)]
+mod tests;
 
 use crate::failure::Step;
 use file::LogFile;
@@ -102,6 +104,7 @@ pub struct Log {
     stamp: Stamp,
     /// When a line without its end came last.
     waiting: Option<Instant>,
+    patience: Duration,
 }
 
 enum Sink {
@@ -111,20 +114,24 @@ enum Sink {
 }
 
 impl Log {
-    /// `tty`: one stream; kept for drivers that say so.
-    pub fn open(options: &LogOptions, facts: &Facts<'_>, _tty: bool) -> Step<Log> {
+    /// `tty`: a prompt is soon followed by somebody's answer.
+    pub fn open(options: &LogOptions, facts: &Facts<'_>, tty: bool) -> Step<Log> {
         let sink = match options.driver {
             Driver::None => Sink::Nothing,
             Driver::Journald => Sink::Journal(Journal::open(options, facts)?),
             Driver::JsonFile | Driver::Plain => Sink::File(LogFile::open(options, facts)?),
         };
-        Ok(Log { sink, lines: Default::default(), stamp: Stamp::default(), waiting: None })
+        let patience = if tty { PATIENCE / 5 } else { PATIENCE };
+        Ok(Log { sink, lines: Default::default(), stamp: Stamp::default(), waiting: None, patience })
     }
 
     /// Takes a block of the program's output. Nothing is lost of lines whose end has not come yet.
     pub fn write(&mut self, stream: Stream, bytes: &[u8]) -> Step<()> {
         if matches!(self.sink, Sink::Nothing) || bytes.is_empty() {
             return Ok(());
+        }
+        if let Sink::File(file) = &mut self.sink {
+            file.retry();
         }
         self.stamp.now();
         let (sink, stamp) = (&mut self.sink, &self.stamp);
@@ -143,7 +150,7 @@ impl Log {
 
     /// How long until `tick` has something to do, for poll(2).
     pub fn due(&self) -> Option<Duration> {
-        let line = self.waiting.map(|since| PATIENCE.saturating_sub(since.elapsed()));
+        let line = self.waiting.map(|since| self.patience.saturating_sub(since.elapsed()));
         let gap = match &self.sink {
             Sink::File(file) => file.due(),
             Sink::Journal(_) | Sink::Nothing => None,
@@ -153,12 +160,11 @@ impl Log {
 
     /// Writes lines that wait too long for their end, and tries a full disk again.
     pub fn tick(&mut self) -> Step<()> {
-        if self.waiting.is_some_and(|since| since.elapsed() >= PATIENCE) {
+        if self.waiting.is_some_and(|since| since.elapsed() >= self.patience) {
             self.end_lines(false)?;
         }
-        match &mut self.sink {
-            Sink::File(file) => file.retry()?,
-            Sink::Journal(_) | Sink::Nothing => {}
+        if let Sink::File(file) = &mut self.sink {
+            file.retry();
         }
         self.flush()
     }
@@ -175,11 +181,11 @@ impl Log {
     /// The program has ended: unfinished lines are written. The log can be written again (a restart).
     pub fn close(&mut self) -> Step<()> {
         self.end_lines(true)?;
-        match &mut self.sink {
-            Sink::File(file) => file.retry()?,
-            Sink::Journal(_) | Sink::Nothing => {}
+        self.flush()?;
+        if let Sink::File(file) = &mut self.sink {
+            file.retry_now();
         }
-        self.flush()
+        Ok(())
     }
 
     fn end_lines(&mut self, all: bool) -> Step<()> {

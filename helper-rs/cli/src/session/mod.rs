@@ -39,12 +39,14 @@ pub enum End {
     Signal(i32),
 }
 
-pub fn open(root: &Path, id: &str, request: Value, manner: &Manner) -> Step<End> {
+/// `accepted` is called when the monitor has done what was asked.
+pub fn open(root: &Path, id: &str, request: Value, manner: &Manner, accepted: impl FnOnce()) -> Step<End> {
     let monitor = Monitor { root, id };
     let mut connection = monitor.connect()?;
     let request = with_size(request);
     connection.send(&request)?;
     let answer = connection.answer()?;
+    accepted();
     match request["op"].as_str() {
         Some("attach") => attach::run(&monitor, connection, answer["tty"] == json!(true), manner),
         Some("exec") if request["detach"] == json!(true) => Ok(End::Code(0)),

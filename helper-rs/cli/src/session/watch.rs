@@ -2,14 +2,20 @@
 
 use super::{End, Manner};
 use crate::failure::{During, Step};
-use crate::sys::signal;
+use crate::sys::signal::{self, Caught};
 use rustix::event::{PollFd, PollFlags};
 use rustix::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
 
 pub struct Watch<'a> {
     signals: OwnedFd,
     caller: Option<&'a OwnedFd>,
+    /// The last signal that did not come through the caller.
+    direct: Option<(i32, Instant)>,
 }
+
+/// A copy of a signal from the caller within this time of one that came directly is the same key press.
+const ECHO: Duration = Duration::from_secs(1);
 
 /// News from outside.
 pub enum News {
@@ -23,7 +29,8 @@ pub enum News {
 impl<'a> Watch<'a> {
     /// From here on no signal ends this process by itself: a terminal in raw mode is always restored.
     pub fn new(manner: &'a Manner) -> Step<Watch<'a>> {
-        Ok(Watch { signals: signal::catch().during("session", "signalfd")?, caller: manner.caller.as_ref() })
+        let signals = signal::catch().during("session", "signalfd")?;
+        Ok(Watch { signals, caller: manner.caller.as_ref(), direct: None })
     }
 
     /// Always the first descriptors of a poll.
@@ -34,7 +41,7 @@ impl<'a> Watch<'a> {
         fds
     }
 
-    pub fn news(&self, fired: &[bool], forward: bool) -> Step<Vec<News>> {
+    pub fn news(&mut self, fired: &[bool], forward: bool) -> Step<Vec<News>> {
         let mut all = Vec::new();
         if self.caller.is_some() && fired.get(1) == Some(&true) {
             all.push(News::End(End::Signal(libc::SIGHUP)));
@@ -43,12 +50,23 @@ impl<'a> Watch<'a> {
             match caught.signal {
                 libc::SIGWINCH => all.push(News::Size),
                 libc::SIGCHLD | libc::SIGPIPE | libc::SIGURG => {}
+                _ if self.is_echo(&caught) => {}
                 number if forward => all.push(News::Forward(number)),
                 number if ends(number) => all.push(News::End(End::Signal(number))),
                 _ => {}
             }
         }
         Ok(all)
+    }
+
+    /// A key press reaches the whole foreground group: this process, and the caller, who passes it on.
+    fn is_echo(&mut self, caught: &Caught) -> bool {
+        let parent = rustix::process::getppid().map_or(0, |pid| pid.as_raw_nonzero().get());
+        if caught.sender == 0 || caught.sender != parent {
+            self.direct = Some((caught.signal, Instant::now()));
+            return false;
+        }
+        self.direct.take().is_some_and(|(signal, at)| signal == caught.signal && at.elapsed() < ECHO)
     }
 }
 

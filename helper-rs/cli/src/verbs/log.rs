@@ -39,7 +39,7 @@ pub fn log(global: Global) -> Step<u8> {
     let folder = monitor.parent().unwrap_or(Path::new("."));
     // The folder of a container is named by its id.
     let id = folder.file_name().unwrap_or_default().to_string_lossy();
-    read::read(&options(&monitor)?, folder, &id, &wish)
+    read::print(&options(&monitor)?, folder, &id, &wish)
 }
 
 fn options(monitor: &Path) -> Step<LogOptions> {

@@ -58,7 +58,7 @@ impl Watch {
                 Life::Now(monitor) => Some(monitor.as_fd()),
                 Life::Ahead => None,
             };
-            match self.wait(monitor, until)? {
+            match self.wait(monitor, until, printer.output())? {
                 Woken::Change => {}
                 Woken::Ended => {
                     catch_up(path, &mut position, printer)?;
@@ -71,8 +71,7 @@ impl Watch {
     }
 
     /// Sleeps until something changed.
-    pub fn wait(&self, monitor: Option<BorrowedFd<'_>>, until: Option<i128>) -> Step<Woken> {
-        let output = rustix::stdio::stdout();
+    pub fn wait(&self, monitor: Option<BorrowedFd<'_>>, until: Option<i128>, output: BorrowedFd<'_>) -> Step<Woken> {
         let mut fds = vec![PollFd::new(&self.inotify, PollFlags::IN), PollFd::new(&output, PollFlags::empty())];
         if let Some(monitor) = &monitor {
             fds.push(PollFd::new(monitor, PollFlags::IN));

@@ -85,7 +85,7 @@ fn relay(
     let mut lines = Vec::new();
     loop {
         if let Some(watch) = follow {
-            match wait(&output, watch, folder, wish)? {
+            match wait(&output, watch, folder, wish, printer)? {
                 Some(true) => {}
                 Some(false) => continue,
                 None => return Ok(()),
@@ -107,13 +107,19 @@ fn relay(
 }
 
 /// True: there is something to read. `None`: nothing more comes: the container has ended, and journalctl has been silent since.
-fn wait(output: impl AsFd, watch: &Watch, folder: &Path, wish: &Wish) -> Result<Option<bool>, Stop> {
+fn wait(
+    output: impl AsFd,
+    watch: &Watch,
+    folder: &Path,
+    wish: &Wish,
+    printer: &Printer<'_>,
+) -> Result<Option<bool>, Stop> {
     if matches!(life::of(folder), Life::Over) {
         let quiet = Timespec { tv_sec: 0, tv_nsec: 300_000_000 };
         let ready = poll(&mut [PollFd::new(&output, PollFlags::IN)], Some(&quiet)).during("log", "poll")?;
         return Ok((ready > 0).then_some(true));
     }
-    match watch.wait(Some(output.as_fd()), wish.until)? {
+    match watch.wait(Some(output.as_fd()), wish.until, printer.output())? {
         Woken::Ended => Ok(Some(true)),
         Woken::Change => Ok(Some(false)),
         Woken::Late => Err(Stop::Until),
@@ -143,19 +149,30 @@ fn entry(line: &[u8], printer: &mut Printer<'_>) -> Result<(), Stop> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustix::pipe::pipe;
 
     #[test]
     fn entries_become_lines() {
-        let wish = Wish::default();
-        let mut printer = Printer::new(&wish);
+        let wish = Wish { details: true, ..Wish::default() };
+        let (mut out, mut err) = (pipe().unwrap(), pipe().unwrap());
+        let mut printer = Printer::to(&wish, [out.1, err.1]);
         for line in [
             r#"{"MESSAGE":"one","PRIORITY":"6","__REALTIME_TIMESTAMP":"1","CONTAINER_PARTIAL_MESSAGE":"true"}"#,
             r#"{"MESSAGE":[255,10],"PRIORITY":"6","__REALTIME_TIMESTAMP":"2"}"#,
             r#"{"MESSAGE":null,"PRIORITY":"6","__REALTIME_TIMESTAMP":"2"}"#,
+            r#"{"MESSAGE":"bad","PRIORITY":"3","__REALTIME_TIMESTAMP":"3","CONTAINER_TAG":"t"}"#,
             "not JSON",
         ] {
             assert!(entry(line.as_bytes(), &mut printer).is_ok());
         }
-        assert_eq!(printer.pending(Stream::Stdout), b"one\xff\n\n\n");
+        assert!(printer.flush().is_ok());
+        drop(printer);
+        let mut all = |fd: &mut rustix::fd::OwnedFd| {
+            let mut text = Vec::new();
+            std::fs::File::from(fd.try_clone().unwrap()).read_to_end(&mut text).unwrap();
+            text
+        };
+        assert_eq!(all(&mut out.0), b" one\xff\n\n \n");
+        assert_eq!(all(&mut err.0), b"tag=t bad\n");
     }
 }

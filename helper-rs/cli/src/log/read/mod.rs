@@ -8,9 +8,11 @@ mod lines;
 mod print;
 
 use super::{Driver, LogOptions};
-use crate::failure::{Failure, Step};
+use crate::failure::{During, Failure, Step};
 use files::{generations, Generation};
 use print::Printer;
+use rustix::fd::{BorrowedFd, OwnedFd};
+use rustix::io::fcntl_dupfd_cloexec;
 use std::path::Path;
 
 /// What of the log is wanted. Times are nanoseconds since 1970.
@@ -43,8 +45,13 @@ impl From<Failure> for Stop {
 }
 
 /// The exit code: as of a program that a closed pipe ended, if one did.
-pub fn read(options: &LogOptions, folder: &Path, id: &str, wish: &Wish) -> Step<u8> {
-    let mut printer = Printer::new(wish);
+pub fn print(options: &LogOptions, folder: &Path, id: &str, wish: &Wish) -> Step<u8> {
+    let copy = |fd: BorrowedFd<'_>| fcntl_dupfd_cloexec(fd, 3).during("log", "output");
+    print_to(options, folder, id, wish, [copy(rustix::stdio::stdout())?, copy(rustix::stdio::stderr())?])
+}
+
+pub fn print_to(options: &LogOptions, folder: &Path, id: &str, wish: &Wish, to: [OwnedFd; 2]) -> Step<u8> {
+    let mut printer = Printer::to(wish, to);
     let printed = match options.driver {
         Driver::None => return Err(Failure::because("log", "the log driver is none: nothing was written")),
         Driver::Journald => journal::print(id, folder, wish, &mut printer),

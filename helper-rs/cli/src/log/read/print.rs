@@ -2,15 +2,16 @@
 
 use super::{Stop, Wish};
 use crate::clock;
+use crate::failure::Failure;
 use crate::log::record::{self, Record};
-use crate::log::Stream;
 use rustix::event::{poll, PollFd, PollFlags};
-use rustix::fd::BorrowedFd;
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::fstat;
 use rustix::io::Errno;
 
 pub struct Printer<'a> {
     wish: &'a Wish,
+    to: [OwnedFd; 2],
     out: [Vec<u8>; 2],
     /// Both streams are one terminal or file: then their order counts.
     one: bool,
@@ -20,10 +21,15 @@ pub struct Printer<'a> {
 const ENOUGH: usize = 128 << 10;
 
 impl Printer<'_> {
-    pub fn new(wish: &Wish) -> Printer<'_> {
-        let place = |fd: BorrowedFd<'_>| fstat(fd).ok().map(|stat| (stat.st_dev, stat.st_ino));
-        let one = place(rustix::stdio::stdout()) == place(rustix::stdio::stderr());
-        Printer { wish, out: Default::default(), one, at_start: [true; 2] }
+    pub fn to(wish: &Wish, to: [OwnedFd; 2]) -> Printer<'_> {
+        let place = |fd: &OwnedFd| fstat(fd).ok().map(|stat| (stat.st_dev, stat.st_ino));
+        let one = place(&to[0]) == place(&to[1]);
+        Printer { wish, to, out: Default::default(), one, at_start: [true; 2] }
+    }
+
+    /// Where standard output goes.
+    pub fn output(&self) -> BorrowedFd<'_> {
+        self.to[0].as_fd()
     }
 
     /// Whole lines of a file. What is no record is passed over.
@@ -62,18 +68,9 @@ impl Printer<'_> {
         Ok(())
     }
 
-    #[cfg(test)]
-    pub fn pending(&self, stream: Stream) -> &[u8] {
-        &self.out[stream as usize]
-    }
-
     pub fn flush(&mut self) -> Result<(), Stop> {
-        for (out, stream) in self.out.iter_mut().zip([Stream::Stdout, Stream::Stderr]) {
-            let fd = match stream {
-                Stream::Stdout => rustix::stdio::stdout(),
-                Stream::Stderr => rustix::stdio::stderr(),
-            };
-            write_all(fd, out)?;
+        for (out, to) in self.out.iter_mut().zip(&self.to) {
+            write_all(to.as_fd(), out)?;
             out.clear();
         }
         Ok(())
@@ -116,7 +113,7 @@ fn write_all(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> Result<(), Stop> {
             Err(Errno::INTR) => {}
             Err(Errno::AGAIN) => drop(poll(&mut [PollFd::new(&fd, PollFlags::OUT)], None)),
             Err(Errno::PIPE) => return Err(Stop::Closed),
-            Err(errno) => return Err(crate::failure::Failure::new("log").errno(errno).on("output").into()),
+            Err(errno) => return Err(Failure::new("log").errno(errno).on("output").into()),
         }
     }
     Ok(())
