@@ -2,7 +2,6 @@
 
 import { parseImageSource } from '../image/reference.ts';
 import { resolveImage } from '../image/resolve.ts';
-import { mapWantedUser } from '../userns/choose.ts';
 import { type Host, readHost } from '../userns/host.ts';
 import { ourselves } from './alive.ts';
 import { baseOf, defaultsOf, withPlace } from './base.ts';
@@ -17,6 +16,7 @@ import { claimName, releaseName } from './names.ts';
 import type { ContainerOptions, Mapping } from './options.ts';
 import { chooseCommand } from './process.ts';
 import type { Layers } from './root.ts';
+import { mayFit, settleIds } from './settle-ids.ts';
 import { type Container, makeFolder } from './state.ts';
 import type { Undo } from './undo.ts';
 
@@ -48,13 +48,17 @@ export async function makeContainer(
   leaveMark(paths, id, maker);
   const { mapping: first, release: releaseSlot } = await chooseIds(asked, host, paths, id);
   if (releaseSlot) undo.add(releaseSlot);
-  early(id, first);
+  // Which ids fit best is seen in the image.
+  const open = mayFit(asked, host, first);
+  if (!open) early(id, first);
   const image = await resolveImage(parseImageSource(asked.image), { ...context, mapping: first });
   const base = baseOf(image);
   const defaults = withUser(defaultsOf(base, paths), asked, host);
   const passing = asked.remove && asked.name === undefined && !context.detach;
   const options = await settleMounts(paths, withPlace(asked, base), defaults.volumes, passing);
-  const mapping = mapWantedUser(first, host, options.user || defaults.user);
+  const user = options.user || defaults.user;
+  const { mapping, layers } = await settleIds({ id, options, user, host, image, base, first }, context);
+  if (open) early(id, mapping);
   if (mapping.notice) context.notice?.(mapping.notice);
   const folder = makeFolder(paths, id);
   undo.add(() => removeTree(paths, folder, mapping.idMap));
@@ -81,6 +85,5 @@ export async function makeContainer(
     line: context.line,
     options,
   };
-  const layers = image.kind === 'layers' ? image.layers : { base: '/', lower: image.kind === 'rootfs' ? [image.dir] : [] };
-  return { container, folder, mapping, layers: layers ?? { base: '/', lower: [] }, host, release };
+  return { container, folder, mapping, layers, host, release };
 }

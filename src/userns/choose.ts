@@ -9,8 +9,8 @@ import { count, disjoint, type IdRange, intersect } from './ranges.ts';
 import type { Subids } from './subid.ts';
 
 export type UsernsRequest =
-  /** Container root is this user; everything else comes from the ranges. */
-  | { readonly kind: 'host' }
+  /** Container root is this user; everything else comes from the ranges. Unless it was `chosen`, a better fit may be found. */
+  | { readonly kind: 'host'; readonly chosen?: true | undefined }
   /** This user keeps its ids, or appears as the given ones. */
   | { readonly kind: 'keep-id'; readonly uid?: number | undefined; readonly gid?: number | undefined }
   /** This user is not mapped at all. */

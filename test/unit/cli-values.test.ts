@@ -205,7 +205,7 @@ table(
   'a user namespace mode',
   parseUserns,
   [
-    ['host', { kind: 'host' }],
+    ['host', { kind: 'host', chosen: true }],
     ['nomap', { kind: 'nomap' }],
     ['keep-id', { kind: 'keep-id' }],
     ['keep-id:uid=200', { kind: 'keep-id', uid: 200 }],

@@ -27,5 +27,5 @@ export function parseUserns(text: string): UsernsRequest {
   const { uid, gid, size } = values;
   if (kind === 'keep-id') return { kind, ...(uid === undefined ? {} : { uid }), ...(gid === undefined ? {} : { gid }) };
   if (kind === 'auto') return { kind, ...(size === undefined ? {} : { size }) };
-  return { kind: kind === 'host' ? 'host' : 'nomap' };
+  return kind === 'host' ? { kind, chosen: true } : { kind: 'nomap' };
 }
