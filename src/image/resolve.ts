@@ -83,9 +83,19 @@ async function useStored(image: StoredImage, options: ResolveOptions): Promise<L
     const config = readConfig(options.paths, image);
     return await layered(image.id, image.name, config, () => storedLayers(options.paths, image, config), options);
   } catch (error) {
-    const { code, path } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' && path?.startsWith(imagesFolder(options.paths))) return undefined;
+    if (wasRemoved(options.paths, image)) return undefined;
     throw error;
+  }
+}
+
+/** Somebody may remove the image while it is being unpacked: the helper then fails at whatever it was doing. */
+function wasRemoved(paths: Paths, image: StoredImage): boolean {
+  try {
+    storedLayers(paths, image, readConfig(paths, image));
+    return false;
+  } catch (error) {
+    const { code, path } = error as NodeJS.ErrnoException;
+    return code === 'ENOENT' && path?.startsWith(imagesFolder(paths)) === true;
   }
 }
 

@@ -17,6 +17,7 @@ export type ImageConfig = {
   readonly User?: string;
   readonly StopSignal?: string;
   readonly Volumes?: Readonly<Record<string, object>>;
+  readonly Labels?: Readonly<Record<string, string>>;
 };
 
 export type Compression = 'gzip' | 'zstd' | 'none';
