@@ -40,6 +40,15 @@ export function markOf(paths: Paths, id: string): 'none' | 'alive' | 'gone' {
   }
 }
 
+/** Who left the mark; undefined where there is none that can be read. */
+export function markedBy(paths: Paths, id: string): Maker | undefined {
+  try {
+    return JSON.parse(readFileSync(liveMark(paths, id), 'utf8')) as Maker;
+  } catch {
+    return undefined;
+  }
+}
+
 /** A half-written mark is one that is just being left, or what a power cut made of it. */
 function ageOf(file: string): 'none' | 'alive' | 'gone' {
   const written = statSync(file, { throwIfNoEntry: false })?.mtimeMs;
@@ -49,8 +58,13 @@ function ageOf(file: string): 'none' | 'alive' | 'gone' {
 
 /** Ids of marks whose maker is gone: what a killed rootless may have left. */
 export function abandoned(paths: Paths): string[] {
+  return marks(paths).filter((id) => markOf(paths, id) === 'gone');
+}
+
+/** Ids of all marks. */
+export function marks(paths: Paths): string[] {
   try {
-    return readdirSync(join(paths.data, 'live')).filter((id) => markOf(paths, id) === 'gone');
+    return readdirSync(join(paths.data, 'live'));
   } catch {
     return [];
   }

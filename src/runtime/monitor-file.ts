@@ -59,7 +59,10 @@ export function monitorFile(paths: Paths, options: ContainerOptions, facts: Moni
 }
 
 /** A stop signal that the image misspells is no reason to fail: docker takes SIGTERM then. */
-export function stopPlan(options: ContainerOptions, image: ImageDefaults): { readonly signal: number; readonly timeout: number } {
+export function stopPlan(
+  options: ContainerOptions,
+  image: Pick<ImageDefaults, 'stopSignal'>,
+): { readonly signal: number; readonly timeout: number } {
   const signal = signalNumber(options.stopSignal ?? image.stopSignal ?? 'SIGTERM') ?? 15;
   return { signal, timeout: nanoseconds(options.stopTimeout ?? stopSeconds) };
 }

@@ -5,13 +5,13 @@ import type { IdMap } from '../helper.ts';
 import type { Paths } from '../paths.ts';
 import { chooseMapping } from '../userns/choose.ts';
 import { readHost } from '../userns/host.ts';
-import { ourselves } from './alive.ts';
+import { type Maker, ourselves } from './alive.ts';
 import { tellContainer } from './events.ts';
 import { asideFolder, removeTree } from './folders.ts';
 import { forgetState } from './leftovers.ts';
 import { holderOf, takeAway } from './links.ts';
 import { withLock } from './lock.ts';
-import { clearMark, leaveMark } from './marks.ts';
+import { clearMark, leaveMark, markedBy, markOf } from './marks.ts';
 import { askMonitor } from './monitor-client.ts';
 import { killMonitor, monitorEnded } from './monitor-end.ts';
 import { namesOf, releaseName } from './names.ts';
@@ -31,7 +31,7 @@ export type RemoveWish = {
 };
 
 /** Milliseconds for a monitor to end with its container. */
-const patience = 5000;
+const patience = 3000;
 
 /** @throws RootlessError CONTAINER_RUNNING, CONTAINER_PAUSED without `force`, CONTAINER_NEEDED, REMOVE_FAILED */
 export async function removeContainer(paths: Paths, container: Listed, wish: RemoveWish): Promise<void> {
@@ -39,8 +39,8 @@ export async function removeContainer(paths: Paths, container: Listed, wish: Rem
   if (wish.force) await end(paths, container, wish.timeout);
   await withLock(paths, container.id, async () => {
     const found = readContainer(paths, container.id);
-    if (found && isActive(found) && !wish.force) throw stillRuns(found);
-    if (found?.life) await settle(found);
+    if (found && !wish.force && runs(paths, found)) throw stillRuns(found);
+    if (found?.life) await settle(found.life);
     await removeTraces(paths, found ?? container);
   });
   if (wish.volumes || container.remove) await removeVolumes(paths, container);
@@ -50,8 +50,11 @@ export async function removeContainer(paths: Paths, container: Listed, wish: Rem
 /** Everything that an ended container has, whatever state it is in. The mark makes a removal that is cut short go on later. */
 export async function removeTraces(paths: Paths, container: Listed): Promise<void> {
   const { id, name, slot } = container;
+  const watcher = markedBy(paths, id);
   leaveMark(paths, id, ourselves());
   await forgetState(paths, id);
+  // Whoever watched over it, although nothing says so any more, ends when the program does.
+  if (watcher && watcher.pid !== process.pid) await settle({ monitor: watcher });
   const idMap = container.idMap.uid.length > 0 ? container.idMap : usualMap();
   unlinkRequirements(paths, container);
   await removeTree(paths, asideFolder(paths, id), idMap);
@@ -74,20 +77,21 @@ function usualMap(): IdMap {
 }
 
 /** A monitor that does not answer is killed, and its container with it. */
-async function end(paths: Paths, { id, name, life }: Listed, timeout: number | undefined): Promise<void> {
+async function end(paths: Paths, { id, name }: Listed, timeout: number | undefined): Promise<void> {
   const found = readContainer(paths, id);
   if (found === undefined || !isActive(found)) return;
+  let answered = true;
   if (timeout === undefined) {
     const request = { op: 'stop', signal: 9, timeout: 0 } as const;
-    await askMonitor(paths, id, request, AbortSignal.timeout(patience)).catch(() => undefined);
+    answered = (await askMonitor(paths, id, request, AbortSignal.timeout(patience)).catch(() => undefined)) !== undefined;
   } else await stopContainer(paths, { id, name }, { timeout }).catch(() => undefined);
-  await settle(found.life ? found : { ...found, life });
+  if (found.life) await settle(found.life, answered ? patience : 0);
 }
 
-async function settle({ life }: Pick<Listed, 'life'>): Promise<void> {
-  if (life === undefined || (await monitorEnded(life.monitor, patience))) return;
-  killMonitor(life.monitor);
-  await monitorEnded(life.monitor, patience);
+async function settle({ monitor }: { readonly monitor: Maker }, milliseconds = patience): Promise<void> {
+  if (await monitorEnded(monitor, milliseconds)) return;
+  killMonitor(monitor);
+  await monitorEnded(monitor, patience);
 }
 
 async function removeDependents(paths: Paths, { id, name }: Listed, wish: RemoveWish): Promise<void> {
@@ -106,11 +110,16 @@ async function removeDependents(paths: Paths, { id, name }: Listed, wish: Remove
   }
 }
 
+/** One whose description is lost may still run: somebody watches over it then. */
+function runs(paths: Paths, container: Listed): boolean {
+  return isActive(container) || (container.status === 'dead' && markOf(paths, container.id) === 'alive');
+}
+
 function stillRuns({ name, status }: Listed): RootlessError {
   const paused = status === 'paused';
   return new RootlessError({
     code: paused ? 'CONTAINER_PAUSED' : 'CONTAINER_RUNNING',
-    message: `cannot remove container "${name}": container is ${status}`,
+    message: `cannot remove container "${name}": container is ${status === 'dead' ? 'running' : status}`,
     fix: paused ? `rootless unpause ${name}, or rootless rm -f ${name}` : `rootless stop ${name}, or rootless rm -f ${name}`,
   });
 }

@@ -8,7 +8,7 @@ import type { Paths } from '../paths.ts';
 import type { Maker } from './alive.ts';
 import type { Base } from './base.ts';
 import type { CommandLine } from './context.ts';
-import { markOf } from './marks.ts';
+import { markOf, marks } from './marks.ts';
 import { idOfName } from './names.ts';
 import type { ContainerOptions, PortRequest } from './options.ts';
 import { replace } from './replace.ts';
@@ -99,7 +99,7 @@ export function listContainers(paths: Paths): Listed[] {
 /** By name, id or unique beginning of an id. @throws RootlessError CONTAINER_NOT_FOUND, CONTAINER_AMBIGUOUS */
 export function findContainer(paths: Paths, wanted: string): Listed {
   const id = idOfName(paths, wanted) ?? idOfPrefix(paths, wanted);
-  const container = id === undefined ? undefined : readContainer(paths, id);
+  const container = id === undefined ? undefined : (readContainer(paths, id) ?? wreckOf(paths, id));
   if (container) return container;
   throw new RootlessError({ code: 'CONTAINER_NOT_FOUND', message: `no such container: "${wanted}"`, fix: 'rootless ps -a' });
 }
@@ -138,7 +138,10 @@ function exitOf({ code = 0, finished, started, oom, error }: Life): Exit {
 }
 
 function idOfPrefix(paths: Paths, wanted: string): string | undefined {
-  const ids = wanted === '' ? [] : idsOf(paths).filter((id) => id.startsWith(wanted));
+  const begins = (all: readonly string[]) => (wanted === '' ? [] : all.filter((id) => id.startsWith(wanted)));
+  const known = begins(idsOf(paths));
+  // One that runs without its folder has a mark.
+  const ids = known.length > 0 ? known : begins(marks(paths));
   if (ids.length < 2) return ids[0];
   throw new RootlessError({ code: 'CONTAINER_AMBIGUOUS', message: `"${wanted}" begins the ids of ${ids.length} containers` });
 }

@@ -4,9 +4,10 @@ import { RootlessError } from '../errors.ts';
 import type { Paths } from '../paths.ts';
 import { withLock } from './lock.ts';
 import { askMonitor } from './monitor-client.ts';
-import { killMonitor, monitorEnded } from './monitor-end.ts';
-import { nanoseconds } from './monitor-file.ts';
+import { endWithoutMonitor, monitorEnded } from './monitor-end.ts';
+import { nanoseconds, stopPlan } from './monitor-file.ts';
 import { isActive, type Listed, readContainer } from './state.ts';
+import type { Life } from './status.ts';
 
 export type StopWish = {
   /** Instead of its stop signal. */
@@ -36,8 +37,15 @@ export async function stopContainer(
     ...(wish.timeout === undefined ? {} : { timeout: nanoseconds(wish.timeout) }),
     ...(wish.keep ? { keep: true as const } : {}),
   });
-  if (found.life && !(await monitorEnded(found.life.monitor, patience)) && answer !== undefined) killMonitor(found.life.monitor);
+  if (found.life) await (answer === undefined ? force(found, found.life, wish) : monitorEnded(found.life.monitor, patience));
   return answer?.code ?? readContainer(paths, id)?.exit?.code;
+}
+
+/** The monitor runs and does not listen. */
+function force({ options, base }: Listed, life: Life, wish: StopWish): Promise<void> {
+  const plan = stopPlan(options, { stopSignal: base.kind === 'layers' ? base.defaults.stopSignal : undefined });
+  const timeout = options.restart.policy === 'no' ? (wish.timeout ?? plan.timeout / 1e9) : 0;
+  return endWithoutMonitor(life, wish.signal ?? plan.signal, timeout < 0 ? Number.POSITIVE_INFINITY : timeout * 1000);
 }
 
 export function dead(name: string, what: string): RootlessError {

@@ -9,10 +9,10 @@ import type { OciConfig } from './oci.ts';
 import { defaults } from './options.ts';
 import type { Listed } from './state.ts';
 
-/** @returns undefined when there is no such folder */
+/** @returns undefined when there is neither a folder nor state of a container that runs without one */
 export function wreckOf(paths: Paths, id: string): Listed | undefined {
   const folder = join(paths.data, 'containers', id);
-  const stat = lstatSync(folder, { throwIfNoEntry: false });
+  const stat = lstatSync(folder, { throwIfNoEntry: false }) ?? lstatSync(join(paths.runtime, id), { throwIfNoEntry: false });
   if (stat === undefined) return undefined;
   const config = readConfig(join(folder, 'config.json'));
   return {
