@@ -88,6 +88,15 @@ export function tagNotFound(reference: RegistryReference, tags: readonly string[
 /** For a request that got no answer. `cause` is what node threw. */
 export function unreachable(host: string, cause: NodeJS.ErrnoException): RootlessError {
   const code = cause.code ?? '';
+  if (/_ALERT_.*CERTIFICATE|_ALERT_HANDSHAKE_FAILURE/.test(code)) {
+    return new RootlessError({
+      code: 'REGISTRY_TLS',
+      message: `registry "${host}" does not accept our certificate, or that we show none`,
+      why: code,
+      fix: `put a certificate and its key into ~/.config/containers/certs.d/${host}/ as client.cert and client.key`,
+      cause,
+    });
+  }
   if (isCertificateProblem(code)) {
     return new RootlessError({
       code: 'REGISTRY_TLS',

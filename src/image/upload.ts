@@ -246,9 +246,8 @@ class Upload {
     response.resume();
     const end = rangeEnd(response);
     // "0-0" is said of one byte and of none.
-    if (![200, 202, 204].includes(response.statusCode ?? 0) || end === undefined || end === 0 || end >= this.#blob.size) {
-      return cancel(this.#session, known.url, this.#options.signal);
-    }
+    if (![200, 202, 204].includes(response.statusCode ?? 0)) return;
+    if (end === undefined || end === 0 || end >= this.#blob.size) return cancel(this.#session, known.url, this.#options.signal);
     this.#at = end + 1;
     this.#location = { ...known, url: locate(this.#session, response, known.url).url };
   }
