@@ -1,16 +1,15 @@
 /** `rootless commit`: an image of what a container has changed. */
 
 import { writeFileSync } from 'node:fs';
-import { RootlessError } from '../errors.ts';
 import type { ManifestFormat } from '../image/convert.ts';
 import { findPaths } from '../paths.ts';
-import { applyChanges } from '../runtime/change.ts';
 import { commitContainer } from '../runtime/commit.ts';
 import { findContainer } from '../runtime/state.ts';
 import { command } from './command.ts';
 import { interruptible } from './interrupt.ts';
 import { print } from './output.ts';
 import { BadValue } from './values/bad.ts';
+import { parseChange, parseEpoch } from './values/change.ts';
 
 export default command({
   name: 'commit',
@@ -60,28 +59,7 @@ export default command({
   },
 });
 
-/** Each is tried on its own before anything is done. */
-function parseChange(text: string): string {
-  try {
-    applyChanges({}, [text]);
-    return text;
-  } catch (error) {
-    if (error instanceof RootlessError) throw new BadValue(error.why ?? error.message, error.fix === undefined ? {} : { fix: error.fix });
-    throw error;
-  }
-}
-
 function parseFormat(text: string): ManifestFormat {
   if (text === 'oci' || text === 'docker') return text;
   throw new BadValue('must be oci or docker');
-}
-
-function parseEpoch(text: string | undefined): number | undefined {
-  if (text === undefined || text === '') return undefined;
-  if (/^\d{1,11}$/.test(text)) return Number(text);
-  throw new RootlessError({
-    code: 'EPOCH_INVALID',
-    message: `SOURCE_DATE_EPOCH is "${text}"`,
-    why: 'it is the number of seconds since 1970',
-  });
 }

@@ -5,7 +5,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Paths } from '../paths.ts';
 import { temporaryName, writeAtomically } from './atomic.ts';
-import { checkBytes, type Expected, verified } from './digest.ts';
+import { checkBytes, type Digest, digestOf, type Expected, verified } from './digest.ts';
 import { blobFile, hasBlob, imagesFolder } from './store.ts';
 
 /** Stores small content that is already in memory, after checking it. */
@@ -39,6 +39,34 @@ export async function addBlob(
       await file.close();
     }
     renameSync(temporary, path);
+  } catch (cause) {
+    rmSync(temporary, { force: true });
+    throw cause;
+  }
+}
+
+/** Stores a stream whose digest nobody knows yet. @throws what `source` throws; nothing is left behind */
+export async function addUnknown(paths: Paths, source: AsyncIterable<Uint8Array>): Promise<Expected> {
+  const folder = dirname(blobFile(paths, digestOf(Buffer.alloc(0))));
+  mkdirSync(folder, { recursive: true });
+  const temporary = temporaryName(join(folder, 'new'));
+  const hash = process.getBuiltinModule('node:crypto').createHash('sha256');
+  const file = await open(temporary, 'wx', 0o644);
+  let size = 0;
+  try {
+    try {
+      for await (const chunk of source) {
+        hash.update(chunk);
+        size += chunk.length;
+        await writeAll(file, chunk);
+      }
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    const digest: Digest = `sha256:${hash.digest('hex')}`;
+    renameSync(temporary, blobFile(paths, digest));
+    return { digest, size };
   } catch (cause) {
     rmSync(temporary, { force: true });
     throw cause;

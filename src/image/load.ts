@@ -1,20 +1,16 @@
 /** Images of an archive or folder into the store, whatever tool wrote it: what it is is seen by looking. */
 
-import { createReadStream, createWriteStream, fstatSync, mkdirSync, rmSync, statSync } from 'node:fs';
-import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
+import { statSync } from 'node:fs';
 import { RootlessError } from '../errors.ts';
 import type { Paths } from '../paths.ts';
-import { temporaryName } from './atomic.ts';
-import { explainDisk } from './disk.ts';
 import { archiveFiles, folderFiles, type ImageFiles } from './files.ts';
-import { compressionOfFile, inflate, type PlainArchive } from './inflate.ts';
+import { compressionOfFile, inflate } from './inflate.ts';
 import type { Platform } from './platform.ts';
 import type { Progress } from './progress.ts';
 import { parseReference } from './reference.ts';
 import { familiarReference } from './removal.ts';
 import { folderImages, layoutImages, type SourceImage, savedImages } from './source-image.ts';
-import { imagesFolder } from './store.ts';
+import { spoolInput, whole } from './spool.ts';
 import { storeImage } from './store-image.ts';
 import { readTarIndex } from './tar-index.ts';
 
@@ -34,7 +30,7 @@ export async function loadImages(paths: Paths, input: string | undefined, option
     return storeAll(paths, await imagesIn(folderFiles(input, input)), input, options);
   }
   const shown = input ?? 'standard input';
-  using spooled = input === undefined || !isPlainFile(input) ? await spool(paths, input, options.signal) : whole(input);
+  using spooled = await spoolInput(paths, input, options.signal);
   const kind = compressionOfFile(spooled.file);
   using plain = kind === undefined ? whole(spooled.file) : await inflate(paths, spooled.file, kind, shown, options.signal);
   const files = archiveFiles(plain.file, readTarIndex(plain.file, shown), shown);
@@ -83,29 +79,4 @@ function storeName(text: string): string[] {
     if (error instanceof RootlessError) return [];
     throw error;
   }
-}
-
-function whole(file: string): PlainArchive {
-  return { file, [Symbol.dispose]: () => undefined };
-}
-
-function isPlainFile(path: string): boolean {
-  const found = statSync(path, { throwIfNoEntry: false });
-  return found === undefined || found.isFile();
-}
-
-/** Archives are read by offset: what comes through a pipe is written down first, what was redirected from a file is read in place. */
-async function spool(paths: Paths, input: string | undefined, signal: AbortSignal | undefined): Promise<PlainArchive> {
-  if (input === undefined && fstatSync(0).isFile()) return whole('/dev/stdin');
-  mkdirSync(imagesFolder(paths), { recursive: true });
-  const file = temporaryName(join(imagesFolder(paths), 'spooled'));
-  const source = input === undefined ? createReadStream('', { fd: 0, autoClose: false }) : createReadStream(input);
-  try {
-    await pipeline(source, createWriteStream(file, { mode: 0o600 }), signal ? { signal } : {});
-  } catch (cause) {
-    rmSync(file, { force: true });
-    signal?.throwIfAborted();
-    throw explainDisk(cause, paths);
-  }
-  return { file, [Symbol.dispose]: () => rmSync(file, { force: true }) };
 }
