@@ -19,7 +19,7 @@ export default command({
   },
   words: { usage: 'CONTAINER', min: 0, max: 1, complete: 'container' },
   examples: ['rootless attach shell', 'rootless attach --no-stdin web'],
-  run: ({ flags, args, env }) => {
+  run: ({ flags, args, env, front }) => {
     const paths = findPaths(env);
     const [word] = args;
     if ((word === undefined) !== flags.latest) throw wrongWords(flags.latest);
@@ -27,7 +27,7 @@ export default command({
     const input = !flags['no-stdin'];
     if (input && container.status === 'running' && container.options.tty && container.options.interactive && !isatty(0))
       throw inputNotTty();
-    return attachTo(paths, container, { input, sigProxy: flags['sig-proxy'], detachKeys: flags['detach-keys'] });
+    return attachTo(paths, container, { input, sigProxy: flags['sig-proxy'], detachKeys: flags['detach-keys'], front });
   },
 });
 

@@ -14,7 +14,7 @@ import type { CreateInput } from './run-options.ts';
 type More = Pick<RunContext, 'dryRun'> & { readonly created: (id: string) => void };
 
 export async function begin<T>(
-  { argv, flags, given, env }: CreateInput,
+  { argv, flags, given, env, front }: CreateInput,
   asked: ContainerOptions,
   work: (options: ContainerOptions, context: RunContext) => Promise<T>,
   more: More,
@@ -36,6 +36,7 @@ export async function begin<T>(
         tlsVerify: given.has('tls-verify') ? flags['tls-verify'] : undefined,
         progress: progress.tell,
         notice,
+        front,
         notifySocket: env['NOTIFY_SOCKET'],
         created: (id) => {
           // From here on signals are the container's.

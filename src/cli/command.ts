@@ -1,6 +1,7 @@
 /** What a command is: a citty definition whose arguments are read by flags.ts. */
 
 import { type ArgsDef, type CommandDef, defineCommand } from 'citty';
+import type { Front } from '../front.ts';
 import { type Entry, commands } from './commands.ts';
 import type { Flags, Values } from './flags.ts';
 
@@ -14,6 +15,8 @@ export type Input<F extends Flags> = {
   readonly given: ReadonlySet<string>;
   readonly debug: boolean;
   readonly env: NodeJS.ProcessEnv;
+  /** Who started this process, and can become what the command decides on. */
+  readonly front: Front | undefined;
 };
 
 export type Command = CommandDef & {

@@ -47,7 +47,7 @@ export default command({
     'rootless exec -u postgres db psql -c "select 1"',
     'rootless exec -d web sh -c "sleep 60; reload"',
   ],
-  run: async ({ flags, args, env }) => {
+  run: async ({ flags, args, env, front }) => {
     const paths = findPaths(env);
     const { interactive, tty, detach, workdir, user, privileged } = flags;
     const { container, words } = choose(paths, args, flags.latest);
@@ -57,6 +57,7 @@ export default command({
       ...{ command: words, interactive, tty, detach, workdir, user, privileged },
       env: lookUp([...files, ...flags.env], env),
       detachKeys: flags['detach-keys'],
+      front,
     });
   },
 });

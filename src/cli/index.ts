@@ -2,6 +2,7 @@
 
 import { runCommand } from 'citty';
 import { RootlessError } from '../errors.ts';
+import { type Front, takeFront } from '../front.ts';
 import type { Command } from './command.ts';
 import { commands, families } from './commands.ts';
 import { type Flags, parseFlags } from './flags.ts';
@@ -12,9 +13,11 @@ export const rootFlags = {
   version: { type: 'boolean', alias: 'v', description: 'show the version' },
 } as const satisfies Flags;
 
+type State = { debug: boolean; readonly front: Front | undefined };
+
 /** @returns the exit code: the container's, or 125, 126, 127 for what rootless itself could not do */
 export async function main(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
-  const state = { debug: false };
+  const state: State = { debug: false, front: takeFront(env) };
   try {
     return await dispatch(argv, env, state);
   } catch (error) {
@@ -24,7 +27,7 @@ export async function main(argv: readonly string[], env: NodeJS.ProcessEnv): Pro
   }
 }
 
-async function dispatch(argv: readonly string[], env: NodeJS.ProcessEnv, state: { debug: boolean }): Promise<number> {
+async function dispatch(argv: readonly string[], env: NodeJS.ProcessEnv, state: State): Promise<number> {
   const root = parseFlags('', rootFlags, argv, true);
   state.debug = root.debug;
   const [name, ...rest] = root.args;
@@ -40,7 +43,7 @@ async function dispatch(argv: readonly string[], env: NodeJS.ProcessEnv, state: 
   return start(member, more, env, state);
 }
 
-async function start(name: string, argv: readonly string[], env: NodeJS.ProcessEnv, state: { debug: boolean }): Promise<number> {
+async function start(name: string, argv: readonly string[], env: NodeJS.ProcessEnv, state: State): Promise<number> {
   const entry = commands[name];
   if (entry === undefined) throw unknown(name, name, [...visible(), ...Object.keys(families)], '');
   const { default: command } = await entry.load();
@@ -48,7 +51,7 @@ async function start(name: string, argv: readonly string[], env: NodeJS.ProcessE
   if (parsed.help) return help([name], 0);
   state.debug ||= parsed.debug;
   checkWords(command, parsed.args);
-  const data = { flags: parsed.values, args: parsed.args, argv, given: parsed.given, debug: state.debug, env };
+  const data = { flags: parsed.values, args: parsed.args, argv, given: parsed.given, debug: state.debug, env, front: state.front };
   // The flags are read already: citty gets only the words, so that it has nothing to guess.
   const { result } = await runCommand({ ...command, args: {} }, { rawArgs: ['--', ...parsed.args], data });
   return typeof result === 'number' ? result : 0;

@@ -22,12 +22,12 @@ export default command({
   },
   words: { usage: 'CONTAINER [CONTAINER...]', min: 0, max: Number.POSITIVE_INFINITY, complete: 'container' },
   examples: ['rootless start web', 'rootless start -ai shell'],
-  run: async ({ flags, args, debug, env }) => {
+  run: async ({ flags, args, debug, env, front }) => {
     const paths = findPaths(env);
     const { latest, filter, cidfile } = flags;
     const all = flags.all || filter.length > 0 ? (container: Parameters<typeof isActive>[0]) => !isActive(container) : undefined;
     const targets = await chooseContainers(paths, { command: 'start', args, all, latest, filter, cidfile });
-    const context = { ...startContext(paths, env), detachKeys: flags['detach-keys'] };
+    const context = { ...startContext(paths, env), detachKeys: flags['detach-keys'], front };
     const attach = flags.attach || flags.interactive;
     if (!attach) {
       warnLinger();

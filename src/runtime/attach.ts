@@ -1,11 +1,17 @@
 /** This process's streams, joined to those of a running container's program. */
 
 import { RootlessError } from '../errors.ts';
+import type { Front } from '../front.ts';
 import type { Paths } from '../paths.ts';
 import { openSession } from './session.ts';
 import type { Listed } from './state.ts';
 
-export type AttachWish = { readonly input: boolean; readonly sigProxy: boolean; readonly detachKeys?: string | undefined };
+export type AttachWish = {
+  readonly input: boolean;
+  readonly sigProxy: boolean;
+  readonly detachKeys?: string | undefined;
+  readonly front?: Front | undefined;
+};
 
 /**
  * @returns the program's exit code; 0 when it goes on without the caller

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { RootlessError } from '../errors.ts';
+import type { Front } from '../front.ts';
 import type { HelperFailure } from '../helper.ts';
 import type { Paths } from '../paths.ts';
 import { openSession, type SessionRequest } from './session.ts';
@@ -20,6 +21,7 @@ export type ExecWish = {
   readonly user?: string | undefined;
   readonly privileged: boolean;
   readonly detachKeys?: string | undefined;
+  readonly front?: Front | undefined;
 };
 
 /**
@@ -29,7 +31,7 @@ export type ExecWish = {
 export async function execIn(paths: Paths, container: Listed, wish: ExecWish): Promise<number> {
   const { id, status } = container;
   if (status !== 'running') throw refuse(container);
-  const manner = { input: wish.interactive && !wish.detach, sigProxy: false, detachKeys: wish.detachKeys };
+  const manner = { input: wish.interactive && !wish.detach, sigProxy: false, detachKeys: wish.detachKeys, front: wish.front };
   const { code, failure } = await openSession(paths, id, execRequest(paths, id, wish), manner);
   if (failure) throw await explained(failure, paths, container, wish);
   return code;

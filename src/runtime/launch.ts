@@ -2,37 +2,24 @@
 
 import type { Socket } from 'node:net';
 import { RootlessError } from '../errors.ts';
+import type { Front } from '../front.ts';
 import { type HelperEvent, type HelperFailure, type HelperProcess, runHelper, type IdMap, startHelper } from '../helper.ts';
 import type { Paths } from '../paths.ts';
 import type { Host } from '../userns/host.ts';
 import { abandoned } from './marks.ts';
 import type { OciConfig } from './oci.ts';
-import { monitorPath } from './prepare.ts';
-import { containerFolder } from './state.ts';
+import { hear, order, orderEarly } from './front-launch.ts';
+import { runArguments, type Ties } from './run-arguments.ts';
 
 const forwarded = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGCONT'] as const;
-
-/** How the caller stands to a container. */
-export type Ties = {
-  readonly monitored?: false;
-  /** The monitor leaves the caller once the program runs. */
-  readonly detach: boolean;
-  /** The program reads what the caller reads. */
-  readonly input: boolean;
-  /** The helper removes the container at its end. */
-  readonly remove: boolean;
-  /** `ctrl-p,ctrl-q`; empty = none. */
-  readonly detachKeys: string | undefined;
-  /** Called when the program runs, and once the launch has failed. */
-  readonly settled: () => void;
-};
 
 /** `detached`: it runs on without the caller. */
 export type Outcome = { readonly detached: true } | { readonly detached: false; readonly code: number };
 
 /** A helper that makes the container's user namespace, and reads the bundle when it is told to. */
 export type Starting = {
-  readonly helper: HelperProcess;
+  /** Not there if it is the front. */
+  readonly helper?: HelperProcess;
   /** The bundle stands. */
   readonly go: () => void;
   /** There will be none. */
@@ -44,7 +31,9 @@ export type Starting = {
  * which this side finds the image and writes the configuration.
  */
 export function startEarly(paths: Paths, id: string, ties: Ties, idMap: IdMap): Starting {
-  const helper = start(paths, id, ties, ['--idmap', JSON.stringify(idMap), '--wait']);
+  const early = ['--idmap', JSON.stringify(idMap), '--wait'];
+  if (ties.front) return orderEarly(ties.front, runArguments(paths, id, ties, early), ties);
+  const helper = start(paths, id, ties, early);
   const line = helper.child.stdio[4] as Socket;
   // A helper that failed closes its end; what happened is in its events.
   line.on('error', () => {});
@@ -53,14 +42,7 @@ export function startEarly(paths: Paths, id: string, ties: Ties, idMap: IdMap): 
 }
 
 function start(paths: Paths, id: string, ties: Ties, more: readonly string[]): HelperProcess {
-  const folder = containerFolder(paths, id);
-  const flags = [
-    ...(ties.remove ? ['--rm'] : []),
-    ...(ties.monitored === false ? [] : ['--monitor', monitorPath(folder)]),
-    ...(ties.detach ? ['--detach'] : []),
-    ...(ties.detachKeys === undefined ? [] : ['--detach-keys', ties.detachKeys]),
-  ];
-  const args = ['--root', paths.runtime, 'run', ...flags, '--parent-fd', '4', ...more, '--bundle', folder, id];
+  const args = runArguments(paths, id, ties, ['--parent-fd', '4', ...more]);
   // Whoever waits for the end of the caller's output must not wait for the container.
   const output = ties.detach ? 'ignore' : 'inherit';
   const input = ties.input && !ties.detach ? 'inherit' : 'ignore';
@@ -74,18 +56,35 @@ export type Launching = { readonly id: string; readonly image: string; readonly 
 /** @throws RootlessError whatever kept the program from running, HELPER_DIED */
 export async function launch(paths: Paths, what: Launching, ties: Ties, starting: Starting | undefined): Promise<Outcome> {
   starting?.go();
+  if (ties.front) return launchInFront(paths, what, ties, ties.front, starting);
   const helper = starting?.helper ?? start(paths, what.id, ties, []);
   // A key press reaches the whole foreground group, the helper too: it knows who sent what, and drops our copy.
   const pass = (name: NodeJS.Signals) => void (ties.detach || helper.child.kill(name));
   for (const name of forwarded) process.on(name, pass);
   const swept = sweepAbandoned(paths);
   try {
-    return (await left(helper, ties)) ?? (await ended(paths, what, helper));
+    const gone = await left(helper, ties);
+    if (gone) return gone;
+    const { events, code } = await helper.done;
+    return await ended(paths, what, events, code);
   } finally {
     ties.settled();
     await swept;
     for (const name of forwarded) process.removeListener(name, pass);
   }
+}
+
+/** This process ends when the program runs: whoever waits for it waits for the front. */
+async function launchInFront(paths: Paths, what: Launching, ties: Ties, front: Front, starting: Starting | undefined): Promise<Outcome> {
+  if (starting === undefined) order(front, runArguments(paths, what.id, ties, []), ties);
+  // What is sent to the front is for the container already; a key press reaches us too, and is none of our business any more.
+  for (const name of forwarded) process.on(name, () => {});
+  const swept = sweepAbandoned(paths);
+  const events = await hear(front);
+  ties.settled();
+  await swept;
+  if (events.some(({ event }) => event === 'running')) return { detached: true };
+  return ended(paths, what, events, 0);
 }
 
 /** @returns undefined when the container did not go its own way */
@@ -98,8 +97,8 @@ async function left(helper: HelperProcess, ties: Ties): Promise<Outcome | undefi
   return { detached: true };
 }
 
-async function ended(paths: Paths, { id, image, config, host }: Launching, helper: HelperProcess): Promise<Outcome> {
-  const { code, events, failure } = await helper.done;
+async function ended(paths: Paths, { id, image, config, host }: Launching, events: readonly HelperEvent[], code: number): Promise<Outcome> {
+  const failure = events.find((event): event is HelperFailure => event.event === 'error');
   if (events.some(({ event }) => event === 'exit')) return { detached: false, code };
   // A helper that ends by itself says how; one that said nothing left its state behind.
   if (failure === undefined) {

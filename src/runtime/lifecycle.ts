@@ -41,6 +41,8 @@ async function live(asked: ContainerOptions, context: RunContext, undo: Undo, al
     remove: asked.remove,
     detachKeys: context.detachKeys,
     settled: () => release(),
+    // With limits this process may have to move to another cgroup, and its helper with it.
+    front: context.detach || context.dryRun || isLimited(asked.limits) ? undefined : context.front,
   };
   let starting: Starting | undefined;
   undo.add(() => starting?.cancel());

@@ -1,6 +1,7 @@
 /** The helper as a client of a container's monitor: it relays this process's streams until the end (docs/contract.md, `session`). */
 
 import type { Socket } from 'node:net';
+import { type Front, handOver } from '../front.ts';
 import { type HelperFailure, startHelper } from '../helper.ts';
 import type { Paths } from '../paths.ts';
 
@@ -28,6 +29,8 @@ export type Manner = {
   readonly sigProxy: boolean;
   /** `ctrl-p,ctrl-q`; empty = none. */
   readonly detachKeys?: string | undefined;
+  /** Becomes the client in place of a helper of ours. */
+  readonly front?: Front | undefined;
 };
 
 export type SessionEnd = { readonly code: number; readonly failure: HelperFailure | undefined };
@@ -41,8 +44,9 @@ export async function openSession(paths: Paths, id: string, request: SessionRequ
     ...(manner.sigProxy ? ['--sig-proxy'] : []),
     ...(manner.detachKeys === undefined ? [] : ['--detach-keys', manner.detachKeys]),
   ];
-  const args = ['--root', paths.runtime, 'session', '--request-fd', '4', ...flags, id];
-  const helper = startHelper(paths, args, [manner.input ? 'inherit' : 'ignore', 'inherit', 'inherit', 'parent']);
+  const args = (...more: string[]) => ['--root', paths.runtime, 'session', ...more, ...flags, id];
+  if (manner.front) return openInFront(manner.front, args(), request, manner);
+  const helper = startHelper(paths, args('--request-fd', '4'), [manner.input ? 'inherit' : 'ignore', 'inherit', 'inherit', 'parent']);
   const line = helper.child.stdio[4] as Socket;
   // A helper that failed closes its end; what happened is in its events.
   line.on('error', () => {});
@@ -56,4 +60,14 @@ export async function openSession(paths: Paths, id: string, request: SessionRequ
   } finally {
     for (const name of passed) process.removeListener(name, pass);
   }
+}
+
+/** This process is not needed any more once the monitor has done what was asked; the code is the front's to know. */
+async function openInFront(front: Front, args: readonly string[], request: SessionRequest, { input }: Manner): Promise<SessionEnd> {
+  const { hear } = await import('./front-launch.ts');
+  handOver(front, { args, input, request });
+  // What is sent to the front is for the program; a key press reaches this process too.
+  for (const name of passed) process.on(name, () => {});
+  const events = await hear(front);
+  return { code: 0, failure: events.find((event) => event.event === 'error') };
 }

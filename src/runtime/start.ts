@@ -83,6 +83,7 @@ async function launched(
     remove: found.remove,
     detachKeys: context.detachKeys,
     settled: release,
+    front: wish.attach && !isLimited(options.limits) ? context.front : undefined,
   };
   const starting = mapping.mode === 'single' || isLimited(options.limits) ? undefined : startEarly(paths, id, ties, mapping.idMap);
   if (starting) early(starting);
@@ -101,7 +102,7 @@ async function launched(
 /** Those that it needs; one that is no more is named. */
 async function startRequired(id: string, context: RunContext): Promise<void> {
   for (const required of readContainer(context.paths, id)?.options.requires ?? []) {
-    await startContainer(required, { attach: false, input: false }, { ...context, created: undefined });
+    await startContainer(required, { attach: false, input: false }, { ...context, created: undefined, front: undefined });
   }
 }
 

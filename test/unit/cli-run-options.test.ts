@@ -61,10 +61,7 @@ const rows: readonly (readonly [readonly string[], Partial<ContainerOptions>])[]
     { limits: { memory: 64 << 20, memorySwap: 128 << 20, cpus: 1.5, pids: 20 } },
   ],
   [['-m', '64m', '--memory-swap', '-1'], { limits: { memory: 64 << 20, memorySwap: -1 } }],
-  [
-    ['-m', '0', '--cpus', '0', '--pids-limit', '-1'],
-    { limits: {} },
-  ],
+  [['-m', '0', '--cpus', '0', '--pids-limit', '-1'], { limits: {} }],
   [['--shm-size', '1g', '--ulimit', 'nofile=1:2'], { shmSize: 1 << 30, ulimits: [{ name: 'nofile', soft: 1, hard: 2 }] }],
   [
     ['--sysctl', 'net.core.somaxconn=9', '-l', 'a=b', '--label', 'c'],

@@ -11,7 +11,7 @@ const source = resolve('src');
 const floors: readonly (readonly string[])[] = [
   ['errors', 'liveness', 'programs'],
   ['paths'],
-  ['wasm', 'helper'],
+  ['wasm', 'helper', 'front'],
   ['userns', 'cgroup', 'image', 'network'],
   ['runtime'],
   ['build', 'doctor'],

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!   shell ─▶ front ──fork──▶ command line      a stream socket between them, the child's descriptor in $ROOTLESS_FRONT
-//!              ◀── {"args": ["--root", …, "run", …]} ──    at most one line; the verb begins here, beside the child
+//!              ◀── {"args": ["--root", …, "run", …], "input": true, "request"?: {…}} ──    at most one line; then the verb begins
 //!              ◀── g ──                                    run --wait: the bundle stands
 //!              ── {"event": "running"} ──▶                 the child may end; after an error it says why, and how front ends
 //! ```
@@ -16,14 +16,20 @@ use crate::sys::process::{self, Child, Forked};
 use crate::sys::{exec, signal};
 use crate::{sealed, verbs};
 use rustix::event::{poll, PollFd, PollFlags};
-use rustix::fd::{AsFd, AsRawFd, OwnedFd};
+use rustix::fd::{AsFd, OwnedFd};
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use serde::Deserialize;
+use serde_json::Value;
 use std::ffi::{CString, OsString};
+use std::io::{Seek, Write};
+use std::os::fd::IntoRawFd;
 use std::os::unix::ffi::OsStrExt;
 
 /// Where the command line finds its end of the socket.
 const LINE_FD: i32 = 3;
+/// The least exit code that may be ours, not a program's.
+const OWN_FAILURE: u8 = 125;
 /// More than any command line that the kernel takes (ARG_MAX).
 const LONGEST: usize = 4 << 20;
 
@@ -31,6 +37,10 @@ const LONGEST: usize = 4 << 20;
 #[derive(Deserialize)]
 struct Order {
     args: Vec<String>,
+    /// The caller's standard input is for the verb.
+    input: bool,
+    /// What `session` asks for: a command line would be everybody's to read.
+    request: Option<Value>,
 }
 
 pub fn front(global: &Global) -> Step<u8> {
@@ -57,28 +67,53 @@ pub fn front(global: &Global) -> Step<u8> {
         return process::wait_for(child.pid).during("wait", "node").map(process::Ended::status);
     };
     drop(signals);
-    match carry_out(order, &line) {
-        // It may still be tidying up: nobody waits for that.
-        Ok(code) => Ok(code),
-        // It has been told, and explains.
-        Err(_) => process::wait_for(child.pid).during("wait", "node").map(process::Ended::status),
+    let me = std::process::id();
+    let result = carry_out(order, &line);
+    // The monitor of a container is a child of this process, and comes by here too: it has said all, and knows no command line.
+    if std::process::id() != me {
+        process::exit_now(result.map_or_else(|failure| i32::from(failure.exit), i32::from));
+    }
+    match result {
+        // A program's end: the command line may still be tidying up, and nobody waits for that.
+        Ok(code) if code < OWN_FAILURE => Ok(code),
+        // It may have something to explain, and then its end is ours.
+        result => match process::wait_for(child.pid).during("wait", "node")?.status() {
+            0 => Ok(result.unwrap_or(OWN_FAILURE)),
+            code => Ok(code),
+        },
     }
 }
 
 /// Runs the verb in this process. Its events, an error too, go to the command line.
 fn carry_out(order: Order, line: &OwnedFd) -> Step<u8> {
     let mut global = args::global_of(order.args.into_iter().map(OsString::from))?;
-    let copy = || rustix::io::fcntl_dupfd_cloexec(line, LINE_FD).during("args", "front");
-    global.reporter.events = Some(copy()?.into());
-    if global.verb == "run" {
-        let parent = copy()?;
-        let number = parent.as_raw_fd();
-        // Its number is passed on, as if the caller had named it.
-        std::mem::forget(parent);
-        global.rest.splice(0..0, ["--parent-fd".into(), number.to_string().into(), "--front".into()]);
+    if !order.input {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        let null = rustix::fs::open("/dev/null", flags, Mode::empty()).during("console", "/dev/null")?;
+        rustix::stdio::dup2_stdin(&null).during("console", "stdin")?;
     }
+    let copy = || rustix::io::fcntl_dupfd_cloexec(line, LINE_FD).during("args", "front");
+    global.reporter.events = Some(std::rc::Rc::new(copy()?));
+    let (option, number) = match &order.request {
+        Some(request) => ("--request-fd", number_of(sheet(request)?)),
+        None => ("--parent-fd", number_of(copy()?)),
+    };
+    global.rest.splice(0..0, ["--front".into(), option.into(), number]);
     let reporter = global.reporter.share();
     verbs::run(global).inspect_err(|failure| reporter.failure(failure))
+}
+
+/// An open file with the request, to be read from its beginning.
+fn sheet(request: &Value) -> Step<OwnedFd> {
+    let file = rustix::fs::memfd_create("request", rustix::fs::MemfdFlags::CLOEXEC).during("args", "request")?;
+    let mut file = std::fs::File::from(file);
+    file.write_all(request.to_string().as_bytes()).and_then(|()| file.rewind()).during("args", "request")?;
+    Ok(file.into())
+}
+
+/// A descriptor that is passed on by number, as if the caller had named it.
+fn number_of(fd: OwnedFd) -> OsString {
+    fd.into_raw_fd().to_string().into()
 }
 
 /// One line, or nothing when the child ends without a word.

@@ -9,7 +9,7 @@ use serde_json::{json, Value};
 use std::io::Read;
 
 pub fn session(global: Global) -> Step<u8> {
-    let (mut id, mut request) = (None, None);
+    let (mut id, mut request, mut front) = (None, None, false);
     let mut manner = Manner { keys: DetachKeys::default(), stdin: true, sig_proxy: false, caller: None };
     let mut given = Options::new(&global.rest);
     while let Some(argument) = given.next()? {
@@ -19,6 +19,7 @@ pub fn session(global: Global) -> Step<u8> {
                 "request" => request = Some(given.text()?),
                 "request-fd" => request = Some(read(args::fd(given.number()?)?)?),
                 "detach-keys" => manner.keys = DetachKeys::parse(&given.text()?)?,
+                "front" => front = true,
                 "no-stdin" => manner.stdin = false,
                 "sig-proxy" => manner.sig_proxy = true,
                 other => return Err(args::unknown(other)),
@@ -29,8 +30,11 @@ pub fn session(global: Global) -> Step<u8> {
     let request = args::required(request, "--request")?;
     let request: Value =
         serde_json::from_str(&request).map_err(|error| Failure::because("args", error.to_string()).on("request"))?;
-    manner.caller = global.reporter.copy_of_events();
-    let end = session::open(&global.root, &id, request, &manner)?;
+    // The command line of a front may end as soon as it knows that it is not needed to explain.
+    manner.caller = global.reporter.copy_of_events().filter(|_| !front);
+    let end = session::open(&global.root, &id, request, &manner, || {
+        global.reporter.event(&json!({ "event": "running" }));
+    })?;
     Ok(match end {
         End::Code(code) => code,
         End::Detached => {

@@ -1,0 +1,45 @@
+/** The program that started this one as its child, and becomes the helper's verb that it is told: `front` of docs/contract.md. */
+
+import { fstatSync, writeSync } from 'node:fs';
+
+export type Front = { readonly fd: number };
+
+/** What it shall become. */
+export type Order = {
+  /** The helper's command line. */
+  readonly args: readonly string[];
+  /** The caller's standard input is for the verb; otherwise it gets /dev/null. */
+  readonly input: boolean;
+  /** `session`: what it asks the monitor. */
+  readonly request?: unknown;
+};
+
+/** Takes the descriptor's number out of the environment, so that no other program hears of it. */
+export function takeFront(env: NodeJS.ProcessEnv): Front | undefined {
+  const fd = Number(env['ROOTLESS_FRONT'] ?? Number.NaN);
+  delete env['ROOTLESS_FRONT'];
+  return Number.isInteger(fd) && fd > 2 && isSocket(fd) ? { fd } : undefined;
+}
+
+/** Can be done once. */
+export function handOver(front: Front, order: Order): void {
+  say(front, `${JSON.stringify(order)}\n`);
+}
+
+/** The bundle stands (`run --wait`). */
+export function letGo(front: Front): void {
+  say(front, 'g');
+}
+
+function say({ fd }: Front, text: string): void {
+  const bytes = Buffer.from(text);
+  for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
+}
+
+function isSocket(fd: number): boolean {
+  try {
+    return fstatSync(fd).isSocket();
+  } catch {
+    return false;
+  }
+}
