@@ -7,12 +7,13 @@ use crate::sys::mount::{propagate, set_attr, MountAttr};
 use crate::sys::process::set_file_ids;
 use rootless_core::lower::mounts::{Attributes, MountOp, Source, MOUNT_ATTR_RDONLY};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use rustix::fs::{fstat, FileType, Mode, OFlags};
+use rustix::fs::{fchmod, fchown, fstat, openat, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::mount::{
     fsconfig_create, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, move_mount, open_tree, FsMountFlags,
     FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags,
 };
+use rustix::process::{Gid, Uid};
 use std::ffi::CString;
 use std::path::PathBuf;
 
@@ -53,7 +54,18 @@ pub fn execute(root: &OwnedFd, op: &MountOp, caller: Option<Caller>) -> Step<Opt
         }
     };
     attach(root, op, &mount).during("mount", &op.target).map_err(named)?;
+    if let (Source::New { .. }, Some(subpath)) = (&op.source, &op.extra.subpath) {
+        let fail = |error| named(Failure::new("mount-source").errno(error).on(named_source("", op)));
+        cover_with_part(&mount, subpath, op).map_err(fail)?;
+    }
     Ok(given)
+}
+
+/// A part of a filesystem that was just made: it can be opened only once it is attached, and then covers the whole.
+fn cover_with_part(mount: &OwnedFd, subpath: &str, op: &MountOp) -> Result<(), Errno> {
+    let part = clone_fd(&inside::open(mount, subpath, Missing::Refuse, false)?, false)?;
+    change(part.as_fd(), false, op.attributes)?;
+    move_onto(&part, mount.as_fd())
 }
 
 fn named_source(path: &str, op: &MountOp) -> String {
@@ -124,8 +136,7 @@ fn create(
     parameters: &[(String, Option<String>)],
     caller: Option<Caller>,
 ) -> Result<OwnedFd, Errno> {
-    // Their descriptors stay open until the filesystem is made.
-    let mut folders = Vec::new();
+    let mut folders = Folders::default();
     let fs = fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC)?;
     if !source.is_empty() {
         fsconfig_set_string(&fs, "source", source)?;
@@ -133,7 +144,7 @@ fn create(
     for (key, value) in parameters {
         match value {
             Some(value) if kind == "overlay" && is_layer(key) => {
-                let short = by_descriptor(value, key == "lowerdir", caller, &mut folders)?;
+                let short = by_descriptor(key, value, caller, &mut folders)?;
                 fsconfig_set_string(&fs, key.as_str(), short.as_str())?;
             }
             Some(value) => fsconfig_set_string(&fs, key.as_str(), value.as_str())?,
@@ -142,8 +153,33 @@ fn create(
             None => fsconfig_set_flag(&fs, key.as_str())?,
         }
     }
+    if kind == "overlay" {
+        look_like_lower(&folders)?;
+    }
     fsconfig_create(&fs)?;
     fsmount(&fs, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())
+}
+
+/// An upper folder that is new is what the merged folder looks like: it gets the owner and mode of the folder below.
+fn look_like_lower(folders: &Folders) -> Result<(), Errno> {
+    let (Some(lower), Some(upper)) = (folders.lower.first(), &folders.upper) else { return Ok(()) };
+    let upper = openat(upper, c".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    let written = Dir::read_from(&upper)?
+        .any(|entry| entry.is_ok_and(|entry| !matches!(entry.file_name().to_bytes(), b"." | b"..")));
+    let stat = fstat(lower)?;
+    // Somebody who is not mapped cannot own it.
+    if !written && fchown(&upper, Some(Uid::from_raw(stat.st_uid)), Some(Gid::from_raw(stat.st_gid))).is_ok() {
+        fchmod(&upper, Mode::from_raw_mode(stat.st_mode & 0o7777))?;
+    }
+    Ok(())
+}
+
+/// Of an overlay; open until it is mounted.
+#[derive(Default)]
+struct Folders {
+    lower: Vec<OwnedFd>,
+    upper: Option<OwnedFd>,
+    work: Option<OwnedFd>,
 }
 
 fn is_layer(key: &str) -> bool {
@@ -151,15 +187,15 @@ fn is_layer(key: &str) -> bool {
 }
 
 /// Paths of an overlay by descriptors: a parameter has at most 255 bytes (fsconfig(2)).
-fn by_descriptor(value: &str, list: bool, caller: Option<Caller>, folders: &mut Vec<OwnedFd>) -> Result<String, Errno> {
-    let paths = if list { split_escaped(value) } else { vec![value.to_string()] };
-    let mut names = Vec::new();
-    for path in paths {
-        let folder = open_as(&path, caller)?;
-        names.push(format!("/proc/self/fd/{}", folder.as_raw_fd()));
-        folders.push(folder);
+fn by_descriptor(key: &str, value: &str, caller: Option<Caller>, folders: &mut Folders) -> Result<String, Errno> {
+    let name = |folder: &OwnedFd| format!("/proc/self/fd/{}", folder.as_raw_fd());
+    if key != "lowerdir" {
+        let folder = open_as(value, caller)?;
+        let place = if key == "upperdir" { &mut folders.upper } else { &mut folders.work };
+        return Ok(name(place.insert(folder)));
     }
-    Ok(names.join(":"))
+    folders.lower = split_escaped(value).iter().map(|path| open_as(path, caller)).collect::<Result<_, _>>()?;
+    Ok(folders.lower.iter().map(name).collect::<Vec<_>>().join(":"))
 }
 
 /// The paths of `lowerdir`: separated by colons, and a backslash takes the meaning of the next character away.

@@ -149,10 +149,22 @@ impl Plan {
         self.rootfs = PathBuf::from(from(&base, &self.rootfs));
         // The container's own files, and volumes: whatever lies in the store.
         let store = self.bundle.ancestors().nth(2).unwrap_or(&self.bundle);
+        let nearby = |path: &str| match Path::new(path).starts_with(store) {
+            true => from(&base, Path::new(path)),
+            false => path.to_string(),
+        };
         for op in &mut self.mounts {
             match &mut op.source {
-                Source::Bind { path, .. } if Path::new(path).starts_with(store) => *path = from(&base, Path::new(path)),
-                _ => {}
+                Source::Bind { path, .. } => *path = nearby(path),
+                Source::New { kind, parameters, .. } if kind == "overlay" => {
+                    for (key, value) in parameters {
+                        if let (true, Some(value)) = (key.ends_with("dir"), value) {
+                            // The store's own paths have no colon that would have to be escaped.
+                            *value = value.split(':').map(nearby).collect::<Vec<_>>().join(":");
+                        }
+                    }
+                }
+                Source::New { .. } => {}
             }
         }
         Ok(())
