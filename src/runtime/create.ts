@@ -23,7 +23,7 @@ export async function createContainer(asked: ContainerOptions, context: RunConte
     const defaults = withUser(defaultsOf(base, paths), options, host);
     buildProcess(options, defaults, '');
     linkRequirements(paths, container);
-    await backMounts({ paths, id, folder, options, layers, mapping, user: options.user || defaults.user });
+    await backMounts({ paths, id, folder, options, layers, mapping, user: options.user || defaults.user, resolving: context });
     context.signal?.throwIfAborted();
     context.created?.(id);
     writeContainer(paths, container);

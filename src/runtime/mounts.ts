@@ -17,6 +17,7 @@ export type MountBacking =
       readonly work?: string;
       readonly options?: readonly string[];
     }
+  | { readonly kind: 'layers'; readonly lower: readonly string[]; readonly upper?: string; readonly work?: string }
   | { readonly kind: 'tmpfs'; readonly options: readonly string[] };
 
 export type MountPlan = {
@@ -69,15 +70,11 @@ function askedMount(request: MountRequest, backings: Readonly<Record<string, Mou
   const backing = backings[request.target];
   if (backing?.kind === 'tmpfs')
     return mount(target, 'tmpfs', 'tmpfs', tmpfsOptions([...backing.options, ...(request.readOnly ? ['ro'] : [])]));
+  const asked = [request.readOnly ? 'ro' : 'rw', ...propagation(request), ...(request.options ?? [])];
+  if (backing?.kind === 'layers') return overlay(backing.lower, backing, target, asked);
   const source = backing?.source ?? (request.kind === 'bind' ? request.source : '');
-  const options = [
-    request.readOnly ? 'ro' : 'rw',
-    ...propagation(request),
-    ...(request.options ?? []),
-    ...(backing?.options ?? []).filter((word) => word !== 'rw'),
-  ];
-  if (backing?.upper !== undefined && backing.work !== undefined) return overlay(source, backing.upper, backing.work, target, options);
-  return bind(source, target, options);
+  const options = [...asked, ...(backing?.options ?? []).filter((word) => word !== 'rw')];
+  return backing?.upper === undefined ? bind(source, target, options) : overlay([source], backing, target, options);
 }
 
 /** Of a bind alone it can be chosen; everything is private unless something else is said. */
@@ -86,11 +83,14 @@ function propagation({ options = [], kind }: MountRequest): string[] {
   return chosen || kind !== 'bind' ? [] : ['rprivate'];
 }
 
+type Upper = { readonly upper?: string; readonly work?: string };
+
 /** What is written goes into `upper`. No option of a bind means anything here but the attributes of a mount. */
-function overlay(lower: string, upper: string, work: string, target: string, options: readonly string[]): OciMount {
+function overlay(lower: readonly string[], { upper, work }: Upper, target: string, options: readonly string[]): OciMount {
   const attributes = options.filter((option) => /^(r?ro|rw|(no)?(exec|suid|dev))$/.test(option));
-  const layers = [`lowerdir=${lower.replace(/[\\:]/g, '\\$&')}`, `upperdir=${upper}`, `workdir=${work}`];
-  return mount(target, 'overlay', 'overlay', ['userxattr', ...layers, ...attributes]);
+  const layers = `lowerdir=${lower.map((path) => path.replace(/[\\:]/g, '\\$&')).join(':')}`;
+  const written = upper === undefined || work === undefined ? [] : [`upperdir=${upper}`, `workdir=${work}`];
+  return mount(target, 'overlay', 'overlay', ['userxattr', layers, ...written, ...attributes]);
 }
 
 /** docker's: noexec, nosuid and nodev unless the opposite is said. */

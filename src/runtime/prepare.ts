@@ -61,7 +61,7 @@ export async function prepareLaunch(facts: LaunchFacts, context: RunContext): Pr
       ...writeFiles(folder, hostnameOf(options, id), options, network?.dns, mapping.mode === 'single' && hasApt(layers)),
       ...(await ownFiles(facts, paths)),
     ],
-    volumes: await backMounts({ paths, id, folder, options, layers, mapping, user: options.user || defaults.user }),
+    volumes: await backMounts({ paths, id, folder, options, layers, mapping, user: options.user || defaults.user, resolving: context }),
     seccomp,
     companion: network?.companion,
     cgroup: cgroup && { path: cgroup.path(id), resources: cgroup.resources },

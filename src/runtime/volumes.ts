@@ -2,6 +2,7 @@
 
 import { mkdirSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import type { ResolveOptions } from '../image/resolve.ts';
 import type { Paths } from '../paths.ts';
 import { newId } from './ids.ts';
 import type { MountBacking } from './mounts.ts';
@@ -22,6 +23,8 @@ export type MountsNeed = {
   readonly mapping: Mapping;
   /** `USER[:GROUP]` of the container. */
   readonly user: string;
+  /** For images that are mounted. */
+  readonly resolving: ResolveOptions;
 };
 
 type VolumeMount = Extract<MountRequest, { kind: 'volume' }>;
@@ -62,7 +65,11 @@ export async function backMounts(need: MountsNeed): Promise<Record<string, Mount
     if (mount.kind === 'bind' && mount.createSource && !statSync(mount.source, { throwIfNoEntry: false })) {
       mkdirSync(mount.source, { recursive: true });
     }
-    if (mount.kind !== 'tmpfs' && mount.overlay !== undefined) {
+    if (mount.kind === 'image') {
+      const { backImage } = await import('./image-mounts.ts');
+      const upper = mount.readOnly ? undefined : upperOf(need.folder, mount);
+      backings[mount.target] = await backImage(mount.source, need.mapping, upper, need.resolving);
+    } else if (mount.kind !== 'tmpfs' && mount.overlay !== undefined) {
       const source = sourceOf(backings[mount.target]) ?? (mount.kind === 'bind' ? mount.source : '');
       backings[mount.target] = { kind: 'path', source, ...upperOf(need.folder, mount) };
     }
