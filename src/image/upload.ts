@@ -124,8 +124,9 @@ class Upload {
         // The registry may have taken what it could not answer any more.
         if (await hasBlob(this.#session, this.#blob, signal)) return;
         await this.#recover();
+        // A proxy that finds a request too large may hang up before its answer is read.
         if (this.#at - before >= progress) failures = 0;
-        else if (failures > 0) this.#part ??= part;
+        else if (failures > 0) this.#shrink(this.#part ?? this.#blob.size, this.#location?.least ?? 0);
         if (failures + 1 >= attempts) throw cause.failure;
       }
     }

@@ -47,7 +47,7 @@ live('an upload that is cut twice arrives', needs, () =>
     async (source, faulty, host) => {
       await arrives(source, faulty, host);
       // Where it went on is this registry's choice: its uploads do not survive a request that is cut. A unit test has one whose do.
-      assert.is(patches(faulty).length, 3, faulty.log.join('\n'));
+      assert.ok(patches(faulty).length >= 3, faulty.log.join('\n'));
       assert.ok(faulty.log.some((line) => line.startsWith('GET') && line.includes('/uploads/')));
     },
   ),
