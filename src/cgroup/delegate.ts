@@ -20,6 +20,25 @@ export async function delegateCgroup(limits: Limits, uid: number): Promise<(id: 
   return (id) => join(subtree, `rootless-${id}`);
 }
 
+/**
+ * For a container that goes on alone: a subtree where there is one for the asking, with every controller that it has. `others` are the
+ * processes that watch over it: they go along, out of the session's cgroup.
+ * @returns undefined where this process would have to move strangers, or nobody gives a cgroup
+ */
+export async function ownSubtree(uid: number, others: readonly number[]): Promise<((id: string) => string) | undefined> {
+  const own = ownCgroup(readText('/proc/self/cgroup'));
+  if (own === undefined || !isUnified(readText('/proc/self/mountinfo'))) return undefined;
+  const everything = (path: string) => useful.filter((controller) => controllersOf(path).includes(controller));
+  const there = claim(own, everything(own), 'alone', others);
+  if (there !== undefined) return (id) => join(there, `rootless-${id}`);
+  if ((await requestScope(uid, [...others, process.pid])) !== undefined) return undefined;
+  const moved = ownCgroup(readText('/proc/self/cgroup')) ?? own;
+  const subtree = claim(moved, everything(moved), 'all');
+  return subtree === undefined ? undefined : (id) => join(subtree, `rootless-${id}`);
+}
+
+const useful: readonly Controller[] = ['memory', 'cpu', 'cpuset', 'pids'];
+
 /** Path of the v2 hierarchy in /proc/PID/cgroup: the line `0::PATH`. */
 export function ownCgroup(text: string): string | undefined {
   return /^0::(\/.*)$/m.exec(text)?.[1];
@@ -38,19 +57,20 @@ export function isUnified(mountinfo: string): boolean {
  * cgroups(7)), then the controllers are handed down. `alone`: only if no other process would have to move too.
  * @returns the subtree, or undefined if this cgroup is not ours, or lacks a controller
  */
-function claim(path: string, needed: readonly Controller[], who: 'alone' | 'all'): string | undefined {
+function claim(path: string, needed: readonly Controller[], who: 'alone' | 'all', others: readonly number[] = []): string | undefined {
   // A second container of the same scope finds itself in the leaf that the first one made: go on one level up.
   const subtree = path.endsWith('/rootless-self') ? join(path, '..') : path;
   const folder = join(mountPoint, subtree);
-  const available = readText(join(folder, 'cgroup.controllers')).trim().split(' ');
+  const available = controllersOf(subtree);
   if (!isWritable(folder) || needed.some((controller) => !available.includes(controller))) return undefined;
   const inside = readText(join(folder, 'cgroup.procs')).split('\n').filter(Boolean);
-  if (who === 'alone' && inside.some((pid) => pid !== String(process.pid))) return undefined;
+  const ours = [process.pid, ...others].map(String);
+  if (who === 'alone' && inside.some((pid) => !ours.includes(pid))) return undefined;
   try {
     const leaf = join(folder, 'rootless-self');
     mkdirSync(leaf, { recursive: true });
     for (const pid of inside) writeFileSync(join(leaf, 'cgroup.procs'), pid);
-    writeFileSync(join(folder, 'cgroup.subtree_control'), needed.map((controller) => `+${controller}`).join(' '));
+    if (needed.length > 0) writeFileSync(join(folder, 'cgroup.subtree_control'), needed.map((controller) => `+${controller}`).join(' '));
     return subtree;
   } catch {
     return undefined;
@@ -63,10 +83,14 @@ async function claimScope(own: string, needed: readonly Controller[], uid: numbe
   const moved = failure === undefined ? (ownCgroup(readText('/proc/self/cgroup')) ?? own) : own;
   const subtree = claim(moved, needed, 'all');
   if (subtree !== undefined) return subtree;
-  const delegated = readText(join(mountPoint, moved, 'cgroup.controllers'))
+  const delegated = controllersOf(moved);
+  throw failure === undefined ? notDelegated(needed.filter((controller) => !delegated.includes(controller))) : noManager(failure);
+}
+
+function controllersOf(path: string): string[] {
+  return readText(join(mountPoint, path, 'cgroup.controllers'))
     .trim()
     .split(' ');
-  throw failure === undefined ? notDelegated(needed.filter((controller) => !delegated.includes(controller))) : noManager(failure);
 }
 
 function isWritable(folder: string): boolean {

@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { isLimited } from '../cgroup/limits.ts';
 import { formatConfig } from './bundle.ts';
 import type { RunContext } from './context.ts';
+import { tellContainer } from './events.ts';
 import { asideFolder, removeTree } from './folders.ts';
-import { launch, type Starting, startEarly } from './launch.ts';
+import { launch, pidsOf, type Starting, startEarly } from './launch.ts';
 import type { Ties } from './run-arguments.ts';
 import { type Made, makeContainer } from './make.ts';
 import { clearMark } from './marks.ts';
@@ -37,7 +38,7 @@ async function live(asked: ContainerOptions, context: RunContext, undo: Undo, al
   let release = () => {};
   const ties: Ties = {
     detach: context.detach === true,
-    input: asked.interactive,
+    input: asked.interactive && !context.detach,
     remove: asked.remove,
     detachKeys: context.detachKeys,
     settled: () => release(),
@@ -57,7 +58,7 @@ async function live(asked: ContainerOptions, context: RunContext, undo: Undo, al
   const { container, mapping } = made;
   const { id } = container;
   if (container.base.kind === 'host') always.add(() => removeTree(paths, asideFolder(paths, id), mapping.idMap));
-  const { config, ports } = await prepareLaunch(factsOf(made, context, ties), context);
+  const { config, ports } = await prepareLaunch(factsOf(made, context, ties, starting), context);
   if (context.dryRun) {
     context.dryRun(`${formatConfig(config, 2)}\n`);
     return 0;
@@ -65,6 +66,7 @@ async function live(asked: ContainerOptions, context: RunContext, undo: Undo, al
   context.signal?.throwIfAborted();
   writeContainer(paths, { ...container, ports });
   context.created?.(id);
+  tellContainer(paths, container, 'create');
   const outcome = await launch(paths, { id, image: asked.image, config, host: made.host }, ties, starting);
   if (outcome.detached) {
     always.keep();
@@ -78,12 +80,13 @@ async function live(asked: ContainerOptions, context: RunContext, undo: Undo, al
   return outcome.code;
 }
 
-function factsOf({ container, folder, mapping, layers, host }: Made, { paths }: RunContext, ties: Ties) {
+function factsOf({ container, folder, mapping, layers, host }: Made, { paths }: RunContext, ties: Ties, starting: Starting | undefined) {
   const { id, name, options, base, labels } = container;
   return {
     ...{ id, name, folder, options, base, mapping, layers, host, labels },
     filled: false,
     keepInput: options.interactive && !ties.input,
+    alone: ties.detach ? pidsOf(starting) : undefined,
     traces: tracesOf(paths, container),
   };
 }

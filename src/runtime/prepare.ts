@@ -1,5 +1,6 @@
 /** The bundle of one launch, made from what the container was asked to be: config.json and monitor.json in its folder. */
 
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { isLimited, toResources } from '../cgroup/limits.ts';
 import { RootlessError } from '../errors.ts';
@@ -37,6 +38,8 @@ export type LaunchFacts = {
   /** Its root filesystem was filled by an earlier launch. */
   readonly filled: boolean;
   readonly keepInput: boolean;
+  /** It goes on without the caller: processes that go along into a scope of its own. */
+  readonly alone?: readonly number[] | undefined;
   readonly traces: readonly string[];
 };
 
@@ -48,7 +51,7 @@ export async function prepareLaunch(facts: LaunchFacts, context: RunContext): Pr
   const { id, folder, options, base, mapping, layers, host } = facts;
   const defaults = withUser(defaultsOf(base, paths), options, host);
   const network = options.network === 'private' ? await planNetwork(options, defaults, context) : undefined;
-  const cgroup = isLimited(options.limits) ? await planCgroup(options, host) : undefined;
+  const cgroup = isLimited(options.limits) ? await planCgroup(options, host) : await ownCgroup(facts.alone, host);
   const seccomp = await chooseSeccomp(options, mapping.mode);
   const storage = base.kind === 'host' ? undefined : await chooseStorage(paths, mapping.idMap, context.searchPath, signal);
   const root = storage ? planRoot(folder, layers, storage, options.remove, facts.filled) : await planHost(paths, id, folder, options);
@@ -98,6 +101,14 @@ async function planCgroup(options: ContainerOptions, host: Host) {
   const { delegateCgroup } = await import('../cgroup/delegate.ts');
   const resources = toResources(options.limits);
   return { resources, path: await delegateCgroup(options.limits, host.uid) };
+}
+
+/** Without limits a cgroup is good to have, to freeze and to measure, and never a reason to fail. */
+async function ownCgroup(alone: readonly number[] | undefined, host: Host) {
+  if (alone === undefined || !existsSync('/sys/fs/cgroup/cgroup.controllers')) return undefined;
+  const { ownSubtree } = await import('../cgroup/delegate.ts');
+  const path = await ownSubtree(host.uid, alone);
+  return path && { resources: {}, path };
 }
 
 async function planNetwork(options: ContainerOptions, image: ImageDefaults, context: RunContext) {

@@ -51,11 +51,11 @@ test('a hybrid machine is not a cgroup v2 machine', () => {
   assert.not.ok(isUnified(''));
 });
 
-test('the call to systemd counts its properties, and gives it our process', () => {
-  const call = scopeCall('rootless-7.scope', 7);
+test('the call to systemd counts its properties, and gives it our processes', () => {
+  const call = scopeCall('rootless-7.scope', [9, 7]);
   const signature = call.indexOf('ssa(sv)a(sa(sv))');
   assert.equal(call.slice(signature + 1, signature + 4), ['rootless-7.scope', 'fail', '5']);
-  assert.equal(call.slice(-5), ['PIDs', 'au', '1', '7', '0']);
+  assert.equal(call.slice(-6), ['PIDs', 'au', '2', '9', '7', '0']);
   assert.ok(call.join(' ').includes('Delegate b true'));
 });
 
