@@ -62,7 +62,8 @@ export async function resolveImage(source: ImageSource, options: ResolveOptions)
 
 async function resolveReference(reference: RegistryReference, options: ResolveOptions): Promise<LayeredImage> {
   const { paths, pull: policy } = options;
-  const stored = policy === 'always' ? undefined : findStored(paths, reference, options.platform);
+  const stored =
+    policy === 'always' ? undefined : (findStored(paths, reference, options.platform) ?? (await findShort(reference, options)));
   const known = stored && (await useStored(stored, options));
   if (known !== undefined) return known;
   if (policy === 'never') throw notPulled(reference);
@@ -75,6 +76,16 @@ async function resolveReference(reference: RegistryReference, options: ResolveOp
 function findStored(paths: Paths, reference: RegistryReference, platform: Platform | undefined): StoredImage | undefined {
   const images = listImages(paths);
   return findImage(images, reference, platform) ?? (reference.typed === undefined ? undefined : findById(images, reference.typed));
+}
+
+/** A name without a registry is in the store under the name that registries.conf makes of it. */
+async function findShort(reference: RegistryReference, { paths, platform }: ResolveOptions): Promise<StoredImage | undefined> {
+  if (reference.short === undefined) return undefined;
+  const { fullNames } = await import('./short-names.ts');
+  const images = listImages(paths);
+  return fullNames(reference, paths.registry)
+    .map((full) => findImage(images, full, platform))
+    .find((image) => image !== undefined);
 }
 
 /** Undefined when something of it was lost: then it counts as not pulled. The manifest is read only if layers are missing. */
