@@ -9,27 +9,32 @@ import { requestScope } from './systemd.ts';
 const mountPoint = '/sys/fs/cgroup';
 
 /**
- * A subtree, relative to /sys/fs/cgroup, in which the needed controllers are switched on, and where a container's own group can be made.
+ * `known` are processes of ours that are no reason to ask for another cgroup.
+ * @returns a subtree, relative to /sys/fs/cgroup, in which the needed controllers are switched on, and where a container's own group can be made.
  * @throws RootlessError CGROUP_V2_MISSING, CGROUP_NOT_DELEGATED
  */
-export async function delegateCgroup(limits: Limits, uid: number): Promise<(id: string) => string> {
+export async function delegateCgroup(limits: Limits, uid: number, known: readonly number[] = []): Promise<(id: string) => string> {
   const needed = neededControllers(limits);
   const own = ownCgroup(readText('/proc/self/cgroup'));
   if (own === undefined || !isUnified(readText('/proc/self/mountinfo'))) throw notUnified();
-  const subtree = claim(own, needed, 'alone') ?? (await claimScope(own, needed, uid));
+  const subtree = claim(own, needed, 'alone', known) ?? (await claimScope(own, needed, uid));
   return (id) => join(subtree, `rootless-${id}`);
 }
 
 /**
  * For a container that goes on alone: a subtree where there is one for the asking, with every controller that it has. `others` are the
- * processes that watch over it: they go along, out of the session's cgroup.
+ * processes that watch over it: they go along, out of the session's cgroup. `known` are others of ours.
  * @returns undefined where this process would have to move strangers, or nobody gives a cgroup
  */
-export async function ownSubtree(uid: number, others: readonly number[]): Promise<((id: string) => string) | undefined> {
+export async function ownSubtree(
+  uid: number,
+  others: readonly number[],
+  known: readonly number[],
+): Promise<((id: string) => string) | undefined> {
   const own = ownCgroup(readText('/proc/self/cgroup'));
   if (own === undefined || !isUnified(readText('/proc/self/mountinfo'))) return undefined;
   const everything = (path: string) => useful.filter((controller) => controllersOf(path).includes(controller));
-  const there = claim(own, everything(own), 'alone', others);
+  const there = claim(own, everything(own), 'alone', [...others, ...known]);
   if (there !== undefined) return (id) => join(there, `rootless-${id}`);
   if ((await requestScope(uid, [...others, process.pid])) !== undefined) return undefined;
   const moved = ownCgroup(readText('/proc/self/cgroup')) ?? own;

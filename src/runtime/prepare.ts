@@ -51,7 +51,7 @@ export async function prepareLaunch(facts: LaunchFacts, context: RunContext): Pr
   const { id, folder, options, base, mapping, layers, host } = facts;
   const defaults = withUser(defaultsOf(base, paths), options, host);
   const network = options.network === 'private' ? await planNetwork(options, defaults, context) : undefined;
-  const cgroup = isLimited(options.limits) ? await planCgroup(options, host) : await ownCgroup(facts.alone, host);
+  const cgroup = isLimited(options.limits) ? await planCgroup(options, host, context) : await ownCgroup(facts.alone, host, context);
   const seccomp = await chooseSeccomp(options, mapping.mode);
   const storage = base.kind === 'host' ? undefined : await chooseStorage(paths, mapping.idMap, context.searchPath, signal);
   const root = storage ? planRoot(folder, layers, storage, options.remove, facts.filled) : await planHost(paths, id, folder, options);
@@ -97,18 +97,23 @@ async function planHost(paths: Paths, id: string, folder: string, { userns }: Co
   return planHostRoot(folder, asideFolder(paths, id));
 }
 
-async function planCgroup(options: ContainerOptions, host: Host) {
+async function planCgroup(options: ContainerOptions, host: Host, context: RunContext) {
   const { delegateCgroup } = await import('../cgroup/delegate.ts');
   const resources = toResources(options.limits);
-  return { resources, path: await delegateCgroup(options.limits, host.uid) };
+  return { resources, path: await delegateCgroup(options.limits, host.uid, parentOf(context)) };
 }
 
 /** Without limits a cgroup is good to have, to freeze and to measure, and never a reason to fail. */
-async function ownCgroup(alone: readonly number[] | undefined, host: Host) {
+async function ownCgroup(alone: readonly number[] | undefined, host: Host, context: RunContext) {
   if (alone === undefined || !existsSync('/sys/fs/cgroup/cgroup.controllers')) return undefined;
   const { ownSubtree } = await import('../cgroup/delegate.ts');
-  const path = await ownSubtree(host.uid, alone);
+  const path = await ownSubtree(host.uid, alone, parentOf(context));
   return path && { resources: {}, path };
+}
+
+/** The program that started this one is ours too. */
+function parentOf({ front }: RunContext): number[] {
+  return front === undefined ? [] : [process.ppid];
 }
 
 async function planNetwork(options: ContainerOptions, image: ImageDefaults, context: RunContext) {

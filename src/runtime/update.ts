@@ -1,18 +1,19 @@
 /** Changes the limits and the restart policy of a container, also while it runs. */
 
-import { isLimited, toResources } from '../cgroup/limits.ts';
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { toResources } from '../cgroup/limits.ts';
 import { RootlessError } from '../errors.ts';
 import { runHelper } from '../helper.ts';
 import type { Paths } from '../paths.ts';
 import { changeMonitor } from './change-monitor.ts';
 import { tellContainer } from './events.ts';
 import { withLock } from './lock.ts';
+import type { OciConfig } from './oci.ts';
 import type { ContainerOptions } from './options.ts';
 import { replace } from './replace.ts';
 import { containerFolder, describe, isRunning, type Listed, readContainer } from './state.ts';
 import { dead } from './stop.ts';
-import { join } from 'node:path';
-import { rmSync } from 'node:fs';
 
 export type Change = Partial<Pick<ContainerOptions, 'limits' | 'restart' | 'health'>>;
 
@@ -39,12 +40,12 @@ export async function updateContainer(
 }
 
 /** The helper writes what is given; what is not given stays as it is. */
-async function limit(paths: Paths, { id, name, options }: Listed, resources: object): Promise<void> {
-  if (!isLimited(options.limits)) {
+async function limit(paths: Paths, { id, name }: Listed, resources: object): Promise<void> {
+  if (!hasCgroup(paths, id)) {
     throw new RootlessError({
       code: 'LIMITS_NOT_POSSIBLE',
       message: `cannot limit container "${name}" while it runs: it has no cgroup of its own`,
-      why: 'it was started without limits',
+      why: 'it was started without limits, where no systemd gives every container one',
       fix: `rootless stop ${name}, then update it, then start it`,
     });
   }
@@ -59,6 +60,15 @@ async function limit(paths: Paths, { id, name, options }: Listed, resources: obj
     why: 'the kernel refused the limit',
     cause: failure,
   });
+}
+
+function hasCgroup(paths: Paths, id: string): boolean {
+  try {
+    const config = JSON.parse(readFileSync(join(containerFolder(paths, id), 'config.json'), 'utf8')) as OciConfig;
+    return config.linux.cgroupsPath !== undefined;
+  } catch {
+    return false;
+  }
 }
 
 function removedAtEnd(name: string): RootlessError {
