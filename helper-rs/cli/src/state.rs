@@ -153,13 +153,16 @@ pub fn forget(root: &Path, id: &str) -> Step<()> {
 
 /// Field 22 of /proc/PID/stat (clock ticks after boot); `None` if there is no such process, or only its corpse.
 pub fn start_time(pid: i32) -> Option<u64> {
+    birth(pid).filter(|(_, is_corpse)| !is_corpse).map(|(time, _)| time)
+}
+
+/// The same of a process that may have ended and was not waited for: that is the second answer.
+pub fn birth(pid: i32) -> Option<(u64, bool)> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The name in parentheses may contain anything, parentheses too.
     let mut fields = stat[stat.rfind(')')? + 1..].split_ascii_whitespace();
-    if matches!(fields.next()?, "Z" | "X") {
-        return None;
-    }
-    fields.nth(18)?.parse().ok()
+    let is_corpse = matches!(fields.next()?, "Z" | "X");
+    Some((fields.nth(18)?.parse().ok()?, is_corpse))
 }
 
 /// The time now, RFC 3339 in UTC with nanoseconds.

@@ -1,6 +1,7 @@
 //! One life of a container: launched, watched, ended, and perhaps followed by another.
 
 use super::caller::has_input;
+use super::pause::Paused;
 use super::status::{End, Phase};
 use super::Monitor;
 use crate::failure::{During, Failure, Step};
@@ -27,7 +28,7 @@ pub struct Life {
     /// When patience with a stop, or with its whole time, ends.
     pub kill_at: Option<Instant>,
     pub over_at: Option<Instant>,
-    pub paused: bool,
+    pub paused: Option<Paused>,
     ended: Option<Ended>,
     ended_at: Option<Instant>,
     pub heard: Instant,
@@ -90,6 +91,9 @@ impl Monitor {
             false => self.hub.connect(self.wants_input())?,
         };
         let options = LaunchOptions { streams, ..options };
+        if let Some(notifier) = &self.notifier {
+            notifier.prepare(plan);
+        }
         let mut partial = Partial::default();
         let reporter = &self.reporter;
         let mut created = |pid: i32| reporter.event(&json!({ "event": "created", "pid": pid }));
@@ -114,7 +118,7 @@ impl Monitor {
             killed_by: None,
             kill_at: None,
             over_at: self.options.timeout.filter(|time| *time > 0).map(|time| Instant::now() + Duration::from_nanos(time)),
-            paused: false,
+            paused: None,
             ended: None,
             ended_at: None,
             heard: Instant::now(),
@@ -128,12 +132,15 @@ impl Monitor {
         self.journal.say("start", &[]);
         self.reporter.event(&json!({ "event": "running", "pid": pid }));
         hooks::run(&plan.hooks.poststart, &state::standard(plan, "running", Some(pid)), "poststart")?;
+        self.notify_running();
+        self.begin_checks(true);
         self.untidy();
         Ok(())
     }
 
     /// The program and all that was with it are gone: written down, cleaned up, and perhaps started again.
     pub fn end_life(&mut self) {
+        self.halt_checks();
         let Some(life) = self.life.take() else { return };
         let end = life.end();
         self.hub.disconnect();
@@ -145,7 +152,10 @@ impl Monitor {
             self.journal.say("oom", &[]);
         }
         let ran = self.lived;
-        let wait = self.back_off.next(&self.options.restart, end.code, self.status.is_stopped(), ran);
+        let mut wait = self.back_off.next(&self.options.restart, end.code, self.status.is_stopped(), ran);
+        if std::mem::take(&mut self.restarts_once) && !self.status.is_stopped() {
+            wait = Some(Duration::ZERO);
+        }
         self.status.ended(end, if wait.is_some() { Phase::Restarting } else { Phase::Exited });
         self.journal.say("die", &facts);
         if std::mem::take(&mut self.stopping) {

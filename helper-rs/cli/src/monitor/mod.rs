@@ -7,6 +7,7 @@
 //! ```
 
 mod caller;
+mod checks;
 mod client;
 mod health;
 mod hub;
@@ -14,9 +15,11 @@ mod journal;
 pub mod leave;
 mod life;
 mod options;
+mod pause;
 mod queue;
 mod request;
 mod restart;
+mod sdnotify;
 mod serve;
 mod server;
 mod session;
@@ -34,12 +37,14 @@ use crate::report::Reporter;
 use crate::sys::memory;
 use crate::userns::IdMap;
 use caller::Caller;
+use checks::Checks;
 use hub::Hub;
 use journal::Journal;
 use leave::Line;
 use life::Life;
 pub use options::Options;
 use restart::BackOff;
+use sdnotify::Notifier;
 use rustix::fd::OwnedFd;
 use serde_json::json;
 use server::Server;
@@ -98,6 +103,8 @@ pub struct Monitor {
     life: Option<Life>,
     sessions: Vec<Session>,
     next_session: u64,
+    checks: Option<Checks>,
+    notifier: Option<Notifier>,
     /// Kept so that what mapped ids own can still be removed.
     pub userns: Option<OwnedFd>,
     /// When the policy starts the next life.
@@ -114,6 +121,8 @@ pub struct Monitor {
     keep: bool,
     /// A stop was asked for and is to be told of.
     stopping: bool,
+    /// The next life comes whatever the policy says.
+    restarts_once: bool,
 }
 
 /// How a monitor's work ended.
@@ -134,7 +143,7 @@ impl Monitor {
                 status.failed(&failure, Phase::Exited);
                 Err((failure, None))
             }
-            Ok((hub, server)) => {
+            Ok((hub, server, notifier)) => {
                 let journal = Journal::new(start.options.journal.clone(), &plan.id, start.options.facts.clone());
                 let place = Place {
                     root: start.root,
@@ -145,6 +154,7 @@ impl Monitor {
                     has_poststop: !plan.hooks.poststop.is_empty(),
                     terminal: plan.process.terminal,
                 };
+                let checks = Checks::new(&start.options);
                 let monitor = Monitor {
                     place,
                     file: start.file,
@@ -160,6 +170,8 @@ impl Monitor {
                     life: None,
                     sessions: Vec::new(),
                     next_session: 1,
+                    checks,
+                    notifier,
                     userns: None,
                     again: None,
                     tidy: None,
@@ -170,13 +182,14 @@ impl Monitor {
                     detached: start.detach,
                     keep: false,
                     stopping: false,
+                    restarts_once: false,
                 };
                 monitor.first_life(plan, start.launch, start.parent, start.keys, start.front)
             }
         }
     }
 
-    fn prepare(plan: &Plan, start: &Start) -> Step<(Hub, Server)> {
+    fn prepare(plan: &Plan, start: &Start) -> Step<(Hub, Server, Option<Notifier>)> {
         let facts = &start.options.facts;
         let facts = log::Facts {
             id: &plan.id,
@@ -185,7 +198,10 @@ impl Monitor {
             folder: start.file.parent().unwrap_or(Path::new("/")),
         };
         let log = Log::open(&start.options.log, &facts, plan.process.terminal)?;
-        Ok((Hub::new(log), Server::listen(&crate::state::folder(&start.root, &plan.id))?))
+        let server = Server::listen(&crate::state::folder(&start.root, &plan.id))?;
+        let wish = start.options.notify.as_ref();
+        let notifier = wish.map(|wish| Notifier::new(wish, &plan.bundle)).transpose()?;
+        Ok((Hub::new(log), server, notifier))
     }
 
     fn first_life(
@@ -290,6 +306,7 @@ impl Monitor {
             self.live_again();
         }
         self.press(now);
+        self.tend_checks(now);
         if self.tidy.is_some_and(|at| at <= now) {
             self.tidy = None;
             self.hub.release_memory();

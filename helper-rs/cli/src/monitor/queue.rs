@@ -45,10 +45,6 @@ impl Queue {
             self.start = 0;
         }
     }
-
-    pub fn clear(&mut self) {
-        *self = Queue::default();
-    }
 }
 
 /// Only for ends of our own: the caller's streams are shared with its shell and stay blocking.

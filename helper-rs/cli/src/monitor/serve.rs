@@ -1,6 +1,7 @@
 //! What happened, one thing after the other: signals, streams, clients and their requests.
 
 use super::caller::Typed;
+use super::checks::Checks;
 use super::client::{Client, Done, Role};
 use super::request::{Kind, Request};
 use super::session::{Kind as SessionKind, Session};
@@ -26,6 +27,7 @@ impl Monitor {
                 Token::Signals => self.take_signals()?,
                 Token::Parent => self.lose_caller(),
                 Token::Listener => self.server.accept(),
+                Token::Notify => self.notify_words(),
                 Token::Source(stream) => self.spread(stream),
                 Token::Input => self.hub.pour(),
                 Token::CallerIn => self.take_typed(),
@@ -174,6 +176,17 @@ impl Monitor {
         }
     }
 
+    /// What is not for a launch is valid from now on.
+    fn reload(&mut self, options: Options) {
+        let rule = self.options.health.take();
+        self.options = options;
+        if self.options.health != rule {
+            self.halt_checks();
+            self.checks = Checks::new(&self.options);
+            self.begin_checks(true);
+        }
+    }
+
     fn obey(&mut self, at: usize, done: Done) {
         let types = matches!(self.server.clients[at].role, Role::Attached { stdin: true });
         match done {
@@ -222,7 +235,7 @@ impl Monitor {
                 done()
             }
             Request::Reload => {
-                self.options = Options::read(&self.file)?;
+                self.reload(Options::read(&self.file)?);
                 done()
             }
             Request::Reopen => self.hub.log().reopen().and_then(|()| done()),
@@ -231,8 +244,12 @@ impl Monitor {
                 self.server.clients[at].role = Role::Exec(self.enter(kind, &exec)?);
                 Ok(None)
             }
-            Request::Pause | Request::Resume | Request::Health => {
-                Err(Failure::because("args", "later"))
+            Request::Pause => self.pause().and_then(|()| done()),
+            Request::Resume => self.resume().and_then(|()| done()),
+            Request::Health => {
+                self.check()?;
+                self.server.clients[at].role = Role::Health;
+                Ok(None)
             }
         }
     }

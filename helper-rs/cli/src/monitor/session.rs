@@ -185,7 +185,8 @@ impl Session {
         let Some(source) = self.drain(at) else { return };
         match rustix::io::read(source, &mut block) {
             Ok(got) if got > 0 => {
-                let room = MOST_SAID.saturating_sub(self.said.len());
+                // One more than is kept, to know that there was more.
+                let room = (MOST_SAID + 1).saturating_sub(self.said.len());
                 if self.kind == Kind::Check {
                     self.said.extend_from_slice(&block[..got.min(room)]);
                 }

@@ -26,7 +26,7 @@ impl Monitor {
         if life.has_ended() {
             return refuse("the container is not running");
         }
-        if life.paused {
+        if life.paused.is_some() {
             return refuse("the container is paused");
         }
         let target = Target {

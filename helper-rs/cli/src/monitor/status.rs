@@ -37,7 +37,7 @@ impl Named {
 }
 
 fn start_time(pid: i32) -> String {
-    state::start_time(pid).unwrap_or(0).to_string()
+    state::birth(pid).map_or(0, |(time, _)| time).to_string()
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -150,10 +150,6 @@ impl Status {
         self.document.restarts += 1;
     }
 
-    pub fn restarts(&self) -> u32 {
-        self.document.restarts
-    }
-
     /// The container may not go on.
     pub fn error(&mut self, failure: &Failure) {
         self.document.error = Some(facts(failure));
@@ -238,7 +234,7 @@ mod tests {
 
     #[test]
     fn a_record_that_cannot_be_written_is_remembered() {
-        let mut status = Status::new("/nonexistent/status.json".into());
+        let mut status = Status::new("/proc/nonexistent/status.json".into());
         status.paused(true);
         assert!(status.unwritten);
     }

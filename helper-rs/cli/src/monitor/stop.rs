@@ -51,6 +51,7 @@ impl Monitor {
         self.signal(signal)?;
         if signal == libc::SIGKILL || signal == self.options.stop.signal() {
             self.status.stopped();
+            self.wake();
         }
         self.journal.say("kill", &[("signal", json!(signal))]);
         Ok(())
@@ -72,12 +73,23 @@ impl Monitor {
             return Ok(());
         }
         self.stopping = true;
+        self.ask(signal, patience)
+    }
+
+    /// As a stop, but not by a user.
+    pub fn ask_to_end(&mut self) {
+        let (signal, patience) = (self.options.stop.signal(), self.options.stop.patience());
+        let _ = self.ask(signal, patience);
+    }
+
+    fn ask(&mut self, signal: i32, patience: Duration) -> Step<()> {
         self.journal.say("kill", &[("signal", json!(signal))]);
         if patience.is_zero() {
             self.end_now();
             return Ok(());
         }
         self.signal(signal)?;
+        self.wake();
         if let Some(life) = &mut self.life {
             let at = Instant::now().checked_add(patience);
             life.kill_at = [life.kill_at, at].into_iter().flatten().min();

@@ -16,6 +16,8 @@ pub enum Token {
     Signals,
     Parent,
     Listener,
+    /// The program tells the service manager something.
+    Notify,
     Source(Stream),
     /// The program takes input again.
     Input,
@@ -83,6 +85,7 @@ impl Monitor {
     fn watch_outside<'a>(&'a self, set: &mut Set<'a>) {
         set.add(Token::Signals, Some(&self.signals), PollFlags::IN);
         set.add(Token::Listener, self.server.listener(), PollFlags::IN);
+        set.add(Token::Notify, self.notifier.as_ref().and_then(|notifier| notifier.ear()), PollFlags::IN);
         let has_room = self.hub.takes_input();
         for (at, client) in self.server.clients.iter().enumerate() {
             let mut flags = PollFlags::empty();
@@ -116,7 +119,8 @@ impl Monitor {
         let life = self.life.as_ref().and_then(|life| life.deadline(&self.hub));
         let clients = self.server.clients.iter().filter_map(|client| client.deadline()).min();
         let log = self.hub.log_due().map(|rest| now + rest);
-        [self.again, self.tidy, life, clients, log].into_iter().flatten().min()
+        let checks = self.checks.as_ref().and_then(|checks| checks.deadline());
+        [self.again, self.tidy, life, clients, log, checks].into_iter().flatten().min()
     }
 }
 
