@@ -58,7 +58,7 @@ export type HelperProcess = {
  * stdout to another helper's stdin, a number is an open file.
  * `parent` opens fd 4 (for `--parent-fd 4`): its other end closes when this process ends, however it ends.
  */
-export type HelperStdio = readonly [Stream | Readable, Stream | 'stream' | number, Stream, 'parent'?];
+export type HelperStdio = readonly [Stream | Readable | number, Stream | 'stream' | number, Stream, 'parent'?];
 type Stream = 'ignore' | 'inherit' | 'pipe';
 
 /** Hears each event when it happens. */

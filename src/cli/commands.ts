@@ -76,6 +76,8 @@ export const commands: Readonly<Record<string, Entry>> = map({
   'volume inspect': { group: 'containers', summary: 'show all that is known of volumes', load: () => import('./volume-inspect.ts') },
   'volume rm': { group: 'containers', summary: 'remove volumes', load: () => import('./volume-rm.ts') },
   'volume prune': { group: 'containers', summary: 'remove volumes that nothing uses', load: () => import('./volume-prune.ts') },
+  'volume export': { group: 'containers', summary: 'write what is in a volume as a tar', load: () => import('./volume-export.ts') },
+  'volume import': { group: 'containers', summary: 'put the files of a tar into a volume', load: () => import('./volume-import.ts') },
   'volume exists': { group: 'containers', summary: 'say by the exit code whether there is one', load: () => import('./volume-exists.ts') },
   inspect: { group: 'checks', summary: 'show all that is known of containers, images and volumes', load: () => import('./inspect.ts') },
   validate: {
@@ -155,6 +157,8 @@ export const families: Readonly<Record<string, Readonly<Record<string, string>>>
     rm: 'volume rm',
     remove: 'volume rm',
     prune: 'volume prune',
+    export: 'volume export',
+    import: 'volume import',
     exists: 'volume exists',
   }),
   healthcheck: map({ run: 'healthcheck run' }),

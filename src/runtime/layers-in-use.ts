@@ -24,16 +24,26 @@ export function layersInUse(paths: Paths): ReadonlySet<string> | undefined {
   return used;
 }
 
-type Bundle = { readonly annotations?: Readonly<Record<string, string>> };
+type Bundle = {
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly mounts?: readonly { readonly source?: string; readonly options?: readonly string[] }[];
+};
 type Stack = { readonly base: string; readonly lower: readonly string[] };
 
 function ofBundle(paths: Paths, id: string): string[] | undefined {
   const config = readJson<Bundle>(join(containerFolder(paths, id), 'config.json'));
   if (config === undefined) return undefined;
   const value = config.annotations?.['io.rootless.overlay'] ?? config.annotations?.['io.rootless.copy'];
-  if (value === undefined) return [];
+  const mounted = (config.mounts ?? []).flatMap(mountedLayers).filter((path) => path.startsWith(`${join(paths.data, 'layers')}/`));
+  if (value === undefined) return mounted;
   const { base, lower } = JSON.parse(value) as Stack;
-  return lower.map((layer) => (layer.startsWith('/') ? layer : join(base, layer)));
+  return [...mounted, ...lower.map((layer) => (layer.startsWith('/') ? layer : join(base, layer)))];
+}
+
+/** Images that are mounted: one layer as it is, several as an overlay. */
+function mountedLayers({ source = '', options = [] }: NonNullable<Bundle['mounts']>[number]): string[] {
+  const lower = options.find((option) => option.startsWith('lowerdir='))?.slice('lowerdir='.length);
+  return [source, ...(lower?.split(':') ?? [])];
 }
 
 /** The image may be gone, or never have been in the store: a start will bring its layers back. */

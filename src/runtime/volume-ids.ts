@@ -26,7 +26,7 @@ export async function convertVolume(paths: Paths, volume: Volume, found: string,
   if (others.length > 0) throw inUse(volume, others);
   const host = readHost([]);
   const what = ['--volume', realpathSync(volume.folder), '--ids', wanted.ids, '--idmap', JSON.stringify(wholeMap(host))];
-  const maps = ['--from', JSON.stringify(parseIds(found, host)), '--to', JSON.stringify(parseIds(wanted.ids, host))];
+  const maps = ['--from', JSON.stringify(mapOf(found, host)), '--to', JSON.stringify(mapOf(wanted.ids, host))];
   const { code, failure, stderr } = await runHelper(paths, ['remap', ...what, ...maps]);
   if (code === 0) return;
   throw new RootlessError({
@@ -60,8 +60,8 @@ function claimed({ folder }: Volume, user: string): string | undefined {
   }
 }
 
-/** With one id, everything belongs to the caller, who is root there. */
-function parseIds(text: string, { uid, gid }: Host): IdMap {
+/** The mapping that storedIds wrote. With one id, everything belongs to the caller, who is root there. */
+export function mapOf(text: string, { uid, gid }: Host): IdMap {
   const stored = JSON.parse(text) as { single: boolean; uid?: [number, number, number][]; gid?: [number, number, number][] };
   const lines = (list: readonly [number, number, number][]): IdMapping[] =>
     list.map(([containerID, hostID, size]) => ({ containerID, hostID, size }));

@@ -21,6 +21,7 @@ mod start;
 mod state;
 mod unshare;
 mod volume;
+mod volume_tar;
 
 use crate::args::Global;
 use crate::failure::{Failure, Step};
@@ -55,6 +56,8 @@ pub fn run(global: Global) -> Step<u8> {
         "repack" => repack::repack(global),
         "archive" => archive::archive(global),
         "fill" => volume::fill(global),
+        "export" => volume_tar::export(global),
+        "import" => volume_tar::import(global),
         "remap" => volume::remap(global),
         "front" => front::front(&global),
         "unshare" => unshare::unshare(global),
