@@ -69,8 +69,7 @@ function claim(path: string, needed: readonly Controller[], who: 'alone' | 'all'
   const available = controllersOf(subtree);
   if (!isWritable(folder) || needed.some((controller) => !available.includes(controller))) return undefined;
   const inside = readText(join(folder, 'cgroup.procs')).split('\n').filter(Boolean);
-  const ours = [process.pid, ...others].map(String);
-  if (who === 'alone' && inside.some((pid) => !ours.includes(pid))) return undefined;
+  if (who === 'alone' && !inside.every((pid) => isOurs(pid, [process.pid, ...others].map(String)))) return undefined;
   try {
     const leaf = join(folder, 'rootless-self');
     mkdirSync(leaf, { recursive: true });
@@ -90,6 +89,14 @@ async function claimScope(own: string, needed: readonly Controller[], uid: numbe
   if (subtree !== undefined) return subtree;
   const delegated = controllersOf(moved);
   throw failure === undefined ? notDelegated(needed.filter((controller) => !delegated.includes(controller))) : noManager(failure);
+}
+
+/** One of them, or a child of one. */
+function isOurs(pid: string, known: readonly string[]): boolean {
+  if (known.includes(pid)) return true;
+  const stat = readText(`/proc/${pid}/stat`);
+  // Field 4 of proc_pid_stat(5), the second after the name, which may hold anything.
+  return known.includes(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1] ?? '');
 }
 
 function controllersOf(path: string): string[] {
