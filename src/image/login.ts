@@ -1,5 +1,6 @@
 /** Logging in: credentials are shown to the registry before they are kept. */
 
+import { RootlessError } from '../errors.ts';
 import type { Credentials, Place } from './credentials.ts';
 import { parseReference, type RegistryReference } from './reference.ts';
 import { type RegistrySettings, Session } from './session.ts';
@@ -12,6 +13,10 @@ export function parsePlace(text: string): Place {
   // The rules of references are those of registries: one that is made up here is checked by them.
   const probe = parseReference(`${/[.:]|^localhost$/.test(host) ? host : `${host}:443`}/${name === '' ? 'probe' : name}`, text);
   const registry = probe.registry.replace(host.includes(':') ? '' : /:443$/, '');
+  if (/[:@]/.test(name)) {
+    const message = `invalid registry "${text}"`;
+    throw new RootlessError({ code: 'REFERENCE_INVALID', message, why: 'a login is for a registry or a namespace, not for a tag' });
+  }
   return { registry, repository: name };
 }
 
