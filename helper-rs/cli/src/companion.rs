@@ -147,6 +147,7 @@ fn guard(argv: &[String], prepare: impl FnOnce() -> Step<()>, streams: &Streams,
         }
         Forked::Parent(first) => first,
     };
+    forget_helper(&[line, &first.pidfd, &streams.ready, &streams.complaints]);
     let mut fds = [PollFd::new(line, PollFlags::IN), PollFd::new(&first.pidfd, PollFlags::IN)];
     while matches!(poll(&mut fds, None), Err(Errno::INTR)) {}
     if fds[0].revents().is_empty() {
@@ -180,6 +181,16 @@ fn become_companion(argv: &[String], prepare: impl FnOnce() -> Step<()>, streams
     process::die_with_parent().during("companion", name)?;
     let path = args.first().ok_or_else(|| Failure::because("companion", "no program"))?;
     Err(Failure::new("companion").errno(exec::exec(path, &args, &env)).on(name))
+}
+
+/// Whoever waits for the end of the helper's output, of its events or of its caller must not wait for the guardian.
+fn forget_helper(keep: &[&OwnedFd]) {
+    if let Ok(null) = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()) {
+        for number in 0..3 {
+            let _ = process::dup_to(null.as_fd(), number);
+        }
+    }
+    process::abandon_descriptors(keep);
 }
 
 /// Kills children, and theirs as they become ours, until none is left.

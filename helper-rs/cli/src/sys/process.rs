@@ -333,6 +333,20 @@ pub fn close_inherited(keep: impl Fn(i32) -> bool) {
     }
 }
 
+/// Closes all above standard error but `keep`, whoever owns them: for a fork that stays and never returns to their owners.
+pub fn abandon_descriptors(keep: &[&OwnedFd]) {
+    let mut numbers: Vec<u32> = keep.iter().map(|fd| fd.as_raw_fd() as u32).collect();
+    numbers.sort_unstable();
+    let mut first = 3;
+    for number in numbers.into_iter().chain([u32::MAX]) {
+        if number > first {
+            // SAFETY: what is closed here is not used again in this process, which ends by _exit.
+            unsafe { libc::syscall(libc::SYS_close_range, first, number - 1, 0) };
+        }
+        first = first.max(number.saturating_add(1));
+    }
+}
+
 /// Takes over a descriptor that the caller of this program passed by number.
 pub fn adopt(number: i32) -> Result<OwnedFd, Errno> {
     // SAFETY: sets a flag; fails if the number is not open.
