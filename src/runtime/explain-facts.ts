@@ -4,6 +4,7 @@ import { readFileSync, statfsSync } from 'node:fs';
 import type { Paths } from '../paths.ts';
 import { type Host, readUsernsSwitches } from '../userns/host.ts';
 import { diagnoseMapper } from '../userns/newuidmap.ts';
+import { closedFolder } from './closed-folder.ts';
 import type { ExplainFacts } from './explain.ts';
 import type { OciConfig } from './oci.ts';
 
@@ -17,6 +18,7 @@ export function gatherFacts(paths: Paths, host: Host, launched?: { readonly imag
     data: paths.data,
     freeBytes: freeBytes(paths.data),
     mounts: launched?.config.mounts ?? [],
+    closed: launched === undefined ? {} : closedSources(launched.config),
     switches: readUsernsSwitches(),
     underSeccomp: /^Seccomp:\s*2/m.test(readFileSync('/proc/self/status', 'latin1')),
     mapperFaults: [host.mappers.uid, host.mappers.gid].flatMap((mapper) => {
@@ -24,6 +26,14 @@ export function gatherFacts(paths: Paths, host: Host, launched?: { readonly imag
       return mapper && fault ? [{ path: mapper.path, fault }] : [];
     }),
   };
+}
+
+function closedSources({ mounts, linux }: OciConfig): Record<string, string> {
+  const found = mounts.flatMap(({ type, source }) => {
+    const closed = type === 'bind' ? closedFolder(source, linux.uidMappings, linux.gidMappings) : undefined;
+    return closed === undefined ? [] : [[source, closed] as const];
+  });
+  return Object.fromEntries(found);
 }
 
 function freeBytes(folder: string): number | undefined {

@@ -4,6 +4,7 @@ import { type ErrorFacts, RootlessError } from '../errors.ts';
 import type { HelperFailure } from '../helper.ts';
 import type { UsernsSwitches } from '../userns/host.ts';
 import { powerlessMapper } from '../userns/obstacles.ts';
+import { explainMount } from './explain-mount.ts';
 import { explainUserns } from './explain-userns.ts';
 import type { OciMount } from './oci.ts';
 
@@ -17,6 +18,8 @@ export type ExplainFacts = {
   readonly data: string;
   readonly freeBytes: number | undefined;
   readonly mounts: readonly OciMount[];
+  /** By source of a bind mount: a folder on the way to it that the container's root may not enter. */
+  readonly closed?: Readonly<Record<string, string>>;
   readonly switches: UsernsSwitches;
   /** This process already runs under a seccomp filter, as in most containers. */
   readonly underSeccomp: boolean;
@@ -46,6 +49,7 @@ function explainFull(failure: HelperFailure, facts: ExplainFacts): ErrorFacts {
       return explainUser(failure, facts);
     case 'mount':
     case 'mount-source':
+    case 'chown':
       return explainMount(failure, facts);
     case 'overlay':
       return {
@@ -129,34 +133,6 @@ function explainUser(failure: HelperFailure, { image }: ExplainFacts): ErrorFact
     code: 'USER_NOT_FOUND',
     message: `no user or group "${failure.target}" in "${image}"${failure.message ? `: ${failure.message}` : ''}`,
   };
-}
-
-function explainMount(failure: HelperFailure, { mounts }: ExplainFacts): ErrorFacts {
-  const mount = failure.index === undefined ? mounts.find((one) => one.destination === failure.target) : mounts[failure.index];
-  const source = mount?.type === 'bind' ? mount.source : undefined;
-  if (failure.step === 'mount-source') {
-    const missing = failure.errno === 'ENOENT';
-    return {
-      code: missing ? 'MOUNT_SOURCE_MISSING' : 'MOUNT_FAILED',
-      message: `cannot mount "${failure.target ?? source}": ${reason(failure)}`,
-      fix: missing ? `mkdir -p ${failure.target ?? source}` : undefined,
-    };
-  }
-  const nested = mount?.type === 'proc' && failure.errno === 'EPERM';
-  return {
-    code: nested ? 'PROC_MASKED' : 'MOUNT_FAILED',
-    message: `cannot mount ${source === undefined ? '' : `"${source}" on `}"${failure.target}": ${reason(failure)}`,
-    why: nested ? 'the container that rootless runs in hides parts of /proc, so the kernel allows no new one inside it' : mountWhy(failure),
-    fix: nested
-      ? 'docker run --security-opt systempaths=unconfined, or in Kubernetes procMount: Unmasked with hostUsers: false'
-      : undefined,
-  };
-}
-
-function mountWhy({ errno }: HelperFailure): string | undefined {
-  if (errno === 'EOVERFLOW') return 'a folder on the way to it belongs to an id that is not mapped here';
-  if (errno === 'ENOTDIR') return 'one of the two is a folder and the other is not';
-  return undefined;
 }
 
 function explainNetwork(failure: HelperFailure): ErrorFacts {

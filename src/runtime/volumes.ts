@@ -2,6 +2,7 @@
 
 import { mkdirSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { RootlessError } from '../errors.ts';
 import type { ResolveOptions } from '../image/resolve.ts';
 import type { Paths } from '../paths.ts';
 import { newId } from './ids.ts';
@@ -62,6 +63,7 @@ export async function backMounts(need: MountsNeed): Promise<Record<string, Mount
     backings[mount.target] = await back(need, mount, volume);
   }
   for (const mount of options.mounts) {
+    if (mount.kind === 'bind' && mount.chown) refuseWide(mount.source, paths.home);
     if (mount.kind === 'bind' && mount.createSource && !statSync(mount.source, { throwIfNoEntry: false })) {
       mkdirSync(mount.source, { recursive: true });
     }
@@ -94,6 +96,17 @@ async function back({ paths, id, layers, mapping, user }: MountsNeed, mount: Vol
   if (elsewhere !== undefined) return elsewhere;
   await fillVolume(paths, volume, { id, mapping, layers, user, target: mount.noCopy ? undefined : mount.target });
   return { kind: 'path', source: volume.mountpoint };
+}
+
+/** podman's rule: giving a whole home away is a slip of the pen. */
+function refuseWide(source: string, home: string): void {
+  if (source !== '/' && home !== source && !home.startsWith(`${source}/`)) return;
+  throw new RootlessError({
+    code: 'MOUNT_CHOWN_REFUSED',
+    message: `cannot give all of "${source}" to the container's user`,
+    why: 'your home is in it, and what is given away is not yours any more',
+    fix: 'mount the folder that the container needs',
+  });
 }
 
 function volumeIsIn({ name }: Volume, folder: string): boolean {
