@@ -66,7 +66,7 @@ pub fn put(stand: &Stand, path: &str, owner: Owner, harmless: bool, from: impl R
     let fail = |errno: Errno| Failure::new(STEP).on(path).errno(errno);
     let target = paths::resolve(&stand.root, path.as_bytes()).map_err(fail)?;
     let folder = paths::open_in(&stand.root, &target, FOLDER).map_err(fail)?;
-    let policy = Policy { single_id: stand.single_id, copy: true, base: target, owner, harmless };
+    let policy = Policy { single_id: stand.single_id, copy: true, root: false, base: target, owner, harmless };
     // On this machine the folder itself is the root: a link in the archive must not lead to other files of the caller's.
     let (root, policy) = match stand.local {
         true => (folder, Policy { base: Vec::new(), ..policy }),

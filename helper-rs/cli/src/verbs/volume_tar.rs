@@ -1,10 +1,11 @@
 //! `export` and `import`: a volume as a tar stream, with the ids that containers see.
 
+use crate::archive::paths::{open_in, FOLDER};
 use crate::archive::stand::Stand;
 use crate::archive::{self, Wish, STEP};
 use crate::args::{self, Argument, Global, Options};
-use crate::failure::{During, Step};
-use crate::layers::unpack::Owner;
+use crate::failure::{During, Failure, Step};
+use crate::layers::unpack::{self, Policy};
 use crate::userns::{self, IdMap};
 use crate::verbs::state::print_json;
 use rustix::fs::{open, openat, Mode, OFlags};
@@ -22,7 +23,11 @@ pub fn export(global: Global) -> Step<u8> {
 /// `import --volume DIR --idmap JSON [--single-id]`: the entries of the tar on stdin into the volume.
 pub fn import(global: Global) -> Step<u8> {
     let input = rustix::stdio::stdin().try_clone_to_owned().during(STEP, "stdin").map(File::from)?;
-    print_json(&archive::put(&enter(&global)?, ".", Owner::AsArchived, false, input)?)?;
+    let stand = enter(&global)?;
+    let root = open_in(&stand.root, b".", FOLDER).during(STEP, "volume")?;
+    let policy = Policy { single_id: stand.single_id, copy: true, root: true, ..Policy::default() };
+    let (summary, _) = unpack::put(input, root, policy).map_err(|failure| Failure { step: STEP.into(), ..failure })?;
+    print_json(&summary)?;
     Ok(0)
 }
 
@@ -42,9 +47,9 @@ fn enter(global: &Global) -> Step<Stand> {
         }
     }
     let (volume, map) = (args::required(volume, "--volume")?, args::required(map, "--idmap")?);
-    const FOLDER: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
-    let folder = open(&volume, FOLDER, Mode::empty()).during(STEP, volume.display())?;
-    let root = openat(&folder, "_data", FOLDER, Mode::empty()).during(STEP, volume.display())?;
+    const PLACE: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+    let folder = open(&volume, PLACE, Mode::empty()).during(STEP, volume.display())?;
+    let root = openat(&folder, "_data", PLACE, Mode::empty()).during(STEP, volume.display())?;
     userns::enter(&map, 0)?;
     Ok(Stand { root, single_id, local: false })
 }

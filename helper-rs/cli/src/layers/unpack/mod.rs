@@ -41,6 +41,8 @@ pub struct Policy {
     /// Files are copied: whiteouts are files like others, a folder is never replaced by something else, nor the reverse, and
     /// the folder that is copied to keeps its own attributes.
     pub copy: bool,
+    /// But for the root, which looks as the archive has it.
+    pub root: bool,
     /// Clean path below the root, in which every name of the archive begins.
     pub base: Vec<u8>,
     pub owner: Owner,

@@ -61,7 +61,7 @@ impl Placer {
 
     fn place_named(&mut self, entry: &Entry, reader: &mut Reader<impl BufRead>) -> Placed<()> {
         let path = self.path(&entry.path)?;
-        if self.policy.copy && path == self.policy.base {
+        if self.policy.copy && path == self.policy.base && !(self.policy.root && entry.kind == Kind::Folder) {
             return match entry.kind {
                 Kind::Folder => Ok(()),
                 _ => Err(Refusal::Words("cannot overwrite a folder with something else")),
