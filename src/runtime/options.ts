@@ -190,6 +190,6 @@ export const defaults: Omit<ContainerOptions, 'image'> = {
   timeout: 0,
   expose: [],
   publishAll: false,
-  sdnotify: 'conmon',
+  sdnotify: 'container',
   requires: [],
 };
