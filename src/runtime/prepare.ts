@@ -1,6 +1,6 @@
 /** The bundle of one launch, made from what the container was asked to be: config.json and monitor.json in its folder. */
 
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isLimited, toResources } from '../cgroup/limits.ts';
 import { RootlessError } from '../errors.ts';
@@ -55,7 +55,7 @@ export async function prepareLaunch(facts: LaunchFacts, context: RunContext): Pr
   const seccomp = await chooseSeccomp(options, mapping.mode);
   const storage = base.kind === 'host' ? undefined : await chooseStorage(paths, mapping.idMap, context.searchPath, signal);
   const root = storage ? planRoot(folder, layers, storage, options.remove, facts.filled) : await planHost(paths, id, folder, options);
-  const config = buildSpec(options, {
+  const config = buildSpec(possible(options, host, context), {
     id,
     image: defaults,
     mapping,
@@ -69,12 +69,21 @@ export async function prepareLaunch(facts: LaunchFacts, context: RunContext): Pr
     companion: network?.companion,
     cgroup: cgroup && { path: cgroup.path(id), resources: cgroup.resources },
   });
+  // What was checked is remembered, so secrets come after that.
+  await checkConfig(paths, id, formatConfig(config));
   const whole = await withSecretVariables(config, options, paths);
-  const text = formatConfig(whole);
-  await checkConfig(paths, id, text);
-  writeBundle(folder, text);
+  writeBundle(folder, formatConfig(whole));
   writeMonitorFile(folder, monitorFile(paths, options, { ...facts, imageId: idOf(base), defaults, notifySocket: context.notifySocket }));
   return { config: whole, ports: network?.ports ?? options.ports };
+}
+
+/** Only root may make the kernel spare a process more than its parent: podman's answer is to take what can be had. */
+function possible(options: ContainerOptions, host: Host, { notice }: RunContext): ContainerOptions {
+  if (options.oomScoreAdj === undefined || host.uid === 0) return options;
+  const least = Number(readFileSync('/proc/self/oom_score_adj', 'latin1'));
+  if (options.oomScoreAdj >= least) return options;
+  notice?.(`--oom-score-adj ${options.oomScoreAdj} is for root: it is ${least}`);
+  return { ...options, oomScoreAdj: least };
 }
 
 export function idOf(base: Base): string | undefined {
