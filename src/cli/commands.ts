@@ -44,6 +44,11 @@ export const commands: Readonly<Record<string, Entry>> = map({
     load: () => import('./container-exists.ts'),
   },
   'healthcheck run': { group: 'containers', summary: 'check the health of a container now', load: () => import('./healthcheck-run.ts') },
+  'generate systemd': { group: 'containers', summary: 'make a systemd unit of a container', load: () => import('./generate-systemd.ts') },
+  'quadlet install': { group: 'containers', summary: 'make units of .container files', load: () => import('./quadlet-install.ts') },
+  'quadlet print': { group: 'containers', summary: 'show the unit of a .container file', load: () => import('./quadlet-print.ts') },
+  'quadlet ls': { group: 'containers', summary: 'list units made of .container files', load: () => import('./quadlet-ls.ts') },
+  'quadlet rm': { group: 'containers', summary: 'remove units made of .container files', load: () => import('./quadlet-rm.ts') },
   events: { group: 'containers', summary: 'show what happens, as it happens', load: () => import('./events.ts') },
   'container inspect': {
     group: 'containers',
@@ -208,6 +213,8 @@ export const families: Readonly<Record<string, Readonly<Record<string, string>>>
     rm: 'manifest rm',
     exists: 'manifest exists',
   }),
+  generate: map({ systemd: 'generate systemd' }),
+  quadlet: map({ install: 'quadlet install', print: 'quadlet print', ls: 'quadlet ls', list: 'quadlet ls', rm: 'quadlet rm' }),
   system: map({ info: 'info', events: 'events' }),
 });
 

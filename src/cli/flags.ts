@@ -44,12 +44,16 @@ export type Parsed<F extends Flags> = {
   readonly values: Values<F>;
   /** Names of the flags that were typed. */
   readonly given: ReadonlySet<string>;
+  /** Each of them, in order, by its whole name; `bare`: it needs no value. */
+  readonly typed: readonly TypedFlag[];
   /** Positional arguments, exactly as typed. */
   readonly args: readonly string[];
   /** `--help` (or `-h` where it is not a flag of the command) was met before anything else went wrong. */
   readonly help: boolean;
   readonly debug: boolean;
 };
+
+export type TypedFlag = { readonly name: string; readonly text: string; readonly bare: boolean };
 
 /** Flags of every command. */
 export const globalFlags = {
@@ -79,8 +83,8 @@ export function parseFlags<const F extends Flags>(command: string, flags: F, arg
     }
   }
   line.args.push(...argv.slice(at));
-  const { given, args } = line;
-  return { values: line.values as Values<F>, given, args, help: line.help, debug: line.values['debug'] === true };
+  const { given, typed, args } = line;
+  return { values: line.values as Values<F>, given, typed, args, help: line.help, debug: line.values['debug'] === true };
 }
 
 /** One command line while it is read. The maps have no prototype: `--constructor` is an unknown flag. */
@@ -88,6 +92,7 @@ class Line {
   readonly args: string[] = [];
   readonly values: Record<string, unknown> = Object.create(null);
   readonly given = new Set<string>();
+  readonly typed: TypedFlag[] = [];
   help = false;
   readonly #command: string;
   readonly #flags: Record<string, Flag> = Object.create(null);
@@ -146,6 +151,7 @@ class Line {
 
   #set(name: string, flag: Flag, text: string): false {
     this.given.add(name);
+    this.typed.push({ name, text, bare: flag.type === 'boolean' });
     if (flag.type === 'boolean') {
       this.values[name] = this.#check(name, flag, text, parseBoolean);
       if (name === 'help') this.help = this.values[name] === true;

@@ -1,0 +1,3 @@
+/** `rootless quadlet install`. */
+
+export { quadletInstall as default } from './quadlet.ts';

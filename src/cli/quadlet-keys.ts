@@ -1,0 +1,88 @@
+/** Keys of [Container] in a .container file (podman-systemd.unit(5)) and the flags of `rootless run` that they mean. Pure. */
+
+import { splitWords } from './systemd-text.ts';
+
+/** How a value becomes words of the command line. */
+type Rule = (value: string) => readonly string[];
+
+const value =
+  (flag: string): Rule =>
+  (text) => [`--${flag}`, text];
+/** Several in one value, quoted as systemd quotes. */
+const words =
+  (flag: string): Rule =>
+  (text) =>
+    splitWords(text).flatMap((word) => [`--${flag}`, word]);
+const onOff =
+  (flag: string): Rule =>
+  (text) =>
+    isTrue(text) ? [`--${flag}`] : [`--${flag}=false`];
+const option =
+  (prefix: string): Rule =>
+  (text) => ['--security-opt', `${prefix}${text}`];
+
+/** In the order in which the flags are written. */
+export const containerKeys: Readonly<Record<string, Rule>> = Object.assign(Object.create(null), {
+  AddCapability: words('cap-add'),
+  DropCapability: words('cap-drop'),
+  AddDevice: (text: string) => ['--device', text.replace(/^-/, '')],
+  AddHost: value('add-host'),
+  Annotation: words('annotation'),
+  Entrypoint: value('entrypoint'),
+  Environment: words('env'),
+  EnvironmentFile: value('env-file'),
+  ExposeHostPort: value('expose'),
+  Group: () => [],
+  GroupAdd: value('group-add'),
+  HealthCmd: value('health-cmd'),
+  HealthInterval: value('health-interval'),
+  HealthOnFailure: value('health-on-failure'),
+  HealthRetries: value('health-retries'),
+  HealthStartPeriod: value('health-start-period'),
+  HealthTimeout: value('health-timeout'),
+  HostName: value('hostname'),
+  Label: words('label'),
+  LogDriver: value('log-driver'),
+  LogOpt: value('log-opt'),
+  Memory: value('memory'),
+  Mount: value('mount'),
+  Network: value('network'),
+  NoNewPrivileges: (text: string) => (isTrue(text) ? ['--security-opt', 'no-new-privileges'] : []),
+  PidsLimit: value('pids-limit'),
+  PublishPort: value('publish'),
+  Pull: value('pull'),
+  ReadOnly: (text: string) => (isTrue(text) ? ['--read-only'] : []),
+  RunInit: onOff('init'),
+  SeccompProfile: option('seccomp='),
+  Secret: value('secret'),
+  SecurityLabelDisable: (text: string) => (isTrue(text) ? ['--security-opt', 'label=disable'] : []),
+  ShmSize: value('shm-size'),
+  StopSignal: value('stop-signal'),
+  StopTimeout: value('stop-timeout'),
+  Sysctl: words('sysctl'),
+  Timezone: value('tz'),
+  Tmpfs: value('tmpfs'),
+  Ulimit: value('ulimit'),
+  User: () => [],
+  UserNS: value('userns'),
+  Volume: value('volume'),
+  WorkingDir: value('workdir'),
+  // The last words before the image: whatever `run` can do and no key says.
+  PodmanArgs: (text: string) => splitWords(text),
+});
+
+/** Read elsewhere, or about what does not change the container. */
+export const otherKeys: readonly string[] = [
+  'AutoUpdate',
+  'ContainerName',
+  'EnvironmentHost',
+  'Exec',
+  'GlobalArgs',
+  'Image',
+  'Notify',
+  'Rootfs',
+];
+
+export function isTrue(text: string): boolean {
+  return /^(1|yes|true|on)$/i.test(text);
+}

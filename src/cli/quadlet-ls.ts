@@ -1,0 +1,3 @@
+/** `rootless quadlet ls`. */
+
+export { quadletLs as default } from './quadlet.ts';

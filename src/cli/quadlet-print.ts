@@ -1,0 +1,3 @@
+/** `rootless quadlet print`. */
+
+export { quadletPrint as default } from './quadlet.ts';

@@ -1,0 +1,3 @@
+/** `rootless quadlet rm`. */
+
+export { quadletRm as default } from './quadlet.ts';
