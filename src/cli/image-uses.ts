@@ -1,7 +1,7 @@
 /** What containers need of the image store, and clearing away what nobody needs. */
 
 import { collectBlobs } from '../image/collect.ts';
-import { collectLayers } from '../image/collect-layers.ts';
+import { collectLayers, type Mappers } from '../image/collect-layers.ts';
 import type { ImageUse } from '../image/removal.ts';
 import type { Paths } from '../paths.ts';
 import { searchPath } from '../programs.ts';
@@ -19,8 +19,12 @@ export function imageUses(paths: Paths): ImageUse[] {
 
 /** Deletes blobs and unpacked layers that nothing needs. @returns the bytes that became free */
 export async function collectUnused(paths: Paths, env: NodeJS.ProcessEnv): Promise<number> {
-  const { canMap, mappers } = readHost(searchPath(env));
-  const programs = canMap ? {} : { newuidmap: mappers.uid?.path, newgidmap: mappers.gid?.path };
   const blobs = await collectBlobs(paths);
-  return blobs + (await collectLayers(paths, programs, () => layersInUse(paths)));
+  return blobs + (await collectLayers(paths, mappersOf(env), () => layersInUse(paths)));
+}
+
+/** The programs that write an id map for this user; none where it may be written directly. */
+export function mappersOf(env: NodeJS.ProcessEnv): Mappers {
+  const { canMap, mappers } = readHost(searchPath(env));
+  return canMap ? {} : { newuidmap: mappers.uid?.path, newgidmap: mappers.gid?.path };
 }

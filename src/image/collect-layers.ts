@@ -43,7 +43,7 @@ export async function collectLayers(paths: Paths, mappers: Mappers, inUse: Layer
 }
 
 /** One id is always written without help, and the helpers know only ranges. */
-function withMappers(idMap: IdMap, mappers: Mappers): IdMap {
+export function withMappers(idMap: IdMap, mappers: Mappers): IdMap {
   return [...idMap.uid, ...idMap.gid].every(({ size }) => size === 1) ? idMap : { ...idMap, ...mappers };
 }
 

@@ -46,7 +46,8 @@ export async function imageFiles(paths: Paths, image: StoredImage, signal?: Abor
   return [...walk(root)];
 }
 
-async function listLayer(paths: Paths, digest: Digest, stop: AbortSignal): Promise<Line[]> {
+/** The entries of one layer, as its tar has them. @throws RootlessError LAYER_UNREADABLE */
+export async function listLayer(paths: Paths, digest: Digest, stop?: AbortSignal): Promise<Line[]> {
   const { code, stdout, stderr } = await runHelper(paths, ['layer', 'ls', readableBlob(paths, digest)], stop);
   if (code !== 0) throw new RootlessError({ code: 'LAYER_UNREADABLE', message: `cannot read layer ${digest}`, why: stderr.trim() });
   return stdout.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as Line]));

@@ -87,6 +87,14 @@ function evict(path: string, stale: string): void {
   }
 }
 
+/** Those of the lock files that nobody holds any more: the next who wants them takes them over. */
+export function staleLocks(files: readonly string[]): string[] {
+  return files.filter((file) => {
+    const holder = readHolder(file);
+    return holder !== undefined && isStale(holder);
+  });
+}
+
 function readHolder(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');

@@ -1,14 +1,11 @@
-/** Which unpacked layers containers stand on: from their bundles, or for one that was only created, from its image. */
+/** Which unpacked layers containers stand on: by what they were made from, and by their bundles. */
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseConfig } from '../image/config.ts';
 import { layerName, layersFolder } from '../image/layers.ts';
-import { blobFile } from '../image/store.ts';
-import type { Digest } from '../image/digest.ts';
 import type { Paths } from '../paths.ts';
 import { markOf } from './marks.ts';
-import { containerFolder, type Container } from './state.ts';
+import { type Container, containerFolder } from './state.ts';
 
 /** Absolute folders; undefined while a container starts that has not written down yet what it will use. */
 export function layersInUse(paths: Paths): ReadonlySet<string> | undefined {
@@ -17,51 +14,45 @@ export function layersInUse(paths: Paths): ReadonlySet<string> | undefined {
   const starting = names(join(paths.data, 'live')).filter((id) => !described.includes(id));
   if (starting.some((id) => markOf(paths, id) === 'alive')) return undefined;
   for (const id of described) {
-    const layers = ofBundle(paths, id) ?? ofImage(paths, id);
-    if (layers === undefined && markOf(paths, id) === 'alive') return undefined;
-    for (const layer of layers ?? []) used.add(layer);
+    const base = ofBase(paths, id);
+    if (base === undefined && markOf(paths, id) === 'alive') return undefined;
+    for (const layer of [...(base ?? []), ...ofBundle(paths, id)]) used.add(layer);
   }
   return used;
 }
 
-type Bundle = {
-  readonly annotations?: Readonly<Record<string, string>>;
-  readonly mounts?: readonly { readonly source?: string; readonly options?: readonly string[] }[];
-};
-type Stack = { readonly base: string; readonly lower: readonly string[] };
-
-function ofBundle(paths: Paths, id: string): string[] | undefined {
-  const config = readJson<Bundle>(join(containerFolder(paths, id), 'config.json'));
-  if (config === undefined) return undefined;
-  const value = config.annotations?.['io.rootless.overlay'] ?? config.annotations?.['io.rootless.copy'];
-  const mounted = (config.mounts ?? []).flatMap(mountedLayers).filter((path) => path.startsWith(`${join(paths.data, 'layers')}/`));
-  if (value === undefined) return mounted;
-  const { base, lower } = JSON.parse(value) as Stack;
-  return [...mounted, ...lower.map((layer) => (layer.startsWith('/') ? layer : join(base, layer)))];
-}
-
-/** Images that are mounted: one layer as it is, several as an overlay. */
-function mountedLayers({ source = '', options = [] }: NonNullable<Bundle['mounts']>[number]): string[] {
-  const lower = options.find((option) => option.startsWith('lowerdir='))?.slice('lowerdir='.length);
-  return [source, ...(lower?.split(':') ?? [])];
-}
-
-/** The image may be gone, or never have been in the store: a start will bring its layers back. */
-function ofImage(paths: Paths, id: string): string[] | undefined {
-  const container = readJson<Container>(join(containerFolder(paths, id), 'container.json'));
-  if (container === undefined) return undefined;
+function ofBase(paths: Paths, id: string): string[] | undefined {
+  const text = read(join(containerFolder(paths, id), 'container.json'));
+  if (text === undefined) return undefined;
   try {
-    const { diffIds } = parseConfig(readFileSync(blobFile(paths, (container.imageId ?? '') as Digest)), container.image);
+    const container = JSON.parse(text) as Container;
+    if (container.base.kind !== 'layers') return [];
     const folder = layersFolder(paths, container);
-    return diffIds.map((diffId) => join(folder, layerName(diffId)));
+    return container.base.diffIds.map((diffId) => join(folder, layerName(diffId)));
   } catch {
-    return [];
+    return undefined;
   }
 }
 
-function readJson<T>(file: string): T | undefined {
+type Bundle = { readonly annotations?: Readonly<Record<string, string>> };
+type Stack = { readonly base: string; readonly lower: readonly string[] };
+
+/** Layers of the root, and of images that are mounted somewhere in it. */
+function ofBundle(paths: Paths, id: string): string[] {
+  const text = read(join(containerFolder(paths, id), 'config.json')) ?? '';
+  const named = [...text.matchAll(/\/layers\/([0-9a-f]{16}\/[0-9a-f]{24})/g)].map(([, layer = '']) => join(paths.data, 'layers', layer));
   try {
-    return JSON.parse(readFileSync(file, 'utf8')) as T;
+    const { annotations = {} } = JSON.parse(text) as Bundle;
+    const { base, lower } = JSON.parse(annotations['io.rootless.overlay'] ?? annotations['io.rootless.copy'] ?? '') as Stack;
+    return [...named, ...lower.map((layer) => (layer.startsWith('/') ? layer : join(base, layer)))];
+  } catch {
+    return named;
+  }
+}
+
+function read(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
   } catch {
     return undefined;
   }
