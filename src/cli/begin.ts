@@ -22,10 +22,10 @@ export async function begin<T>(
   const { cidfile } = flags;
   if (cidfile !== undefined && existsSync(cidfile)) throw cidfileExists(cidfile);
   const paths = findPaths(env);
-  if (flags.replace && !more.dryRun) await makeRoom(paths, asked.name);
-  const options = asked.requires.length === 0 ? asked : { ...asked, requires: await idsOf(paths, asked.requires) };
   const progress = imageProgress(flags.quiet);
   try {
+    if (flags.replace && !more.dryRun) await makeRoom(paths, asked.name);
+    const options = asked.requires.length === 0 ? asked : { ...asked, requires: await idsOf(paths, asked.requires) };
     return await interruptible((signal, release) =>
       work(options, {
         paths,
@@ -49,9 +49,18 @@ export async function begin<T>(
         signal,
       }),
     );
+  } catch (error) {
+    throw asOurs(error);
   } finally {
     progress.close();
   }
+}
+
+/** 1 would be taken for the program's own exit code: before it runs, everything is 125. */
+function asOurs(error: unknown): unknown {
+  if (!(error instanceof RootlessError) || error.exit !== 1) return error;
+  const { code, message, why, fix } = error;
+  return new RootlessError({ code, message, why, fix, exit: 125, cause: error });
 }
 
 function here(): string {

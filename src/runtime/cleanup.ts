@@ -2,10 +2,10 @@
 
 import type { Paths } from '../paths.ts';
 import { asideFolder, removeTree } from './folders.ts';
-import { notEnded } from './kill.ts';
 import { clearLeftovers } from './leftovers.ts';
 import { withLock } from './lock.ts';
 import { clearMark } from './marks.ts';
+import { stillRuns } from './refusals.ts';
 import { isActive, type Listed, readContainer } from './state.ts';
 
 /** @throws RootlessError CONTAINER_RUNNING */
@@ -13,7 +13,7 @@ export async function cleanupContainer(paths: Paths, { id, name }: Listed): Prom
   await withLock(paths, id, async () => {
     const found = readContainer(paths, id);
     if (found === undefined) return;
-    if (isActive(found)) throw notEnded(name);
+    if (isActive(found)) throw stillRuns(name, 'clean up', found.status);
     await clearLeftovers(paths, found);
     await removeTree(paths, asideFolder(paths, id), found.idMap);
     clearMark(paths, id);

@@ -1,9 +1,9 @@
 /** A signal to a container's program. */
 
-import { RootlessError } from '../errors.ts';
 import type { Paths } from '../paths.ts';
 import { withLock } from './lock.ts';
 import { askMonitor } from './monitor-client.ts';
+import { notRunning } from './refusals.ts';
 import { isActive, type Listed, readContainer } from './state.ts';
 import { monitorEnded } from './monitor-end.ts';
 
@@ -18,20 +18,4 @@ export async function killContainer(paths: Paths, { id, name }: Listed, signal: 
   if (answer === undefined) throw notRunning(name, 'kill');
   // docker's kill returns when the container is dead; only a monitor that restarts it goes on.
   if (signal === 9 && found.options.restart.policy === 'no' && found.life) await monitorEnded(found.life.monitor, patience);
-}
-
-export function notRunning(name: string, what: string): RootlessError {
-  return new RootlessError({
-    code: 'CONTAINER_NOT_RUNNING',
-    message: `cannot ${what} container "${name}": container is not running`,
-    fix: `rootless start ${name}`,
-  });
-}
-
-export function notEnded(name: string): RootlessError {
-  return new RootlessError({
-    code: 'CONTAINER_RUNNING',
-    message: `container "${name}" is running`,
-    fix: `rootless stop ${name}`,
-  });
 }

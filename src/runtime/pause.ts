@@ -1,10 +1,9 @@
 /** Freezes a container, and lets it go on. */
 
-import { RootlessError } from '../errors.ts';
 import type { Paths } from '../paths.ts';
-import { notRunning } from './kill.ts';
 import { withLock } from './lock.ts';
 import { askMonitor } from './monitor-client.ts';
+import { isPaused, notPaused, notRunning } from './refusals.ts';
 import { type Listed, readContainer } from './state.ts';
 
 /** @throws RootlessError CONTAINER_PAUSED when it is already, CONTAINER_NOT_RUNNING, MONITOR_REFUSED */
@@ -21,20 +20,8 @@ async function change(paths: Paths, { id, name }: Listed, op: 'pause' | 'resume'
   await withLock(paths, id, async () => {
     const status = readContainer(paths, id)?.status;
     if (op === 'resume' && status !== 'paused') throw notPaused(name);
-    if (status === 'paused' && op === 'pause') throw isPaused(name);
+    if (status === 'paused' && op === 'pause') throw isPaused(name, 'pause');
     if (status !== 'running' && op === 'pause') throw notRunning(name, 'pause');
     if ((await askMonitor(paths, id, { op })) === undefined) throw notRunning(name, op === 'pause' ? 'pause' : 'unpause');
-  });
-}
-
-function notPaused(name: string): RootlessError {
-  return new RootlessError({ code: 'CONTAINER_NOT_PAUSED', message: `cannot unpause container "${name}": it is not paused` });
-}
-
-function isPaused(name: string): RootlessError {
-  return new RootlessError({
-    code: 'CONTAINER_PAUSED',
-    message: `cannot pause container "${name}": it is already paused`,
-    fix: `rootless unpause ${name}`,
   });
 }

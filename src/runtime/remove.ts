@@ -1,6 +1,5 @@
 /** Removes a container: ends it if that was asked for, then takes away its folder, name, ids and mark. */
 
-import { RootlessError } from '../errors.ts';
 import type { IdMap } from '../helper.ts';
 import type { Paths } from '../paths.ts';
 import { chooseMapping } from '../userns/choose.ts';
@@ -15,6 +14,7 @@ import { clearMark, leaveMark, markedBy, markOf } from './marks.ts';
 import { askMonitor } from './monitor-client.ts';
 import { killMonitor, monitorEnded } from './monitor-end.ts';
 import { namesOf, releaseName } from './names.ts';
+import { isNeeded, stillRuns } from './refusals.ts';
 import { dependents, unlinkRequirements } from './requires.ts';
 import { slotLink } from './slots.ts';
 import { containerFolder, isActive, type Listed, readContainer } from './state.ts';
@@ -39,7 +39,7 @@ export async function removeContainer(paths: Paths, container: Listed, wish: Rem
   if (wish.force) await end(paths, container, wish.timeout);
   await withLock(paths, container.id, async () => {
     const found = readContainer(paths, container.id);
-    if (found && !wish.force && runs(paths, found)) throw stillRuns(found);
+    if (found && !wish.force && runs(paths, found)) throw stillRuns(found.name, 'remove', found.status);
     if (found?.life) await settle(found.life);
     await removeTraces(paths, found ?? container);
   });
@@ -99,27 +99,11 @@ async function removeDependents(paths: Paths, { id, name }: Listed, wish: Remove
     const dependent = readContainer(paths, other);
     if (dependent === undefined) continue;
     if (wish.depend) await removeContainer(paths, dependent, wish);
-    else {
-      throw new RootlessError({
-        code: 'CONTAINER_NEEDED',
-        message: `cannot remove container "${name}": other containers need it`,
-        why: `"${dependent.name}" was made with --requires ${name}`,
-        fix: `rootless rm --depend ${name} removes both`,
-      });
-    }
+    else throw isNeeded(name, dependent.name);
   }
 }
 
 /** One whose description is lost may still run: somebody watches over it then. */
 function runs(paths: Paths, container: Listed): boolean {
   return isActive(container) || (container.status === 'dead' && markOf(paths, container.id) === 'alive');
-}
-
-function stillRuns({ name, status }: Listed): RootlessError {
-  const paused = status === 'paused';
-  return new RootlessError({
-    code: paused ? 'CONTAINER_PAUSED' : 'CONTAINER_RUNNING',
-    message: `cannot remove container "${name}": container is ${status === 'dead' ? 'running' : status}`,
-    fix: paused ? `rootless unpause ${name}, or rootless rm -f ${name}` : `rootless stop ${name}, or rootless rm -f ${name}`,
-  });
 }

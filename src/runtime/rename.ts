@@ -6,18 +6,19 @@ import { changeMonitor } from './change-monitor.ts';
 import { tellContainer } from './events.ts';
 import { withLock } from './lock.ts';
 import { claimName, releaseName } from './names.ts';
+import { isDead } from './refusals.ts';
 import { describe, type Listed, readContainer } from './state.ts';
-import { dead } from './stop.ts';
 
 /** @throws RootlessError NAME_IN_USE, NAME_INVALID, CONTAINER_DEAD, NAME_UNCHANGED */
 export async function renameContainer(paths: Paths, { id, name: before }: Listed, wanted: string): Promise<void> {
   await withLock(paths, id, async () => {
     const found = readContainer(paths, id);
-    if (found === undefined || found.status === 'dead') throw dead(before, 'rename');
+    if (found === undefined || found.status === 'dead') throw isDead(before, 'rename');
     if (found.name === wanted) {
       throw new RootlessError({
         code: 'NAME_UNCHANGED',
         message: `cannot rename container "${wanted}": it has that name already`,
+        exit: 1,
       });
     }
     const name = claimName(paths, id, wanted);

@@ -17,6 +17,7 @@ import { keptIds } from './mapping.ts';
 import { clearMark, leaveMark } from './marks.ts';
 import type { Mapping } from './options.ts';
 import { prepareLaunch } from './prepare.ts';
+import { isDead, isPaused, noSuchContainer } from './refusals.ts';
 import { replace } from './replace.ts';
 import { type Container, containerFolder, describe, isActive, type Listed, readContainer, type StartFailure } from './state.ts';
 import { tracesOf, watchOver } from './traces.ts';
@@ -109,24 +110,9 @@ async function startRequired(id: string, context: RunContext): Promise<void> {
 }
 
 function refuse(found: Listed | undefined, id: string): asserts found is Listed {
-  if (found === undefined) {
-    throw new RootlessError({ code: 'CONTAINER_NOT_FOUND', message: `no such container: "${id.slice(0, 12)}"`, fix: 'rootless ps -a' });
-  }
-  if (found.status === 'dead') {
-    throw new RootlessError({
-      code: 'CONTAINER_DEAD',
-      message: `cannot start container "${found.name}": it is dead`,
-      why: 'its container.json is missing or damaged',
-      fix: `rootless rm ${found.name}`,
-    });
-  }
-  if (found.status === 'paused') {
-    throw new RootlessError({
-      code: 'CONTAINER_PAUSED',
-      message: `cannot start container "${found.name}": it is paused`,
-      fix: `rootless unpause ${found.name}`,
-    });
-  }
+  if (found === undefined) throw noSuchContainer(id.slice(0, 12));
+  if (found.status === 'dead') throw isDead(found.name, 'start');
+  if (found.status === 'paused') throw isPaused(found.name, 'start');
 }
 
 /** With storage by copy the root filesystem is a folder full of files; otherwise it is empty but for the time of a mount. */

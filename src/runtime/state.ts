@@ -2,7 +2,6 @@
 
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { RootlessError } from '../errors.ts';
 import type { IdMap } from '../helper.ts';
 import type { Paths } from '../paths.ts';
 import type { Maker } from './alive.ts';
@@ -11,6 +10,7 @@ import type { CommandLine } from './context.ts';
 import { markOf, marks } from './marks.ts';
 import { idOfName } from './names.ts';
 import type { ContainerOptions, PortRequest } from './options.ts';
+import { ambiguous, noContainers, noSuchContainer } from './refusals.ts';
 import { replace } from './replace.ts';
 import { type Life, readLife } from './status.ts';
 import { wreckOf } from './wreck.ts';
@@ -101,14 +101,14 @@ export function findContainer(paths: Paths, wanted: string): Listed {
   const id = idOfName(paths, wanted) ?? idOfPrefix(paths, wanted);
   const container = id === undefined ? undefined : (readContainer(paths, id) ?? wreckOf(paths, id));
   if (container) return container;
-  throw new RootlessError({ code: 'CONTAINER_NOT_FOUND', message: `no such container: "${wanted}"`, fix: 'rootless ps -a' });
+  throw noSuchContainer(wanted);
 }
 
 /** The one that was created last: `--latest`. @throws RootlessError CONTAINER_NOT_FOUND when there is none */
 export function latestContainer(paths: Paths): Listed {
   const [newest] = listContainers(paths);
   if (newest) return newest;
-  throw new RootlessError({ code: 'CONTAINER_NOT_FOUND', message: 'no such container: there are none yet' });
+  throw noContainers();
 }
 
 /** Its program exists: also while it is paused. */
@@ -143,7 +143,7 @@ function idOfPrefix(paths: Paths, wanted: string): string | undefined {
   // One that runs without its folder has a mark.
   const ids = known.length > 0 ? known : begins(marks(paths));
   if (ids.length < 2) return ids[0];
-  throw new RootlessError({ code: 'CONTAINER_AMBIGUOUS', message: `"${wanted}" begins the ids of ${ids.length} containers` });
+  throw ambiguous(wanted, ids.length);
 }
 
 export function idsOf(paths: Paths): string[] {

@@ -1,11 +1,11 @@
 /** Ends a container: politely first, then with SIGKILL. */
 
-import { RootlessError } from '../errors.ts';
 import type { Paths } from '../paths.ts';
 import { withLock } from './lock.ts';
 import { askMonitor } from './monitor-client.ts';
 import { endWithoutMonitor, monitorEnded } from './monitor-end.ts';
 import { nanoseconds, stopPlan } from './monitor-file.ts';
+import { isDead } from './refusals.ts';
 import { isActive, type Listed, readContainer } from './state.ts';
 import type { Life } from './status.ts';
 
@@ -29,7 +29,7 @@ export async function stopContainer(
 ): Promise<number | undefined> {
   // A start that is under way comes to its end first.
   const found = await withLock(paths, id, () => readContainer(paths, id));
-  if (found?.status === 'dead') throw dead(name, 'stop');
+  if (found?.status === 'dead') throw isDead(name, 'stop');
   if (found === undefined || !isActive(found)) return undefined;
   const answer = await askMonitor(paths, id, {
     op: 'stop',
@@ -46,13 +46,4 @@ function force({ options, base }: Listed, life: Life, wish: StopWish): Promise<v
   const plan = stopPlan(options, { stopSignal: base.kind === 'layers' ? base.defaults.stopSignal : undefined });
   const timeout = options.restart.policy === 'no' ? (wish.timeout ?? plan.timeout / 1e9) : 0;
   return endWithoutMonitor(life, wish.signal ?? plan.signal, timeout < 0 ? Number.POSITIVE_INFINITY : timeout * 1000);
-}
-
-export function dead(name: string, what: string): RootlessError {
-  return new RootlessError({
-    code: 'CONTAINER_DEAD',
-    message: `cannot ${what} container "${name}": it is dead`,
-    why: 'its container.json is missing or damaged',
-    fix: `rootless rm ${name}`,
-  });
 }

@@ -11,9 +11,9 @@ import { tellContainer } from './events.ts';
 import { withLock } from './lock.ts';
 import type { OciConfig } from './oci.ts';
 import type { ContainerOptions } from './options.ts';
+import { isDead } from './refusals.ts';
 import { replace } from './replace.ts';
 import { containerFolder, describe, isRunning, type Listed, readContainer } from './state.ts';
-import { dead } from './stop.ts';
 
 export type Change = Partial<Pick<ContainerOptions, 'limits' | 'restart' | 'health'>>;
 
@@ -28,7 +28,7 @@ export async function updateContainer(
 ): Promise<void> {
   await withLock(paths, id, async () => {
     const found = readContainer(paths, id);
-    if (found === undefined || found.status === 'dead') throw dead(name, 'update');
+    if (found === undefined || found.status === 'dead') throw isDead(name, 'update');
     const changed = change(found.options);
     if (changed.restart && changed.restart.policy !== 'no' && found.remove) throw removedAtEnd(name);
     if (changed.limits && isRunning(found)) await limit(paths, found, toResources(changed.limits));

@@ -1,9 +1,9 @@
 /** Waits for a container to come to a state. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { RootlessError } from '../errors.ts';
 import type { Paths } from '../paths.ts';
 import { askMonitor } from './monitor-client.ts';
+import { noSuchContainer } from './refusals.ts';
 import { isActive, type Listed, readContainer } from './state.ts';
 
 /** podman's words beside docker's `not-running`, `next-exit` and `removed`. */
@@ -39,7 +39,7 @@ export async function waitForContainer(
   for (let found = first; ; found = readContainer(paths, id)) {
     if (found === undefined) {
       if (wanted.some((one) => ending.has(one))) return 0;
-      throw new RootlessError({ code: 'CONTAINER_NOT_FOUND', message: `no such container: "${name}"`, fix: 'rootless ps -a' });
+      throw noSuchContainer(name);
     }
     const met = wanted.find((one) => isMet(one, found, first));
     if (met !== undefined) return ending.has(met) ? (found.exit?.code ?? 0) : -1;
