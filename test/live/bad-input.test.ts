@@ -156,7 +156,7 @@ live('a full disk while unpacking is refused, and no half layer stays', needs, (
     const small = join(folder, 'small');
     mkdirSync(small);
     const script = 'mount -t tmpfs -o size=4m small "$0" && ROOTLESS_DATA="$0/data" "$@"; code=$?; find "$0" -name big; exit $code';
-    const args = [uid === 0 ? '-m' : '-Urm', 'sh', '-c', script, small, process.execPath, bin, 'run', '--rm', '--network', 'none', image];
+    const args = [uid === 0 ? '-m' : '-Urm', 'sh', '-c', script, small, bin, 'run', '--rm', '--network', 'none', image];
     const run = spawnSync('unshare', args, { env: environment, encoding: 'utf8' });
     assert.is(run.status, 125, run.stderr);
     assert.match(run.stderr, /no space/);

@@ -97,7 +97,7 @@ live('the program inherits no file descriptor but the three standard ones', need
 
 live('no descriptor of the caller leaks in, even one without close-on-exec', needs, () => {
   const args = runArgs([], ['sh', '-c', 'exec ls /proc/self/fd']);
-  const run = spawnSync('sh', ['-c', 'exec 7</etc/passwd 9</; exec "$@"', 'sh', process.execPath, bin, ...args], {
+  const run = spawnSync('sh', ['-c', 'exec 7</etc/passwd 9</; exec "$@"', 'sh', bin, ...args], {
     env: environment,
     encoding: 'utf8',
   });

@@ -71,7 +71,7 @@ live('the host is reached by name where pasta can do it, and its name is refused
 
 live('names are resolved by the resolver of the host, even one on its loopback', [...needs, 'python'], () =>
   withTmp(async (folder) => {
-    const argv = withNameserver(folder, uid === 0, [process.execPath, bin, 'run', '--rm', busyboxImage(), 'nslookup', 'name.example']);
+    const argv = withNameserver(folder, uid === 0, [bin, 'run', '--rm', busyboxImage(), 'nslookup', 'name.example']);
     const [program = '', ...args] = argv;
     const { stdout, stderr } = await finished(spawn(program, args, { env: environment, timeout: 30_000 }));
     assert.match(stdout, /192\.0\.2\.7/, stderr + stdout);

@@ -105,7 +105,7 @@ live('a program killed by a forwarded signal gives 128 + n', needs, async () => 
 
 live('a reader that goes away ends the container', needs, async () => {
   const line = `"$@" | head -c 3`;
-  const pipe = spawn('sh', ['-c', line, 'sh', process.execPath, bin, ...runArgs([], ['yes'])], {
+  const pipe = spawn('sh', ['-c', line, 'sh', bin, ...runArgs([], ['yes'])], {
     env: environment,
     timeout: 20_000,
   });
@@ -115,7 +115,7 @@ live('a reader that goes away ends the container', needs, async () => {
 });
 
 live('a closed stdin is as good as an empty one', needs, async () => {
-  const child = spawn('sh', ['-c', 'exec "$@" <&-', 'sh', process.execPath, bin, ...runArgs(['-i'], ['cat'])], {
+  const child = spawn('sh', ['-c', 'exec "$@" <&-', 'sh', bin, ...runArgs(['-i'], ['cat'])], {
     env: environment,
     timeout: 20_000,
   });

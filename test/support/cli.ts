@@ -3,7 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { bin } from './checkout.ts';
 import { removeTree } from './tmp.ts';
 
@@ -34,6 +34,8 @@ process.once('exit', () => removeTree(base));
 /** The environment of every rootless that this file starts: data and runtime folders that no other test shares. */
 export const environment: NodeJS.ProcessEnv = {
   ...process.env,
+  // The program is started as a user does: it finds Node in PATH, and this one is to be it.
+  PATH: `${dirname(process.execPath)}:${process.env['PATH'] ?? ''}`,
   ROOTLESS_DATA: dataRoot,
   XDG_RUNTIME_DIR: runtime,
   XDG_CACHE_HOME: join(base, 'cache'),
@@ -43,8 +45,7 @@ export const environment: NodeJS.ProcessEnv = {
 /** Starts `rootless ARGS` with pipes; for tests that talk to it or signal it. */
 export function start(args: readonly string[], options: Options = {}): ChildProcess {
   const env = { ...environment, ...options.env };
-  // "--": Node 20 would take an --env-file of ours for its own.
-  return spawn(process.execPath, ['--', bin, ...args], {
+  return spawn(bin, args, {
     env,
     cwd: options.cwd,
     timeout: options.timeout ?? 45_000,

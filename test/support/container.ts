@@ -31,11 +31,11 @@ export function startRun(flags: readonly string[], argv: readonly string[], opti
 
 /** `rootless run -it …` on a terminal. */
 export function onTerminal(flags: readonly string[], argv: readonly string[]): Terminal {
-  return new Terminal([process.execPath, bin, ...runArgs(['-it', ...flags], argv)], { ...environment, TERM: 'xterm' });
+  return new Terminal([bin, ...runArgs(['-it', ...flags], argv)], { ...environment, TERM: 'xterm' });
 }
 
 /** A shell script on a terminal, with `rootless run -it …` as its "$@". */
 export function inShell(script: string, flags: readonly string[], argv: readonly string[]): Terminal {
-  const command = [process.execPath, bin, ...runArgs(['-it', ...flags], argv)];
+  const command = [bin, ...runArgs(['-it', ...flags], argv)];
   return new Terminal(['sh', '-c', script, 'sh', ...command], { ...environment, TERM: 'xterm' });
 }
