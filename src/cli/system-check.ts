@@ -8,7 +8,7 @@ import { pull } from '../image/transfer.ts';
 import { findPaths } from '../paths.ts';
 import { layersInUse } from '../runtime/layers-in-use.ts';
 import { command } from './command.ts';
-import { formatFlag, type Row, render } from './format.ts';
+import { type Format, formatFlag, type Row, render } from './format.ts';
 import { mappersOf } from './image-uses.ts';
 import { interruptible } from './interrupt.ts';
 import { print } from './output.ts';
@@ -26,49 +26,49 @@ export default command({
     const paths = findPaths(env);
     const inUse = () => layersInUse(paths);
     return await interruptible(async (signal) => {
-      const options = { quick: flags.quick, signal };
-      const found = [...(await checkImages(paths, options)), ...(await checkLayers(paths, options, inUse))];
+      const look = async (quick: boolean) => [
+        ...(await checkImages(paths, { quick, signal })),
+        ...(await checkLayers(paths, { quick, signal }, inUse)),
+      ];
+      const found = await look(flags.quick);
       const fetch = async ({ name }: { readonly name: string }) => {
         await pull(parseReference(name), { paths, signal });
       };
-      const failed = flags.repair
-        ? await repair(paths, found, mappersOf(env), inUse, fetch)
-        : found.filter(({ level }) => level === 'broken');
-      if (flags.format !== undefined)
-        print(
-          render(
-            flags.format,
-            found.map((problem) => toRow(problem, failed, flags.repair)),
-            'list',
-          ),
-        );
-      else
-        print(`${[...found.map((problem) => toLine(problem, failed, flags.repair)), summary(found, failed, flags.repair)].join('\n')}\n`);
-      return failed.length > 0 ? 1 : 0;
+      const refused = flags.repair && found.length > 0 ? await repair(paths, found, mappersOf(env), inUse, fetch) : undefined;
+      const left = refused === undefined ? found : await look(true);
+      show(found, left, refused, flags.format);
+      return left.some(({ level }) => level === 'broken') ? 1 : 0;
     });
   },
 });
 
-function toRow(problem: Problem, failed: readonly Problem[], repaired: boolean): Row {
-  const { level, kind, what, why } = problem;
-  return { Level: level, Kind: kind, What: what, Why: why, Repaired: repaired && !isIn(failed, problem) };
+type Refused = Awaited<ReturnType<typeof repair>>;
+
+/** What was found; after a repair also what became of it. */
+function show(found: readonly Problem[], left: readonly Problem[], refused: Refused | undefined, format: Format | undefined): void {
+  const stays = (problem: Problem) =>
+    left.find(({ kind, what }) => what === problem.what && (kind === problem.kind || kind === 'blob-missing'));
+  if (format !== undefined) {
+    const rows = found.map((problem) => ({ ...toRow(problem), Repaired: refused !== undefined && stays(problem) === undefined }));
+    print(render(format, rows, 'list'));
+    return;
+  }
+  const lines = found.map((problem) => {
+    const mark = refused === undefined ? '' : stays(problem) ? 'cannot repair: ' : 'repaired: ';
+    const reasons = stays(problem) ? problem.images.flatMap((image) => refused?.get(image) ?? []) : [];
+    return [`${mark}${problem.kind}: ${problem.what}: ${problem.why}`, ...new Set(reasons)].join('; ');
+  });
+  print(`${[...lines, summary(found, left, refused !== undefined)].join('\n')}\n`);
 }
 
-function toLine(problem: Problem, failed: readonly Problem[], repaired: boolean): string {
-  const mark = repaired ? (isIn(failed, problem) ? 'cannot repair: ' : 'repaired: ') : '';
-  const why = failed.find(({ kind, what }) => kind === problem.kind && what === problem.what)?.why ?? problem.why;
-  return `${mark}${problem.kind}: ${problem.what}: ${why}`;
+function toRow({ level, kind, what, why }: Problem): Row {
+  return { Level: level, Kind: kind, What: what, Why: why };
 }
 
-function isIn(failed: readonly Problem[], problem: Problem): boolean {
-  return failed.some(({ kind, what }) => kind === problem.kind && what === problem.what);
-}
-
-function summary(found: readonly Problem[], failed: readonly Problem[], repaired: boolean): string {
-  const broken = found.filter(({ level }) => level === 'broken').length;
-  const left = found.length - broken;
+function summary(found: readonly Problem[], left: readonly Problem[], repaired: boolean): string {
   if (found.length === 0) return 'everything is whole';
-  const parts = [`${broken} broken`, `${left} left over`];
-  if (repaired) return `${parts.join(', ')}, ${failed.length} not repaired`;
-  return `${parts.join(', ')}${broken > 0 ? ': rootless system check --repair' : ''}`;
+  const count = (problems: readonly Problem[]) => problems.filter(({ level }) => level === 'broken').length;
+  const text = `${count(found)} broken, ${found.length - count(found)} left over`;
+  if (repaired) return count(left) === 0 ? `${text}: repaired` : `${text}; ${count(left)} still broken`;
+  return count(found) === 0 ? text : `${text}: rootless system check --repair`;
 }

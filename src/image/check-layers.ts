@@ -67,7 +67,7 @@ function checkFolder(folder: string, unused: ReadonlySet<string>): Problem[] {
 }
 
 function layer(level: Problem['level'], kind: string, what: string, why: string, files: readonly string[]): Problem {
-  return { level, kind, what, why, files };
+  return { level, kind, what, why, files, images: [] };
 }
 
 function readStampOf(folder: string, name: string): LayerStamp | undefined {

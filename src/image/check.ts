@@ -22,8 +22,8 @@ export type Problem = {
   readonly why: string;
   /** Files that go when it is repaired. */
   readonly files: readonly string[];
-  /** The image that has to be fetched again. */
-  readonly image?: StoredImage | undefined;
+  /** Images that have to be fetched again. */
+  readonly images: readonly StoredImage[];
 };
 
 export type CheckOptions = {
@@ -36,12 +36,14 @@ export type CheckOptions = {
 export async function checkImages(paths: Paths, { quick, signal }: CheckOptions): Promise<Problem[]> {
   const bad = new Map(quick ? [] : await damagedBlobs(paths, signal));
   const { images, lists } = readIndex(paths);
-  const problems = images.flatMap((image) => checkImage(paths, image, bad));
+  const problems = merged(images.flatMap((image) => checkImage(paths, image, bad)));
   for (const list of lists)
     problems.push(...checkBlob(paths, list, bad, `list ${list.annotations['org.opencontainers.image.ref.name'] ?? list.digest}`));
   const named = new Set(problems.flatMap(({ files }) => files));
   const orphans = [...bad].filter(([path]) => !named.has(path));
-  problems.push(...orphans.map(([path, why]): Problem => ({ level: 'broken', kind: 'blob-damaged', what: path, why, files: [path] })));
+  problems.push(
+    ...orphans.map(([path, why]): Problem => ({ level: 'broken', kind: 'blob-damaged', what: path, why, files: [path], images: [] })),
+  );
   return [...problems, ...leftovers(paths)];
 }
 
@@ -92,19 +94,33 @@ function checkBlob(paths: Paths, blob: Expected, bad: Bad, shown: string, image?
   const path = blobFile(paths, blob.digest);
   const size = statSync(path, { throwIfNoEntry: false })?.size;
   const what = `${algorithmOf(blob.digest)}:${hexOf(blob.digest)}`;
-  if (size === undefined) return [{ level: 'broken', kind: 'blob-missing', what, why: `${shown} needs it`, files: [], image }];
+  const images = image === undefined ? [] : [image];
+  if (size === undefined) return [{ level: 'broken', kind: 'blob-missing', what, why: `${shown} needs it`, files: [], images }];
   const why = size === blob.size ? bad.get(path) : `it has ${size} bytes instead of ${blob.size}`;
-  return why === undefined ? [] : [{ level: 'broken', kind: 'blob-damaged', what, why: `${why}; ${shown} needs it`, files: [path], image }];
+  return why === undefined
+    ? []
+    : [{ level: 'broken', kind: 'blob-damaged', what, why: `${why}; ${shown} needs it`, files: [path], images }];
+}
+
+/** A blob that several images need is one problem. */
+function merged(problems: readonly Problem[]): Problem[] {
+  const found = new Map<string, Problem>();
+  for (const problem of problems) {
+    const key = `${problem.kind} ${problem.what}`;
+    const before = found.get(key);
+    found.set(key, before === undefined ? problem : { ...before, images: [...before.images, ...problem.images] });
+  }
+  return [...found.values()];
 }
 
 function unreadable(what: string, why: string, image: StoredImage): Problem {
-  return { level: 'broken', kind: 'image-unreadable', what, why, files: [], image };
+  return { level: 'broken', kind: 'image-unreadable', what, why, files: [], images: [image] };
 }
 
 function leftovers(paths: Paths): Problem[] {
   const one =
     (kind: string, why: string) =>
-    (path: string): Problem => ({ level: 'leftover', kind, what: path, why, files: [path] });
+    (path: string): Problem => ({ level: 'leftover', kind, what: path, why, files: [path], images: [] });
   const locks = staleLocks([join(imagesFolder(paths), 'lock'), ...filesIn(locksFolder(paths))]);
   return [
     ...unusedBlobs(paths).map(one('blob-unused', 'no image needs it')),

@@ -7,38 +7,44 @@ import { collectBlobs } from './collect.ts';
 import { collectLayers, type LayersInUse, type Mappers, withMappers } from './collect-layers.ts';
 import { mapFolders, readMap } from './layers.ts';
 import { changeIndex } from './store-write.ts';
-import { blobFile, type StoredImage } from './store.ts';
+import { blobFile, hasBlob, readImage, type StoredImage } from './store.ts';
 import { removeTrees } from './unpack.ts';
 
 /** Fetches the image of this name again; throws where that cannot be. */
 export type Fetch = (image: StoredImage & { readonly name: string }) => Promise<void>;
 
-/** @returns what could not be mended, with the reason */
+/** A second check tells what is still wrong. @returns why images could not be fetched again, by their names */
 export async function repair(
   paths: Paths,
   problems: readonly Problem[],
   mappers: Mappers,
   inUse: LayersInUse,
   fetch: Fetch,
-): Promise<Problem[]> {
-  const failed: Problem[] = [];
+): Promise<ReadonlyMap<StoredImage, string>> {
   const used = inUse();
-  for (const problem of problems.filter(({ level }) => level === 'broken')) {
-    const held = problem.files.find((file) => used === undefined || used.has(file));
-    if (held !== undefined && problem.kind.startsWith('layer-'))
-      failed.push({ ...problem, why: `${problem.why}; a container stands on it` });
-    else await removeFiles(paths, problem.files, mappers);
+  for (const { level, kind, files } of problems) {
+    // Below a running container nothing goes.
+    const held = kind.startsWith('layer-') && files.some((file) => used === undefined || used.has(file));
+    if ((level === 'broken' && !held) || kind === 'stale-lock') await removeFiles(paths, files, mappers);
   }
-  for (const image of new Map(
-    problems.flatMap(({ image: one }) => (one === undefined ? [] : [[one.name ?? one.id, one] as const])),
-  ).values()) {
-    const why = await fetchAgain(paths, image, fetch);
-    if (why !== undefined) failed.push(...problems.filter((problem) => problem.image === image).map((problem) => ({ ...problem, why })));
+  const refused = new Map<StoredImage, string>();
+  for (const image of new Set(problems.flatMap(({ images }) => images))) {
+    const why = isWhole(paths, image) ? undefined : await fetchAgain(paths, image, fetch);
+    if (why !== undefined) refused.set(image, why);
   }
-  for (const { kind, files } of problems) if (kind === 'stale-lock') for (const file of files) rmSync(file, { force: true });
   await collectBlobs(paths);
   await collectLayers(paths, mappers, inUse);
-  return failed;
+  return refused;
+}
+
+/** Another image may have brought what this one lacked. */
+function isWhole(paths: Paths, image: StoredImage): boolean {
+  try {
+    const { manifest } = readImage(paths, image);
+    return [manifest.config, ...manifest.layers].every((blob) => hasBlob(paths, blob));
+  } catch {
+    return false;
+  }
 }
 
 async function removeFiles(paths: Paths, files: readonly string[], mappers: Mappers): Promise<void> {
@@ -56,10 +62,9 @@ async function fetchAgain(paths: Paths, image: StoredImage, fetch: Fetch): Promi
   try {
     if (name === undefined) throw new Error('it has no name to pull it by');
     await fetch({ ...image, name });
-    return undefined;
+    return isWhole(paths, image) ? undefined : 'the registry has another image under this name now';
   } catch (error) {
-    const usable = existsSync(blobFile(paths, image.id)) && existsSync(blobFile(paths, image.manifest.digest));
-    if (usable) return `it could not be pulled again: ${(error as Error).message}`;
+    if (existsSync(blobFile(paths, image.id)) && existsSync(blobFile(paths, image.manifest.digest))) return (error as Error).message;
     await changeIndex(paths, ({ images, lists }) => [{ images: images.filter(({ id }) => id !== image.id), lists }, undefined]);
     return undefined;
   }
