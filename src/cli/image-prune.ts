@@ -5,6 +5,7 @@ import type { Removal } from '../image/removal.ts';
 import { changeIndex } from '../image/store-write.ts';
 import { findPaths, type Paths } from '../paths.ts';
 import { command } from './command.ts';
+import { tellingNames } from './image-events.ts';
 import { confirm } from './confirm.ts';
 import { size } from './format.ts';
 import { imageTest } from './image-filter.ts';
@@ -31,7 +32,7 @@ export default command({
     const paths = findPaths(env);
     const what = flags.all ? 'all images without at least one container associated to them' : 'all dangling images';
     if (!flags.force) confirm(`This will remove ${what}.`);
-    const { untagged, deleted } = await pruneImages(paths, flags.all, flags.filter);
+    const { untagged, deleted } = await tellingNames(paths, () => pruneImages(paths, flags.all, flags.filter));
     const freed = await collectUnused(paths, env);
     const lines = [...untagged.map((name) => `untagged: ${name}\n`), ...deleted.map((id) => `deleted: ${id}\n`)];
     if (lines.length > 0) print(`Deleted Images:\n${lines.join('')}\n`);

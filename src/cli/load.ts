@@ -6,6 +6,7 @@ import { loadImages } from '../image/load.ts';
 import { parsePlatform } from '../image/platform.ts';
 import { findPaths } from '../paths.ts';
 import { command } from './command.ts';
+import { tellImage } from './image-events.ts';
 import { imageProgress } from './image-progress.ts';
 import { interruptible } from './interrupt.ts';
 import { print } from './output.ts';
@@ -23,10 +24,10 @@ export default command({
     if (flags.input === undefined && isatty(0)) throw fromTerminal();
     const { tell, close } = imageProgress(flags.quiet);
     try {
-      const loaded = await interruptible((signal) =>
-        loadImages(findPaths(env), flags.input, { platform: flags.platform, progress: tell, signal }),
-      );
+      const paths = findPaths(env);
+      const loaded = await interruptible((signal) => loadImages(paths, flags.input, { platform: flags.platform, progress: tell, signal }));
       close();
+      for (const { id, name } of loaded) tellImage(paths, 'load', id, name);
       print(loaded.map(({ name, id }) => `${name === undefined ? `Loaded image ID: ${id}` : `Loaded image: ${name}`}\n`).join(''));
       return 0;
     } finally {

@@ -11,6 +11,7 @@ import { searchPath } from '../programs.ts';
 import { chooseMapping } from '../userns/choose.ts';
 import { readHost } from '../userns/host.ts';
 import { command } from './command.ts';
+import { tellImage } from './image-events.ts';
 import type { Values } from './flags.ts';
 import { imageProgress } from './image-progress.ts';
 import { interruptible } from './interrupt.ts';
@@ -53,6 +54,7 @@ export default command({
         const image = await interruptible((signal) => pull(reference, { ...settings, paths, platform, mapping, progress: tell, signal }));
         close();
         if (!values.quiet) line(`digest: ${image.source}`);
+        tellImage(paths, 'pull', image.id, image.name);
         print(`${image.name}\n`);
       } finally {
         close();

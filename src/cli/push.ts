@@ -14,6 +14,7 @@ import { isTagged } from '../image/store-write.ts';
 import { platformsOf } from '../image/tag.ts';
 import { findPaths, type Paths } from '../paths.ts';
 import { command } from './command.ts';
+import { tellImage } from './image-events.ts';
 import { imageProgress } from './image-progress.ts';
 import { interruptible } from './interrupt.ts';
 import { print } from './output.ts';
@@ -56,6 +57,7 @@ export default command({
           return await pushImage(storeSource(paths, images), target, { ...settings, convert, progress: tell, signal });
         });
         close();
+        tellImage(paths, 'push', images[0].id, target.name);
         if (flags.digestfile !== undefined) writeFileSync(flags.digestfile, digest);
         print(flags.quiet ? `${target.name}\n` : `${target.tag ?? target.digest}: digest: ${digest} size: ${size}\n`);
       } finally {

@@ -6,6 +6,7 @@ import { changeIndex } from '../image/store-write.ts';
 import { findPaths, type Paths } from '../paths.ts';
 import { RootlessError } from '../errors.ts';
 import { command } from './command.ts';
+import { tellingNames } from './image-events.ts';
 import { collectUnused, imageUses } from './image-uses.ts';
 import { print } from './output.ts';
 import { report } from './ui.ts';
@@ -26,7 +27,7 @@ export default command({
     let code = 0;
     for (const name of wanted) {
       try {
-        print(removalLines(await remove(paths, name, flags.force || (flags.all && !isUsed(paths, name)))));
+        print(removalLines(await tellingNames(paths, () => remove(paths, name, flags.force || (flags.all && !isUsed(paths, name))))));
       } catch (error) {
         // With --force what is not there is what was asked for.
         if (flags.force && error instanceof RootlessError && error.code === 'IMAGE_NOT_FOUND') continue;

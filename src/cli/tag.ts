@@ -3,6 +3,7 @@
 import { addNames } from '../image/tag.ts';
 import { findPaths } from '../paths.ts';
 import { command } from './command.ts';
+import { tellingNames } from './image-events.ts';
 
 export default command({
   name: 'tag',
@@ -10,7 +11,8 @@ export default command({
   words: { usage: 'SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG] [TARGET...]', min: 2, max: Number.POSITIVE_INFINITY, complete: 'image' },
   examples: ['rootless tag app:latest registry.example.com/team/app:1.0'],
   run: async ({ args: [source = '', ...targets], env }) => {
-    await addNames(findPaths(env), source, targets);
+    const paths = findPaths(env);
+    await tellingNames(paths, () => addNames(paths, source, targets));
     return 0;
   },
 });
