@@ -2,7 +2,8 @@
 
 import { RootlessError } from '../errors.ts';
 import type { Paths } from '../paths.ts';
-import { usersOf, type Volume } from '../runtime/volume-store.ts';
+import { usersOf } from '../runtime/volume-claims.ts';
+import type { Volume } from '../runtime/volume-store.ts';
 import { BadValue } from './values/bad.ts';
 import { type Filter, filterParser, hasLabel, passes } from './values/filter.ts';
 import { parseTime } from './values/time.ts';

@@ -1,6 +1,7 @@
 /** A volume as tables, templates and `volume inspect` show it: docker's fields, and podman's where docker has none. */
 
-import { usersOf, type Volume } from '../runtime/volume-store.ts';
+import { usersOf } from '../runtime/volume-claims.ts';
+import type { Volume } from '../runtime/volume-store.ts';
 import type { Paths } from '../paths.ts';
 import type { Row } from './format.ts';
 

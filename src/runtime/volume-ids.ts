@@ -10,7 +10,8 @@ import { type Host, readHost } from '../userns/host.ts';
 import { markOf } from './marks.ts';
 import type { Mapping } from './options.ts';
 import { isActive, readContainer } from './state.ts';
-import { usersOf, type Volume } from './volume-store.ts';
+import { usersOf } from './volume-claims.ts';
+import type { Volume } from './volume-store.ts';
 
 export type Wanted = {
   /** As storedIds writes them. */

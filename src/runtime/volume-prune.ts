@@ -7,7 +7,8 @@ import { readHost } from '../userns/host.ts';
 import { sizeOfTrees } from './tree-size.ts';
 import { wholeMap } from './volume-ids.ts';
 import { removeVolume, sweepVolumes } from './volume-remove.ts';
-import { changeVolumes, listVolumes, sweepLinks, usersOf, type Volume, volumesFolder } from './volume-store.ts';
+import { sweepLinks, usersOf } from './volume-claims.ts';
+import { changeVolumes, listVolumes, type Volume, volumesFolder } from './volume-store.ts';
 
 export type Pruned = { readonly removed: readonly string[]; readonly freed: number };
 

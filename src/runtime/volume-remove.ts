@@ -11,7 +11,8 @@ import { removeTree } from './folders.ts';
 import { newId } from './ids.ts';
 import type { MountRequest } from './options.ts';
 import { wholeMap } from './volume-ids.ts';
-import { changeVolumes, findVolume, readVolume, sweepLinks, usersOf, volumesFolder } from './volume-store.ts';
+import { sweepLinks, usersOf } from './volume-claims.ts';
+import { changeVolumes, findVolume, readVolume, volumesFolder } from './volume-store.ts';
 
 /** @throws RootlessError VOLUME_NOT_FOUND, VOLUME_IN_USE, REMOVE_FAILED */
 export async function removeVolume(paths: Paths, name: string, idMap: IdMap): Promise<void> {

@@ -1,25 +1,11 @@
 /** Named volumes on disk, $DATA/volumes/NAME/: volume.json, `_data`, `ids` once it was filled, and users/ID for each container. */
 
-import {
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-  unlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { RootlessError } from '../errors.ts';
 import { withLock } from '../image/lock.ts';
 import type { Paths } from '../paths.ts';
-import { markOf } from './marks.ts';
 import { replace } from './replace.ts';
-import { containerFolder } from './state.ts';
 
 /** volume.json. */
 export type VolumeRecord = {
@@ -101,33 +87,8 @@ export function makeVolume(paths: Paths, record: VolumeRecord, lodging?: string)
   mkdirSync(join(folder, 'users'), { recursive: true, mode: 0o711 });
   mkdirSync(join(folder, '_data'), { recursive: true, mode: 0o755 });
   replace(join(folder, 'volume.json'), JSON.stringify(record));
-  if (lodging !== undefined) {
-    sweepLinks(paths);
-    symlinkSync(lodgingLink(lodging, record.name), link);
-  }
+  if (lodging !== undefined) symlinkSync(lodgingLink(lodging, record.name), link);
   return { ...record, folder: link, mountpoint: join(link, '_data') };
-}
-
-/** Under the lock: a volume that lodges with its container gets a place of its own, because another one uses it too. */
-export function settleVolume({ folder, name }: Volume): void {
-  if (!isLodger(folder, name)) return;
-  const place = join(folder, '..', readlinkSync(folder));
-  unlinkSync(folder);
-  renameSync(place, folder);
-}
-
-/** Under the lock. `ids` are those that this container stores files with. Claims of containers that are no more are forgotten. */
-export function claimVolume(paths: Paths, volume: Volume, id: string, ids: string): void {
-  const users = join(volume.folder, 'users');
-  mkdirSync(users, { recursive: true, mode: 0o711 });
-  const current = usersOf(paths, volume);
-  for (const user of namesIn(users)) if (!current.includes(user)) rmSync(join(users, user), { force: true });
-  writeFileSync(join(users, id), ids, { mode: 0o600 });
-}
-
-/** Ids of the containers that have it, running or not. What a container left that is no more does not count. */
-export function usersOf(paths: Paths, { folder }: Pick<Volume, 'folder'>): string[] {
-  return namesIn(join(folder, 'users')).filter((id) => existsSync(containerFolder(paths, id)) || markOf(paths, id) === 'alive');
 }
 
 /** The mapping whose ids its files have, as canonicalMapping writes it; undefined before its first use. */
@@ -139,21 +100,12 @@ export function idsOf({ folder }: Pick<Volume, 'folder'>): string | undefined {
   }
 }
 
-/** Links of volumes that went with their container. */
-export function sweepLinks(paths: Paths): void {
-  const folder = volumesFolder(paths);
-  for (const name of namesIn(folder)) {
-    const path = join(folder, name);
-    if (isLodger(path, name) && !existsSync(path)) unlinkSync(path);
-  }
-}
-
 function lodgingLink(lodging: string, name: string): string {
   return join('../containers', lodging.split('/').at(-1) ?? '', 'volumes', name);
 }
 
 /** No other link is followed: whatever it leads to is nothing that a volume command may change. */
-function isLodger(path: string, name: string): boolean {
+export function isLodger(path: string, name: string): boolean {
   try {
     return /^\.\.\/containers\/[0-9a-f]{64}\/volumes\/([0-9a-f]{64})$/.exec(readlinkSync(path))?.[1] === name;
   } catch {
@@ -170,7 +122,7 @@ function readRecord(file: string): Partial<VolumeRecord> | undefined {
   }
 }
 
-function namesIn(folder: string): string[] {
+export function namesIn(folder: string): string[] {
   try {
     return readdirSync(folder).filter((name) => !name.startsWith('.'));
   } catch {

@@ -11,7 +11,8 @@ import type { ContainerOptions, Mapping, MountRequest } from './options.ts';
 import type { Layers } from './root.ts';
 import { fillVolume, storedIds } from './volume-fill.ts';
 import { backingOf, checkVolumeOptions } from './volume-options.ts';
-import { changeVolumes, claimVolume, makeVolume, readVolume, settleVolume, type Volume } from './volume-store.ts';
+import { claimVolume, settleVolume, sweepLinks } from './volume-claims.ts';
+import { changeVolumes, makeVolume, readVolume, type Volume } from './volume-store.ts';
 import { mountsFrom } from './volumes-from.ts';
 
 export type MountsNeed = {
@@ -84,6 +85,7 @@ function claim({ paths, id, folder, options, mapping }: MountsNeed, mount: Volum
   const { name = '', anonymous, labels = {}, driverOptions = {} } = mount;
   checkVolumeOptions(driverOptions);
   const record = { name, created: new Date().toISOString(), labels, options: driverOptions, anonymous: anonymous === true };
+  if (anonymous) sweepLinks(paths);
   const volume = readVolume(paths, name) ?? makeVolume(paths, record, anonymous && options.remove ? folder : undefined);
   // Somebody else's: it must not go when that container goes.
   if (anonymous && !volumeIsIn(volume, folder)) settleVolume(volume);

@@ -7,6 +7,7 @@ import { parseCsv } from '../../src/cli/values/csv.ts';
 import { parseMount } from '../../src/cli/values/mount.ts';
 import { parseTmpfs } from '../../src/cli/values/tmpfs.ts';
 import { parseVolume } from '../../src/cli/values/volume.ts';
+import { parseVolumesFrom } from '../../src/cli/values/volumes-from.ts';
 
 const bind = (source: string, target: string, more: object = {}) => ({
   kind: 'bind',
@@ -33,6 +34,13 @@ for (const [text, value] of [
   ['data:/b', volume('/b', { name: 'data' })],
   ['data:/b:ro', volume('/b', { name: 'data', readOnly: true })],
   ['/b', volume('/b')],
+  ['/a:/b:rro', bind('/a', '/b', { readOnly: true, options: ['rro'] })],
+  ['/a:/b:U', bind('/a', '/b', { chown: true })],
+  ['/a:/b:O', bind('/a', '/b', { overlay: {} })],
+  ['/a:/b:O,upperdir=/u/../up,workdir=/w', bind('/a', '/b', { overlay: { upper: '/up', work: '/w' } })],
+  ['data:/b:nocopy,noexec', volume('/b', { name: 'data', options: ['noexec'], noCopy: true })],
+  ['data:/b:U,z', volume('/b', { name: 'data', chown: true })],
+  ['data:/b:copy', volume('/b', { name: 'data' })],
 ] as const) {
   test(`-v takes ${text}`, () => assert.equal(parseVolume(text), value));
 }
@@ -53,6 +61,14 @@ for (const [text, message] of [
   ['/a:/b:ro,rw', /invalid mode/],
   ['/a:/b:shared,private', /invalid mode/],
   ['data:/b:rshared', /invalid mode/],
+  ['/a:/b:nocopy', /invalid mode/],
+  ['/a:/b:idmap', /id-mapped mounts are not possible/],
+  ['data:/b:idmap=uids=0-1-1', /id-mapped mounts are not possible/],
+  ['/a:/b:U,O', /invalid mode/],
+  ['/a:/b:ro,O', /invalid mode/],
+  ['/a:/b:O,upperdir=/u', /invalid mode/],
+  ['/a:/b:upperdir=/u,workdir=/w', /invalid mode/],
+  ['/a:/b:O,upperdir=u,workdir=/w', /invalid mode/],
 ] as const) {
   test(`-v ${message === undefined ? 'takes' : 'refuses'} "${text}"`, () => {
     if (message === undefined) assert.is(parseVolume(text).kind, 'volume');
@@ -78,6 +94,22 @@ for (const [text, value] of [
   ['type=tmpfs,target=/b', tmpfs('/b')],
   ['type=tmpfs,target=/b,tmpfs-size=64m,tmpfs-mode=1777', tmpfs('/b', 'size=67108864', 'mode=1777')],
   ['type=tmpfs,target=/b,readonly', tmpfs('/b', 'ro')],
+  ['type=tmpfs,target=/b,tmpcopyup,exec', tmpfs('/b', 'tmpcopyup', 'exec')],
+  ['type=tmpfs,target=/b,notmpcopyup', tmpfs('/b')],
+  ['type=devpts,target=/b,mode=620,max=10', { ...tmpfs('/b', 'mode=620', 'max=10'), filesystem: 'devpts' }],
+  ['type=ramfs,target=/b', { ...tmpfs('/b'), filesystem: 'ramfs' }],
+  ['type=bind,src=/a,dst=/b,bind-recursive=disabled', bind('/a', '/b', { ...strict, options: ['bind'] })],
+  ['type=bind,src=/a,dst=/b,ro,bind-recursive=readonly', bind('/a', '/b', { ...strict, readOnly: true, options: ['rro'] })],
+  ['type=bind,src=/a,dst=/b,rw,U', bind('/a', '/b', { ...strict, chown: true })],
+  ['type=bind,src=/a,dst=/b,relabel=shared', bind('/a', '/b', strict)],
+  ['type=volume,src=data,dst=/b,volume-subpath=/x/y', volume('/b', { name: 'data', subpath: 'x/y' })],
+  ['type=volume,src=data,dst=/b,volume-nocopy,chown=true', volume('/b', { name: 'data', noCopy: true, chown: true })],
+  [
+    'type=volume,dst=/b,volume-label=a=1,volume-label=c,volume-opt=type=tmpfs,"volume-opt=o=size=1m,mode=700"',
+    volume('/b', { labels: { a: '1', c: '' }, driverOptions: { type: 'tmpfs', o: 'size=1m,mode=700' } }),
+  ],
+  ['type=image,src=alpine,dst=/b', { kind: 'image', source: 'alpine', target: '/b', readOnly: true }],
+  ['type=image,src=alpine,dst=/b,rw,subpath=etc', { kind: 'image', source: 'alpine', target: '/b', readOnly: false, subpath: 'etc' }],
 ] as const) {
   test(`--mount takes ${text}`, () => assert.equal(parseMount(text), value));
 }
@@ -101,6 +133,17 @@ for (const [text, message] of [
   ['type=tmpfs,dst=/b,tmpfs-mode=9', /invalid value for tmpfs-mode/],
   ['type=tmpfs,dst=/b,tmpfs-size=x', /invalid size/],
   ['type=volume,src=a/b,dst=/c', /invalid characters/],
+  ['type=volume,src=a,dst=/c,volume-subpath=../x', /must be a relative path within the volume/],
+  ['type=volume,src=a,dst=/c,volume-subpath=x/../../y', /must be a relative path within the volume/],
+  ['type=volume,src=a,dst=/c,volume-driver=nfs', /plugin "nfs" not found/],
+  ['type=tmpfs,dst=/c,volume-nocopy', /cannot mix 'volume-nocopy' with mount type 'tmpfs'/],
+  ['type=volume,src=a,dst=/c,idmap', /id-mapped mounts are not possible/],
+  ['type=bind,src=/a,dst=/c,bind-recursive=readonly', /requires option readonly/],
+  ['type=bind,src=/a,dst=/c,bind-recursive=deep', /invalid value for bind-recursive/],
+  ['type=bind,src=/a,dst=/c,ro,rw', /contradict/],
+  ['type=bind,src=/a,dst=/c,relabel=all', /invalid value for relabel/],
+  ['type=image,dst=/c', /source is required/],
+  ['type=devpts,dst=/c,max=x', /invalid value for max/],
   ['type=bind,src=/a,dst=/', /destination can't be/],
   ['type=bind,"src=/a,dst=/b', /quoted-field/],
 ] as const) {
@@ -128,6 +171,8 @@ for (const [text, value] of [
   ['/run:rw,size=64m,mode=1777', tmpfs('/run', 'rw', 'size=64m', 'mode=1777')],
   ['/run:', tmpfs('/run')],
   ['/run:noexec,uid=1000', tmpfs('/run', 'noexec', 'uid=1000')],
+  ['/run:tmpcopyup,noswap', tmpfs('/run', 'tmpcopyup', 'noswap')],
+  ['/run:notmpcopyup', tmpfs('/run')],
 ] as const) {
   test(`--tmpfs takes ${text}`, () => assert.equal(parseTmpfs(text), value));
 }
@@ -136,6 +181,23 @@ for (const text of ['', 'run', '/', '/run:nope', '/run:size=x', '/run:mode=999',
   test(`--tmpfs refuses "${text}"`, () => {
     assert.throws(
       () => parseTmpfs(text),
+      (error: unknown) => error instanceof BadValue,
+    );
+  });
+}
+
+for (const [text, value] of [
+  ['web', { container: 'web' }],
+  ['web:ro', { container: 'web', access: 'ro' }],
+  ['web:rw,z', { container: 'web', access: 'rw' }],
+] as const) {
+  test(`--volumes-from takes ${text}`, () => assert.equal(parseVolumesFrom(text), value));
+}
+
+for (const text of ['', ':ro', 'web:', 'web:ro,rw', 'web:noexec']) {
+  test(`--volumes-from refuses "${text}"`, () => {
+    assert.throws(
+      () => parseVolumesFrom(text),
       (error: unknown) => error instanceof BadValue,
     );
   });
