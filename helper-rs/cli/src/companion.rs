@@ -9,6 +9,7 @@
 //! the companion and all that it started with it.
 
 use crate::failure::{During, Failure, Step};
+use crate::keeper;
 use crate::rootfs;
 use crate::sys::memory;
 use crate::sys::process::{self, Child, Ended, Forked};
@@ -36,10 +37,11 @@ const READY_FD: i32 = 3;
 const FUSE_FD: i32 = 4;
 
 impl Companion {
-    /// Starts argv in the runtime's namespaces; `{pid}` is the container's process.
-    pub fn start(argv: &[String], pid: i32) -> Step<Companion> {
-        let args: Vec<String> = argv.iter().map(|arg| arg.replace("{pid}", &pid.to_string())).collect();
-        Companion::spawn(&args, || Ok(()))
+    /// Starts argv in the runtime's namespaces; `{pid}` is the container's process. With `keeps` the guardian kills the container
+    /// too when the helper is gone.
+    pub fn start(argv: &[String], container: &Child, keeps: bool) -> Step<Companion> {
+        let args: Vec<String> = argv.iter().map(|arg| arg.replace("{pid}", &container.pid.to_string())).collect();
+        Companion::spawn(&args, keeps.then_some(&container.pidfd), || Ok(()))
     }
 
     /// Starts fuse-overlayfs with the ids of the container, but in the runtime's pid and mount namespaces: nothing in the
@@ -53,7 +55,7 @@ impl Companion {
         let whole = Overlay { lower: overlay.lower.iter().map(absolute).collect(), ..overlay.clone() };
         let options = rootfs::layer_options(&whole, upper.as_ref());
         let args = [program, "-o".into(), options, format!("/dev/fd/{FUSE_FD}")];
-        let companion = Companion::spawn(&args, || {
+        let companion = Companion::spawn(&args, None, || {
             process::join(child.pidfd.as_fd(), libc::CLONE_NEWUSER).during("overlay", "namespaces")?;
             crate::userns::become_root()?;
             // Opened in there: the kernel wants device and mount to belong to one user namespace.
@@ -69,7 +71,11 @@ impl Companion {
         Ok(companion)
     }
 
-    fn spawn(argv: &[String], prepare: impl FnOnce() -> Step<()>) -> Step<Companion> {
+    fn spawn(
+        argv: &[String],
+        container: Option<&OwnedFd>,
+        prepare: impl FnOnce() -> Step<()>,
+    ) -> Step<Companion> {
         let name = argv.first().cloned().unwrap_or_default();
         let pipe = || rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).during("companion", "pipe");
         let ((ready, ready_write), (complaints, complaints_write), (line_read, line_write)) =
@@ -80,7 +86,7 @@ impl Companion {
             Forked::Child => {
                 drop((ready, complaints, line_write));
                 let streams = Streams { ready: ready_write, complaints: complaints_write };
-                let code = guard(argv, prepare, &streams, &line_read).unwrap_or_else(|failure| {
+                let code = guard(argv, prepare, &streams, &line_read, container).unwrap_or_else(|failure| {
                     let _ = rustix::io::write(&streams.complaints, failure.to_string().as_bytes());
                     127
                 });
@@ -109,6 +115,11 @@ impl Companion {
         }
     }
 
+    /// After SIGCHLD: true if somebody has killed its guardian, or it has ended.
+    pub fn is_gone(&self) -> bool {
+        !matches!(process::wait(self.guardian.pid, false), Ok(None))
+    }
+
     fn died(&self) -> Failure {
         let mut said = [0; 4096];
         let got = rustix::io::read(&self.complaints, &mut said).unwrap_or(0);
@@ -132,7 +143,13 @@ struct Streams {
 }
 
 /// The guardian's life: start, say when it serves, wait for the end of the helper or of the companion.
-fn guard(argv: &[String], prepare: impl FnOnce() -> Step<()>, streams: &Streams, line: &OwnedFd) -> Step<i32> {
+fn guard(
+    argv: &[String],
+    prepare: impl FnOnce() -> Step<()>,
+    streams: &Streams,
+    line: &OwnedFd,
+    container: Option<&OwnedFd>,
+) -> Step<i32> {
     signal::ignore_terminal();
     // A session of its own: who kills the whole process group must not take the guardian before the companion.
     rustix::process::setsid().during("companion", "setsid")?;
@@ -147,7 +164,8 @@ fn guard(argv: &[String], prepare: impl FnOnce() -> Step<()>, streams: &Streams,
         }
         Forked::Parent(first) => first,
     };
-    forget_helper(&[line, &first.pidfd, &streams.ready, &streams.complaints]);
+    let kept = [Some(line), Some(&first.pidfd), Some(&streams.ready), Some(&streams.complaints), container];
+    forget_helper(&kept.into_iter().flatten().collect::<Vec<_>>());
     let mut fds = [PollFd::new(line, PollFlags::IN), PollFd::new(&first.pidfd, PollFlags::IN)];
     while matches!(poll(&mut fds, None), Err(Errno::INTR)) {}
     if fds[0].revents().is_empty() {
@@ -159,6 +177,9 @@ fn guard(argv: &[String], prepare: impl FnOnce() -> Step<()>, streams: &Streams,
         }
         memory::shrink();
         while matches!(poll(&mut [PollFd::new(line, PollFlags::IN)], None), Err(Errno::INTR)) {}
+    }
+    if let Some(container) = container {
+        keeper::kill(container, None);
     }
     end_children();
     Ok(0)
@@ -184,7 +205,7 @@ fn become_companion(argv: &[String], prepare: impl FnOnce() -> Step<()>, streams
 }
 
 /// Whoever waits for the end of the helper's output, of its events or of its caller must not wait for the guardian.
-fn forget_helper(keep: &[&OwnedFd]) {
+pub fn forget_helper(keep: &[&OwnedFd]) {
     if let Ok(null) = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()) {
         for number in 0..3 {
             let _ = process::dup_to(null.as_fd(), number);

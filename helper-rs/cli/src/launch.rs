@@ -159,7 +159,7 @@ fn escort(
     // The network is set up while the child mounts: neither needs the other.
     let network = match plan.annotations.companion.as_slice() {
         [] => None,
-        argv => Some(Companion::start(argv, child.pid)?),
+        argv => Some(Companion::start(argv, child, options.die_with_parent)?),
     };
     let mut terminal = None;
     loop {

@@ -1,6 +1,7 @@
 //! Root emulation for a container with one id: chown-like calls are answered by recording the owner, as containers-storage does,
 //! in `user.containers.override_stat` = `UID:GID:0MODE`. The call itself could only fail: there is no second id.
 
+use crate::companion;
 use crate::failure::{During, Step};
 use crate::inside::{self, Missing};
 use crate::override_stat;
@@ -41,6 +42,7 @@ impl Notifier {
                 let joined = process::join(container.as_fd(), libc::CLONE_NEWUSER);
                 // Joining has cleared it.
                 if joined.and_then(|()| process::die_with_parent()).is_ok() {
+                    companion::forget_helper(&[listener, &theirs]);
                     serve(listener, theirs);
                 }
                 process::exit_now(0)

@@ -5,6 +5,7 @@ use super::pause::Paused;
 use super::status::{End, Phase};
 use super::Monitor;
 use crate::failure::{During, Failure, Step};
+use crate::keeper::Keeper;
 use crate::launch::{self, LaunchOptions, Launched, Partial};
 use crate::monitor::hub::Hub;
 use crate::plan::Plan;
@@ -21,6 +22,8 @@ const LAST_WORDS: Duration = Duration::from_secs(10);
 
 pub struct Life {
     pub launched: Launched,
+    /// Where no companion's guardian does its work.
+    keeper: Option<Keeper>,
     pub is_pid_one: bool,
     pub started: Instant,
     /// The signal that would have ended it, had it not been pid 1.
@@ -113,6 +116,7 @@ impl Monitor {
         let terminal = launched.terminal.take();
         self.life = Some(Life {
             launched,
+            keeper: None,
             is_pid_one: launch::is_pid_one(plan),
             started: Instant::now(),
             killed_by: None,
@@ -133,6 +137,7 @@ impl Monitor {
         self.reporter.event(&json!({ "event": "running", "pid": pid }));
         hooks::run(&plan.hooks.poststart, &state::standard(plan, "running", Some(pid)), "poststart")?;
         self.notify_running();
+        self.keep();
         self.begin_checks(true);
         self.untidy();
         Ok(())
@@ -162,6 +167,17 @@ impl Monitor {
             self.journal.say("stop", &[]);
         }
         self.again = wait.map(|wait| Instant::now() + wait);
+    }
+
+    /// Somebody has to end the container if this process is killed; and that one may be killed itself.
+    pub fn keep(&mut self) {
+        let Some(life) = self.life.as_mut().filter(|life| !life.has_ended()) else { return };
+        let guarded = life.launched.companions.first().is_some_and(|companion| !companion.is_gone());
+        let kept = life.keeper.as_ref().is_some_and(|keeper| !keeper.is_gone());
+        if !guarded && !kept {
+            let launched = &life.launched;
+            life.keeper = Keeper::start(&launched.child.pidfd, launched.cgroup.as_deref()).ok();
+        }
     }
 
     /// In the foreground the input is the caller's, as long as that goes on.

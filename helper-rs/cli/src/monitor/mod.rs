@@ -136,7 +136,7 @@ pub struct Finished {
 
 impl Monitor {
     /// Launches; then the monitor has to `run`. A failure is on record, and what was made of it is in `userns` still to be removed.
-    pub fn start(plan: &mut Plan, start: Start) -> Result<Monitor, (Failure, Option<OwnedFd>)> {
+    pub fn start(plan: &mut Plan, start: Start) -> Result<Box<Monitor>, (Failure, Option<OwnedFd>)> {
         let mut status = Status::new(beside(&start.file, "status.json"));
         match Monitor::prepare(plan, &start) {
             Err(failure) => {
@@ -155,7 +155,7 @@ impl Monitor {
                     terminal: plan.process.terminal,
                 };
                 let checks = Checks::new(&start.options);
-                let monitor = Monitor {
+                let monitor = Box::new(Monitor {
                     place,
                     file: start.file,
                     options: start.options,
@@ -183,7 +183,7 @@ impl Monitor {
                     keep: false,
                     stopping: false,
                     restarts_once: false,
-                };
+                });
                 monitor.first_life(plan, start.launch, start.parent, start.keys, start.front)
             }
         }
@@ -205,13 +205,13 @@ impl Monitor {
     }
 
     fn first_life(
-        mut self,
+        mut self: Box<Monitor>,
         plan: &mut Plan,
         launch: LaunchOptions,
         parent: Option<OwnedFd>,
         keys: DetachKeys,
         front: bool,
-    ) -> Result<Monitor, (Failure, Option<OwnedFd>)> {
+    ) -> Result<Box<Monitor>, (Failure, Option<OwnedFd>)> {
         let copy = |fd: &OwnedFd| rustix::io::fcntl_dupfd_cloexec(fd, 3).during("parent", "parent-fd");
         let watch = match &self.line {
             Some(line) => line.watch(parent.as_ref()).map(Some),
@@ -267,7 +267,7 @@ impl Monitor {
     }
 
     /// To the container's last end.
-    pub fn run(mut self) -> Step<Finished> {
+    pub fn run(mut self: Box<Monitor>) -> Step<Finished> {
         loop {
             let ready = self.wait()?;
             self.serve(ready)?;

@@ -124,6 +124,7 @@ impl Monitor {
                 self.hub.close_input();
             }
         }
+        self.keep();
     }
 
     /// In the foreground a signal is the program's.

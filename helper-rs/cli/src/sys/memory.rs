@@ -1,23 +1,73 @@
 //! madvise(2): a process that stays for as long as its container gives back what only the launch needed.
 
+use rustix::fd::{AsRawFd, OwnedFd};
+use std::ops::Range;
+
 /// Unmaps the pages of this program's code; the few that the monitor runs through come back by themselves. Code is never
 /// written, so nothing can be lost; what the launch allocated goes back too.
 pub fn shrink() {
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
-    for line in maps.lines() {
-        let mut fields = line.split_ascii_whitespace();
-        let (Some(range), Some("r-xp")) = (fields.next(), fields.next()) else { continue };
-        // Not the vdso, which has no file.
-        if fields.nth(2) == Some("0") {
-            continue;
-        }
-        let bounds =
-            range.split_once('-').map(|(from, to)| (usize::from_str_radix(from, 16), usize::from_str_radix(to, 16)));
-        if let Some((Ok(from), Ok(to))) = bounds {
-            // SAFETY: a private mapping of a file that is executed, hence clean: each page is read again when it is needed.
-            unsafe { libc::madvise(from as *mut libc::c_void, to - from, libc::MADV_DONTNEED) };
-        }
+    for range in code(&maps).into_iter().chain(unused_stack(&maps)) {
+        drop_pages(range);
     }
     // SAFETY: no preconditions.
     unsafe { libc::malloc_trim(0) };
+}
+
+/// Executed files; not the vdso, which has no file.
+fn code(maps: &str) -> Vec<Range<usize>> {
+    let is_code = |line: &&str| {
+        let mut fields = line.split_ascii_whitespace();
+        fields.nth(1) == Some("r-xp") && fields.nth(2) != Some("0")
+    };
+    maps.lines().filter(is_code).filter_map(range).collect()
+}
+
+/// The stack that deeper calls have used, and that the next ones will find empty.
+fn unused_stack(maps: &str) -> Option<Range<usize>> {
+    let here = 0_u8;
+    let stack = maps.lines().find(|line| line.ends_with("[stack]")).and_then(range)?;
+    // Below what this call itself uses.
+    let unused = stack.start..(&raw const here as usize).saturating_sub(1 << 10) & !4095;
+    (unused.start < unused.end && unused.end <= stack.end).then_some(unused)
+}
+
+fn range(line: &str) -> Option<Range<usize>> {
+    let (from, to) = line.split_ascii_whitespace().next()?.split_once('-')?;
+    Some(usize::from_str_radix(from, 16).ok()?..usize::from_str_radix(to, 16).ok()?)
+}
+
+fn drop_pages(range: Range<usize>) {
+    // SAFETY: the ranges of this module only: clean pages of a private mapping of a file, which are read again when they are
+    // needed, and pages of this thread's stack below everything that is in use.
+    unsafe { libc::madvise(range.start as *mut libc::c_void, range.end - range.start, libc::MADV_DONTNEED) };
+}
+
+/// For a fork that has nothing more to do than this: waits until `line` or `container` (a pidfd) ends, then kills the container,
+/// and with `cgroup_kill` all that is left in its cgroup. Until then it has no heap, and as good as no stack.
+pub fn keep(line: OwnedFd, container: OwnedFd, cgroup_kill: Option<OwnedFd>) -> ! {
+    let (line, container) = (std::mem::ManuallyDrop::new(line), std::mem::ManuallyDrop::new(container));
+    let cgroup_kill = std::mem::ManuallyDrop::new(cgroup_kill);
+    let group = cgroup_kill.as_ref().map_or(-1, AsRawFd::as_raw_fd);
+    let maps = std::mem::ManuallyDrop::new(std::fs::read_to_string("/proc/self/maps").unwrap_or_default());
+    let heap = maps.lines().find(|line| line.ends_with("[heap]")).and_then(range).unwrap_or_default();
+    let stack = unused_stack(&maps).unwrap_or_default();
+    let code = code(&maps);
+    let code = std::mem::ManuallyDrop::new(code).first().cloned().unwrap_or_default();
+    let mut fds = [line.as_raw_fd(), container.as_raw_fd()].map(|fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 });
+    let container = container.as_raw_fd();
+    // SAFETY: from here on nothing is read from the heap and nothing is allocated: there are only system calls on copies of numbers,
+    // and the end. The other ranges are those of `shrink`.
+    unsafe {
+        for range in [&heap, &stack, &code] {
+            libc::madvise(range.start as *mut libc::c_void, range.end - range.start, libc::MADV_DONTNEED);
+        }
+        // All signals but SIGKILL are blocked or ignored: only an end wakes it.
+        while libc::poll(fds.as_mut_ptr(), 2, -1) < 0 {}
+        if group >= 0 {
+            libc::write(group, c"1".as_ptr().cast(), 1);
+        }
+        libc::syscall(libc::SYS_pidfd_send_signal, container, libc::SIGKILL, std::ptr::null::<u8>(), 0);
+        libc::_exit(0)
+    }
 }
