@@ -1,5 +1,7 @@
 /** Leaves a container to the program that started this one: no JavaScript engine stays beside it. */
 
+import { closeSync, openSync } from 'node:fs';
+import { isatty } from 'node:tty';
 import { type Front, handOver, letGo } from '../front.ts';
 import { followEvents, type HelperEvent } from '../helper.ts';
 import type { Starting } from './launch.ts';
@@ -30,5 +32,19 @@ export async function hear(front: Front): Promise<readonly HelperEvent[]> {
     });
   });
   socket.unref();
+  if (events.some(({ event }) => event === 'running')) leaveTerminal();
   return events;
+}
+
+/**
+ * At its end Node sets each terminal that it found on 0, 1 and 2 to what it was, which is the end of the front's raw mode: it must not
+ * find them there any more (node::ResetStdio).
+ */
+function leaveTerminal(): void {
+  for (const fd of [0, 1, 2]) {
+    if (!isatty(fd)) continue;
+    closeSync(fd);
+    // The lowest number that is free: the same.
+    openSync('/dev/null', 'r+');
+  }
 }
