@@ -12,6 +12,8 @@ export type Paths = {
    * is closed to others: a layer's set-user-id programs belong to this user, and nobody else on the machine may reach them.
    */
   readonly data: string;
+  /** Stores of others that are only read, `$ROOTLESS_ADDITIONAL_STORES`: each is what ROOTLESS_DATA is for its owner. */
+  readonly additional: readonly string[];
   /** State that ends with the boot: `$XDG_RUNTIME_DIR/rootless`, /run/user/UID/rootless, or a private folder in the temporary folder. */
   readonly runtime: string;
   readonly cache: string;
@@ -47,6 +49,7 @@ export function findPaths(env: NodeJS.ProcessEnv = process.env): Paths {
   const dist = env['ROOTLESS_DIST'] || distFolder();
   return {
     data: storeFolder(env['ROOTLESS_DATA'] || join(env['XDG_DATA_HOME'] || join(home, '.local/share'), 'rootless')),
+    additional: additionalStores(env['ROOTLESS_ADDITIONAL_STORES']),
     runtime: runtimeFolder(env),
     cache: join(env['XDG_CACHE_HOME'] || join(home, '.cache'), 'rootless'),
     config: join(env['XDG_CONFIG_HOME'] || join(home, '.config'), 'rootless'),
@@ -74,6 +77,12 @@ function registryEnvironment(env: NodeJS.ProcessEnv, home: string): RegistryEnvi
     httpsProxy: env['https_proxy'] || env['HTTPS_PROXY'] || undefined,
     noProxy: env['no_proxy'] || env['NO_PROXY'] || undefined,
   };
+}
+
+/** Nothing is made or changed there, and one that is missing is empty. */
+function additionalStores(list: string | undefined): string[] {
+  const bases = list?.split(':').filter((base) => base.startsWith('/')) ?? [];
+  return bases.map((base) => (existsSync(join(base, 'store')) ? join(base, 'store') : base));
 }
 
 /** Where nothing can be made, whoever needs the store finds out; a folder of somebody else's is not changed. */

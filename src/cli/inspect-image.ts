@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { findStored } from '../image/find.ts';
 import type { Platform } from '../image/platform.ts';
 import { familiarReference } from '../image/removal.ts';
-import { blobFile, listImages, readImage, type StoredImage } from '../image/store.ts';
+import { listImages, readableBlob, readImage, type StoredImage } from '../image/store.ts';
 import { byDigest, isTagged } from '../image/store-write.ts';
 import type { Paths } from '../paths.ts';
 import type { Row } from './format.ts';
@@ -19,7 +19,7 @@ export function inspectImage(paths: Paths, name: string, platform?: Platform): R
 function imageRow(paths: Paths, image: StoredImage, images: readonly StoredImage[]): Row {
   const { manifest, config } = readImage(paths, image);
   const own = images.filter(({ id }) => id === image.id);
-  const raw = JSON.parse(readFileSync(blobFile(paths, image.id), 'utf8')) as Row;
+  const raw = JSON.parse(readFileSync(readableBlob(paths, image.id), 'utf8')) as Row;
   const { platform } = config;
   const size = manifest.layers.reduce((sum, layer) => sum + layer.size, manifest.config.size + image.manifest.size);
   return {

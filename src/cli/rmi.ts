@@ -1,7 +1,8 @@
 /** `rootless rmi`: removes names of images, and images that have no name left. */
 
+import { findStored } from '../image/find.ts';
 import { planRemoval, type Removal } from '../image/removal.ts';
-import { listImages } from '../image/store.ts';
+import { listImages, readIndex } from '../image/store.ts';
 import { changeIndex } from '../image/store-write.ts';
 import { findPaths, type Paths } from '../paths.ts';
 import { RootlessError } from '../errors.ts';
@@ -23,7 +24,7 @@ export default command({
   run: async ({ flags, args, debug, env }) => {
     const paths = findPaths(env);
     if (args.length === 0 && !flags.all) throw nothingNamed();
-    const wanted = flags.all ? [...new Set(listImages(paths).map(({ id }) => id))] : args;
+    const wanted = flags.all ? [...new Set(readIndex(paths).images.map(({ id }) => id))] : args;
     let code = 0;
     for (const name of wanted) {
       try {
@@ -47,6 +48,7 @@ export function removalLines({ untagged, deleted }: Pick<Removal, 'untagged' | '
 /** Containers are looked at under the lock of the names: one that starts now either has the image or is seen. */
 function remove(paths: Paths, wanted: string, force: boolean): Promise<Removal> {
   return changeIndex(paths, ({ images, lists }) => {
+    if (findStored(images, wanted) === undefined && findStored(listImages(paths), wanted) !== undefined) throw readOnly(paths, wanted);
     const removal = planRemoval(images, wanted, { force, uses: imageUses(paths) });
     return [{ images: removal.images, lists }, removal];
   });
@@ -55,6 +57,15 @@ function remove(paths: Paths, wanted: string, force: boolean): Promise<Removal> 
 /** --all removes an image with all its names, but is no --force. */
 function isUsed(paths: Paths, id: string): boolean {
   return imageUses(paths).some(({ imageId }) => imageId === id);
+}
+
+function readOnly({ additional }: Paths, wanted: string): RootlessError {
+  return new RootlessError({
+    code: 'IMAGE_READ_ONLY',
+    message: `cannot remove image "${wanted}": it is in a store that is only read`,
+    why: `ROOTLESS_ADDITIONAL_STORES names ${additional.join(', ')}`,
+    exit: 1,
+  });
 }
 
 function nothingNamed(): RootlessError {

@@ -5,7 +5,7 @@ import type { Paths } from '../paths.ts';
 import type { Digest, Expected } from './digest.ts';
 import { mediaTypes } from './manifest.ts';
 import { parseReference } from './reference.ts';
-import { blobFile, listImages, readManifest, type StoredImage } from './store.ts';
+import { listImages, readableBlob, readManifest, type StoredImage } from './store.ts';
 
 export type BlobSource = {
   /** The manifest or index, exactly as its digest was made. */
@@ -21,11 +21,11 @@ export type BlobSource = {
 /** Images of the store; several platforms of one name become an index. */
 export function storeSource(paths: Paths, images: readonly [StoredImage, ...StoredImage[]]): BlobSource {
   const [first] = images;
-  const root = images.length === 1 ? readFileSync(blobFile(paths, first.manifest.digest)) : indexOf(images);
+  const root = images.length === 1 ? readFileSync(readableBlob(paths, first.manifest.digest)) : indexOf(images);
   return {
     root,
     mediaType: images.length === 1 ? first.manifest.mediaType : mediaTypes.ociIndex,
-    open: ({ digest }, from) => createReadStream(blobFile(paths, digest), { start: from, highWaterMark: 1 << 18 }),
+    open: ({ digest }, from) => createReadStream(readableBlob(paths, digest), { start: from, highWaterMark: 1 << 18 }),
     origins: origins(paths),
   };
 }

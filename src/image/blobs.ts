@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import type { Paths } from '../paths.ts';
 import { temporaryName, writeAtomically } from './atomic.ts';
 import { checkBytes, type Digest, digestOf, type Expected, verified } from './digest.ts';
-import { blobFile, hasBlob, imagesFolder } from './store.ts';
+import { blobFile, hasBlob, imagesFolder, readableBlob } from './store.ts';
 
 /** Stores small content that is already in memory, after checking it. */
 export function addBytes(paths: Paths, expected: Expected, bytes: Uint8Array): void {
@@ -77,7 +77,9 @@ export async function addUnknown(paths: Paths, source: AsyncIterable<Uint8Array>
 export function keepBlob(paths: Paths, blob: Expected): boolean {
   if (!hasBlob(paths, blob)) return false;
   const now = new Date();
-  utimesSync(blobFile(paths, blob.digest), now, now);
+  const own = blobFile(paths, blob.digest);
+  // What another store has is not ours to mark, nor to collect.
+  if (readableBlob(paths, blob.digest) === own) utimesSync(own, now, now);
   return true;
 }
 

@@ -9,7 +9,7 @@ import { algorithmOf, type Expected, hexOf } from './digest.ts';
 import { staleLocks } from './lock.ts';
 import { parseManifest } from './manifest.ts';
 import { familiarReference } from './removal.ts';
-import { blobFile, imagesFolder, readIndex, type StoredImage } from './store.ts';
+import { blobFile, imagesFolder, readableBlob, readIndex, type StoredImage } from './store.ts';
 import { locksFolder } from './turns.ts';
 
 export type Problem = {
@@ -76,12 +76,12 @@ function checkImage(paths: Paths, image: StoredImage, bad: Bad): Problem[] {
   const own = checkBlob(paths, image.manifest, bad, shown, image);
   if (own.length > 0) return own;
   try {
-    const manifest = parseManifest(readFileSync(blobFile(paths, image.manifest.digest)), shown);
+    const manifest = parseManifest(readFileSync(readableBlob(paths, image.manifest.digest)), shown);
     if (manifest.kind === 'index') return [unreadable(shown, 'its manifest is an index', image)];
     const blobs = [manifest.config, ...manifest.layers];
     const problems = blobs.flatMap((blob) => checkBlob(paths, blob, bad, shown, image));
     if (problems.some(({ what }) => what.endsWith(hexOf(image.id)))) return problems;
-    const { diffIds } = parseConfig(readFileSync(blobFile(paths, image.id)), shown);
+    const { diffIds } = parseConfig(readFileSync(readableBlob(paths, image.id)), shown);
     return diffIds.length === manifest.layers.length
       ? problems
       : [...problems, unreadable(shown, 'its configuration contradicts its manifest', image)];
@@ -91,7 +91,7 @@ function checkImage(paths: Paths, image: StoredImage, bad: Bad): Problem[] {
 }
 
 function checkBlob(paths: Paths, blob: Expected, bad: Bad, shown: string, image?: StoredImage): Problem[] {
-  const path = blobFile(paths, blob.digest);
+  const path = readableBlob(paths, blob.digest);
   const size = statSync(path, { throwIfNoEntry: false })?.size;
   const what = `${algorithmOf(blob.digest)}:${hexOf(blob.digest)}`;
   const images = image === undefined ? [] : [image];

@@ -3,7 +3,7 @@
 import { RootlessError } from '../errors.ts';
 import type { Paths } from '../paths.ts';
 import type { LocalLayer } from './archive.ts';
-import { type LayerMapping, layersFolder, missingLayers } from './layers.ts';
+import { type LayerMapping, layersFolder, missingLayers, otherFolders } from './layers.ts';
 import { inParallel } from './pool.ts';
 import type { Progress } from './progress.ts';
 import type { Digest } from './digest.ts';
@@ -29,6 +29,7 @@ export async function ensureLayers(
   const missing = missingLayers(
     layersFolder(paths, mapping),
     origins.map(({ diffId }) => diffId),
+    otherFolders(paths, mapping),
   );
   if (missing.length === 0) return;
   await unpackAll(paths, missing, origins, mapping, progress, signal).catch((cause: unknown) => {

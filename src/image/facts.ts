@@ -6,7 +6,7 @@ import type { Paths } from '../paths.ts';
 import { type Digest, hexOf } from './digest.ts';
 import type { Platform } from './platform.ts';
 import { familiarName, parseReference } from './reference.ts';
-import { type Brief, blobFile, listImages, readImage, type StoredImage } from './store.ts';
+import { type Brief, blobFile, listImages, readableBlob, readImage, type StoredImage } from './store.ts';
 
 /** One row of `rootless images`. */
 export type ImageFacts = {
@@ -48,7 +48,7 @@ function blobLookup(paths: Paths): (digest: Digest) => boolean {
     const folder = dirname(blobFile(paths, digest));
     const names = present.get(folder) ?? new Set(existsSync(folder) ? readdirSync(folder) : []);
     present.set(folder, names);
-    return names.has(hexOf(digest));
+    return names.has(hexOf(digest)) || (paths.additional.length > 0 && existsSync(readableBlob(paths, digest)));
   };
 }
 

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import type { Paths } from '../paths.ts';
 import type { Digest } from './digest.ts';
 import { list, object, optionalText, parseJson } from './json.ts';
-import { blobFile, readManifest, type StoredImage } from './store.ts';
+import { readableBlob, readManifest, type StoredImage } from './store.ts';
 
 export type Step = {
   /** Of the image for its last step; undefined for those before. */
@@ -22,7 +22,7 @@ type Line = Omit<Step, 'id' | 'size'> & { readonly empty: boolean };
 /** Newest first. Layers that no line speaks of have lines of their own. @throws the file's ENOENT when a blob was lost */
 export function historyOf(paths: Paths, image: StoredImage): Step[] {
   const sizes = readManifest(paths, image).layers.map(({ size }) => size);
-  const lines = readLines(readFileSync(blobFile(paths, image.id)), image.name ?? image.id);
+  const lines = readLines(readFileSync(readableBlob(paths, image.id)), image.name ?? image.id);
   const told = lines.filter(({ empty }) => !empty).length;
   const untold = sizes.slice(told).map((): Line => ({ created: undefined, createdBy: '', comment: '', empty: false }));
   let layer = 0;

@@ -27,6 +27,13 @@ export function layersFolder(paths: Paths, mapping: LayerMapping): string {
   return join(paths.data, 'layers', fingerprint(mapping));
 }
 
+/** The same in stores that are only read. */
+export function otherFolders(paths: Paths, mapping: LayerMapping): string[] {
+  if (paths.additional.length === 0) return [];
+  const name = fingerprint(mapping);
+  return paths.additional.map((store) => join(store, 'layers', name));
+}
+
 /**
  * 16 hex digits that name a mapping: two FNV-1a sums of the extents and the mode. Not sha256: loading node:crypto costs 4 ms of
  * every start, and nobody but the owner chooses the input. `map.json` in the folder holds the whole and is compared before writing.
@@ -98,14 +105,18 @@ export function readStamp(folder: string, diffId: Digest): LayerStamp | undefine
 }
 
 /** The layers that have to be unpacked first, each once, bottom first. */
-export function missingLayers(folder: string, diffIds: readonly Digest[]): Digest[] {
-  return [...new Set(diffIds)].filter((diffId) => readStamp(folder, diffId) === undefined);
+export function missingLayers(folder: string, diffIds: readonly Digest[], others: readonly string[] = []): Digest[] {
+  return [...new Set(diffIds)].filter((diffId) => [folder, ...others].every((one) => readStamp(one, diffId) === undefined));
 }
 
 /**
  * Top first. A layer that comes twice counts where it is uppermost: there it hides everything of its lower self, and the
  * kernel refuses the same folder twice (ELOOP).
  */
-export function stackOf(folder: string, diffIds: readonly Digest[]): LayerStack {
-  return { base: folder, lower: [...new Set(diffIds.toReversed())].map(layerName) };
+export function stackOf(folder: string, diffIds: readonly Digest[], others: readonly string[] = []): LayerStack {
+  const place = (diffId: Digest) => {
+    const other = others.length === 0 || readStamp(folder, diffId) ? undefined : others.find((one) => readStamp(one, diffId));
+    return other === undefined ? layerName(diffId) : join(other, layerName(diffId));
+  };
+  return { base: folder, lower: [...new Set(diffIds.toReversed())].map(place) };
 }

@@ -10,7 +10,7 @@ import { type Descriptor, images, type Manifest, mediaTypes, parseManifest } fro
 import { choosePlatform, distance, hostPlatform, normalize, type Platform, platformNotFound } from './platform.ts';
 import type { RegistryReference } from './reference.ts';
 import type { Registry } from './registry.ts';
-import { blobFile } from './store.ts';
+import { readableBlob } from './store.ts';
 import { blobTurn } from './turns.ts';
 
 /** What a name in a registry stands for, for one platform. */
@@ -72,7 +72,7 @@ export async function fetchConfig(
 }
 
 async function configBytes(registry: Registry, config: Descriptor, paths: Paths): Promise<Buffer> {
-  const stored = () => readFileSync(blobFile(paths, config.digest));
+  const stored = () => readFileSync(readableBlob(paths, config.digest));
   if (keepBlob(paths, config)) return stored();
   using _turn = await blobTurn(paths, config.digest);
   if (keepBlob(paths, config)) return stored();

@@ -8,11 +8,11 @@ import { type ArchiveSource, type LocalSource, openLocal } from './archive.ts';
 import type { ImageConfig } from './config.ts';
 import type { Digest } from './digest.ts';
 import type { LayerOrigin } from './ensure.ts';
-import { type LayerMapping, type LayerStack, layersFolder, missingLayers, stackOf } from './layers.ts';
+import { type LayerMapping, type LayerStack, layersFolder, missingLayers, otherFolders, stackOf } from './layers.ts';
 import type { Platform } from './platform.ts';
 import type { Progress } from './progress.ts';
 import type { ImageSource, RegistryReference } from './reference.ts';
-import { blobFile, findById, findImage, imagesFolder, listImages, readConfig, readManifest, type StoredImage } from './store.ts';
+import { findById, findImage, imagesFolder, listImages, readableBlob, readConfig, readManifest, type StoredImage } from './store.ts';
 
 export type LayeredImage = {
   readonly kind: 'layers';
@@ -113,7 +113,7 @@ function wasRemoved(paths: Paths, image: StoredImage): boolean {
 /** @throws ENOENT when a blob was lost */
 function storedLayers(paths: Paths, image: StoredImage, { diffIds }: ImageConfig): LayerOrigin[] {
   return readManifest(paths, image).layers.map(({ digest, size }, index) => {
-    const file = blobFile(paths, digest);
+    const file = readableBlob(paths, digest);
     statSync(file);
     return { diffId: diffIds[index] ?? digest, size, file };
   });
@@ -151,11 +151,12 @@ async function layered(
 ): Promise<LayeredImage> {
   const { diffIds } = config;
   const folder = mapping && layersFolder(paths, mapping);
-  if (mapping !== undefined && folder !== undefined && missingLayers(folder, diffIds).length > 0) {
+  const others = mapping === undefined ? [] : otherFolders(paths, mapping);
+  if (mapping !== undefined && folder !== undefined && missingLayers(folder, diffIds, others).length > 0) {
     const { ensureLayers } = await import('./ensure.ts');
     await ensureLayers(paths, origins(), mapping, progress, signal);
   }
-  return { kind: 'layers', id, reference, config, diffIds, layers: folder === undefined ? undefined : stackOf(folder, diffIds) };
+  return { kind: 'layers', id, reference, config, diffIds, layers: folder === undefined ? undefined : stackOf(folder, diffIds, others) };
 }
 
 function rootfsFolder(dir: string): string {

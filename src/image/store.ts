@@ -1,6 +1,6 @@
 /** The image store as it is read: an OCI image layout in $DATA/images (image-spec, image-layout.md). */
 
-import { readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { RootlessError } from '../errors.ts';
 import type { Paths } from '../paths.ts';
@@ -42,38 +42,50 @@ export const annotations = {
   size: 'io.rootless.image.size',
 } as const;
 
-export function imagesFolder(paths: Paths): string {
+export function imagesFolder(paths: Pick<Paths, 'data'>): string {
   return join(paths.data, 'images');
 }
 
-export function indexFile(paths: Paths): string {
+export function indexFile(paths: Pick<Paths, 'data'>): string {
   return join(imagesFolder(paths), 'index.json');
 }
 
-export function blobFile(paths: Paths, digest: Digest): string {
+export function blobFile(paths: Pick<Paths, 'data'>, digest: Digest): string {
   return join(imagesFolder(paths), 'blobs', algorithmOf(digest), hexOf(digest));
 }
 
 /** Where a blob can be read: here, or in another store that is read only. */
 export function readableBlob(paths: Paths, digest: Digest): string {
-  return blobFile(paths, digest);
+  const own = blobFile(paths, digest);
+  if (paths.additional.length === 0 || existsSync(own)) return own;
+  return paths.additional.map((data) => blobFile({ data }, digest)).find((file) => existsSync(file)) ?? own;
 }
 
 /** Blobs were verified when they were written, so being there with the right size is enough. */
 export function hasBlob(paths: Paths, blob: { readonly digest: Digest; readonly size: number }): boolean {
-  return statSync(blobFile(paths, blob.digest), { throwIfNoEntry: false })?.size === blob.size;
+  return statSync(readableBlob(paths, blob.digest), { throwIfNoEntry: false })?.size === blob.size;
 }
 
 /** What index.json says: images, and documents that list several of them (`rootless manifest create`). */
 export type StoreIndex = { readonly images: readonly StoredImage[]; readonly lists: readonly Descriptor[] };
 
-/** All images; an absent store is empty. @throws RootlessError STORE_INVALID */
+/** All images, of stores that are only read too; an absent store is empty. @throws RootlessError STORE_INVALID */
 export function listImages(paths: Paths): readonly StoredImage[] {
-  return readIndex(paths).images;
+  const own = readIndex(paths).images;
+  if (paths.additional.length === 0) return own;
+  const others = paths.additional.flatMap((data) => readIndex({ data }).images);
+  const all = [...own, ...others];
+  return all.filter((image, at) => at < own.length || !all.slice(0, at).some((one) => isSame(one, image)));
+}
+
+/** What is here hides an image of the same name and platform elsewhere. */
+function isSame(one: StoredImage, other: StoredImage): boolean {
+  if (one.name !== other.name) return false;
+  return one.name === undefined ? one.id === other.id : JSON.stringify(one.manifest.platform) === JSON.stringify(other.manifest.platform);
 }
 
 /** @throws RootlessError STORE_INVALID */
-export function readIndex(paths: Paths): StoreIndex {
+export function readIndex(paths: Pick<Paths, 'data'>): StoreIndex {
   let text: string;
   try {
     text = readFileSync(indexFile(paths), 'utf8');
@@ -127,7 +139,7 @@ export function readImage(paths: Paths, image: StoredImage): { readonly manifest
 }
 
 export function readManifest(paths: Paths, image: StoredImage): Manifest {
-  const manifest = parseManifest(readFileSync(blobFile(paths, image.manifest.digest)), image.name ?? image.id);
+  const manifest = parseManifest(readFileSync(readableBlob(paths, image.manifest.digest)), image.name ?? image.id);
   if (manifest.kind === 'manifest') return manifest;
   throw new RootlessError({
     code: 'STORE_INVALID',
@@ -136,7 +148,7 @@ export function readManifest(paths: Paths, image: StoredImage): Manifest {
 }
 
 export function readConfig(paths: Paths, image: StoredImage): ImageConfig {
-  return parseConfig(readFileSync(blobFile(paths, image.id)), image.name ?? image.id);
+  return parseConfig(readFileSync(readableBlob(paths, image.id)), image.name ?? image.id);
 }
 
 function ofPlatform(images: readonly StoredImage[], platform: Platform | undefined): StoredImage | undefined {

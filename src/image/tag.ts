@@ -5,14 +5,14 @@ import type { Paths } from '../paths.ts';
 import { referenceOf, requireStored } from './find.ts';
 import { parseReference } from './reference.ts';
 import { namedBy } from './removal.ts';
-import type { StoredImage } from './store.ts';
+import { listImages, type StoredImage } from './store.ts';
 import { changeIndex, withImage } from './store-write.ts';
 
 /** Every platform of `source` gets every name. @throws RootlessError IMAGE_NOT_FOUND, REFERENCE_INVALID */
 export function addNames(paths: Paths, source: string, targets: readonly string[]): Promise<void> {
   const names = targets.map(tagName);
   return changeIndex(paths, ({ images, lists }) => {
-    const tagged = platformsOf(images, source).flatMap((image) => names.map((name) => ({ ...image, name })));
+    const tagged = platformsOf(listImages(paths), source).flatMap((image) => names.map((name) => ({ ...image, name })));
     return [{ images: tagged.reduce<readonly StoredImage[]>((all, image) => withImage(all, image, 'nameless'), images), lists }, undefined];
   });
 }

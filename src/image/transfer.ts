@@ -7,7 +7,7 @@ import { sweep } from './collect.ts';
 import type { ImageConfig } from './config.ts';
 import type { Digest } from './digest.ts';
 import { explainDisk } from './disk.ts';
-import { type LayerMapping, layersFolder, missingLayers } from './layers.ts';
+import { type LayerMapping, layersFolder, missingLayers, otherFolders } from './layers.ts';
 import type { Descriptor, Manifest } from './manifest.ts';
 import type { Platform } from './platform.ts';
 import { inParallel } from './pool.ts';
@@ -17,7 +17,7 @@ import { openRegistry, type Registry } from './registry.ts';
 import { checkPlatform, fetchConfig, findManifest } from './remote-image.ts';
 import type { RegistrySettings } from './session.ts';
 import { fullNames } from './short-names.ts';
-import { blobFile, type NamedImage } from './store.ts';
+import { type NamedImage, readableBlob } from './store.ts';
 import { nameImage } from './store-write.ts';
 import { blobTurn, layerTurn } from './turns.ts';
 import { prepareLayers, startUnpack, type Unpacking } from './unpack.ts';
@@ -91,7 +91,9 @@ async function pullFrom(registry: Registry, reference: RegistryReference, option
 async function fetchLayers(registry: Registry, manifest: Manifest, config: ImageConfig, options: PullOptions): Promise<void> {
   const { paths, mapping, signal } = options;
   if (mapping !== undefined) await prepareLayers(paths, mapping);
-  const missing = new Set(mapping === undefined ? [] : missingLayers(layersFolder(paths, mapping), config.diffIds));
+  const missing = new Set(
+    mapping === undefined ? [] : missingLayers(layersFolder(paths, mapping), config.diffIds, otherFolders(paths, mapping)),
+  );
   const layers = new Map(manifest.layers.map((layer, index) => [layer.digest, { layer, diffId: config.diffIds[index] }]));
   await inParallel(
     downloads,
@@ -117,7 +119,8 @@ async function fetchLayer(
   const { paths } = options;
   using _blob = keepBlob(paths, layer) ? undefined : await blobTurn(paths, layer.digest, stop);
   using _layer = target && (await layerTurn(paths, target.mapping, target.diffId, stop));
-  const done = target && missingLayers(layersFolder(paths, target.mapping), [target.diffId]).length === 0;
+  const done =
+    target && missingLayers(layersFolder(paths, target.mapping), [target.diffId], otherFolders(paths, target.mapping)).length === 0;
   await fetchInTurn(registry, layer, done ? undefined : target, options, stop);
 }
 
@@ -130,7 +133,7 @@ async function fetchInTurn(
 ): Promise<void> {
   const stored = keepBlob(paths, layer);
   if (stored && target === undefined) return progress?.({ kind: 'download', digest: layer.digest, done: layer.size, total: layer.size });
-  const unpacking = target && startUnpack(paths, target.mapping, target.diffId, stored ? blobFile(paths, layer.digest) : undefined);
+  const unpacking = target && startUnpack(paths, target.mapping, target.diffId, stored ? readableBlob(paths, layer.digest) : undefined);
   try {
     if (!stored) await addBlob(paths, layer, counted(registry.blob(layer, stop), layer, progress, stop), unpacking?.write);
     await finish(unpacking, layer, progress, stop);

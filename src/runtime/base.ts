@@ -3,7 +3,7 @@
 import type { Digest } from '../image/digest.ts';
 import { parseImageSource } from '../image/reference.ts';
 import { type Image, type ResolveOptions, resolveImage } from '../image/resolve.ts';
-import { layersFolder, missingLayers, stackOf } from '../image/layers.ts';
+import { layersFolder, missingLayers, otherFolders, stackOf } from '../image/layers.ts';
 import type { Paths } from '../paths.ts';
 import type { ContainerOptions, Mapping } from './options.ts';
 import type { ImageDefaults } from './process.ts';
@@ -68,9 +68,10 @@ export async function layersOf(base: Base, image: string, mapping: Mapping, reso
   if (base.kind === 'rootfs') return { base: '/', lower: [base.dir] };
   if (base.kind === 'host') return { base: '/', lower: [] };
   const folder = layersFolder(resolving.paths, mapping);
-  if (missingLayers(folder, base.diffIds).length > 0) {
+  const others = otherFolders(resolving.paths, mapping);
+  if (missingLayers(folder, base.diffIds, others).length > 0) {
     const source = base.reference === undefined ? image : base.id;
     await resolveImage(parseImageSource(source), { ...resolving, mapping });
   }
-  return stackOf(folder, base.diffIds);
+  return stackOf(folder, base.diffIds, others);
 }
