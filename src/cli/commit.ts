@@ -3,6 +3,8 @@
 import { writeFileSync } from 'node:fs';
 import type { ManifestFormat } from '../image/convert.ts';
 import { findPaths } from '../paths.ts';
+import { searchPath } from '../programs.ts';
+import { readyBundle } from '../runtime/bundle-ready.ts';
 import { commitContainer } from '../runtime/commit.ts';
 import { findContainer } from '../runtime/state.ts';
 import { command } from './command.ts';
@@ -41,6 +43,7 @@ export default command({
   run: async ({ flags, args, given, env }) => {
     const paths = findPaths(env);
     const container = findContainer(paths, args[0] ?? '');
+    await readyBundle(paths, container, searchPath(env));
     const id = await interruptible((signal) =>
       commitContainer(paths, container, {
         name: args[1],

@@ -4,6 +4,8 @@ import { posix, resolve } from 'node:path';
 import { isatty } from 'node:tty';
 import { RootlessError } from '../errors.ts';
 import { findPaths, type Paths } from '../paths.ts';
+import { searchPath } from '../programs.ts';
+import { readyBundle } from '../runtime/bundle-ready.ts';
 import { copyFiles, type End } from '../runtime/copy.ts';
 import { findContainer } from '../runtime/state.ts';
 import { command } from './command.ts';
@@ -25,6 +27,9 @@ export default command({
     const [from = '', to = ''] = args;
     const [source, target] = [parseEnd(paths, from), parseEnd(paths, to)];
     refuseEnds(source, target);
+    for (const end of [source, target]) {
+      if (end !== '-' && end.place.kind === 'container') await readyBundle(paths, end.place.container, searchPath(env));
+    }
     try {
       const put = await copyFiles(paths, source, target, { archive: flags.archive, followLink: flags['follow-link'] });
       if (put === undefined || flags.quiet) return 0;

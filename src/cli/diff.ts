@@ -1,6 +1,8 @@
 /** `rootless diff`: what a container has changed in its filesystem. */
 
 import { findPaths } from '../paths.ts';
+import { searchPath } from '../programs.ts';
+import { readyBundle } from '../runtime/bundle-ready.ts';
 import { changesOf } from '../runtime/diff.ts';
 import { findContainer } from '../runtime/state.ts';
 import { command } from './command.ts';
@@ -17,7 +19,9 @@ export default command({
   examples: ['rootless diff web', "rootless diff --format '{{.Path}}' web"],
   run: async ({ flags, args, env }) => {
     const paths = findPaths(env);
-    const changes = await changesOf(paths, findContainer(paths, args[0] ?? ''));
+    const container = findContainer(paths, args[0] ?? '');
+    await readyBundle(paths, container, searchPath(env));
+    const changes = await changesOf(paths, container);
     if (flags.format !== undefined) {
       print(
         render(

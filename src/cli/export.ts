@@ -1,13 +1,15 @@
 /** `rootless export`: a container's filesystem as a tar. */
 
-import { closeSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import { RootlessError } from '../errors.ts';
 import { findPaths } from '../paths.ts';
+import { searchPath } from '../programs.ts';
+import { readyBundle } from '../runtime/bundle-ready.ts';
 import { exportContainer } from '../runtime/export.ts';
 import { findContainer } from '../runtime/state.ts';
 import { command } from './command.ts';
 import { Closed } from './output.ts';
+import { toFile } from './output-file.ts';
 
 export default command({
   name: 'export',
@@ -19,6 +21,7 @@ export default command({
   run: async ({ flags, args, env }) => {
     const paths = findPaths(env);
     const container = findContainer(paths, args[0] ?? '');
+    await readyBundle(paths, container, searchPath(env));
     const { output } = flags;
     if (output !== undefined && output !== '-') {
       await toFile(output, (file) => exportContainer(paths, container, file));
@@ -35,22 +38,3 @@ export default command({
     return 0;
   },
 });
-
-/** What is half written never stands under the name; a pipe or device is written to as it is. */
-async function toFile(path: string, write: (file: number) => Promise<unknown>): Promise<void> {
-  const found = statSync(path, { throwIfNoEntry: false });
-  const direct = found !== undefined && !found.isFile() && !found.isDirectory();
-  const temporary = direct ? path : `${path}.part-${process.pid}`;
-  try {
-    const file = openSync(temporary, direct ? 'w' : 'wx', 0o600);
-    try {
-      await write(file);
-    } finally {
-      closeSync(file);
-    }
-    if (!direct) renameSync(temporary, path);
-  } catch (error) {
-    if (!direct) rmSync(temporary, { force: true });
-    throw error;
-  }
-}

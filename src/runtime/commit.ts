@@ -16,10 +16,11 @@ import { storeImage } from '../image/store-image.ts';
 import type { Paths } from '../paths.ts';
 import { applyChanges } from './change.ts';
 import { runConfigOf } from './commit-config.ts';
+import { treeArgs } from './diff.ts';
 import { tellContainer } from './events.ts';
 import { explainPack } from './explain-pack.ts';
 import { whilePaused } from './paused.ts';
-import { containerFolder, type Listed } from './state.ts';
+import type { Listed } from './state.ts';
 
 export type CommitOptions = {
   /** Canonical or not; undefined leaves the image without a name. */
@@ -71,8 +72,7 @@ async function packLayer(paths: Paths, container: Listed, epoch: number | undefi
   const temporary = temporaryName(join(folder, 'layer'));
   try {
     const clamp = epoch === undefined ? [] : ['--epoch', String(epoch)];
-    const bundle = containerFolder(paths, container.id);
-    const result = await runHelper(paths, ['pack', '--bundle', bundle, '--to', temporary, ...clamp, container.id]);
+    const result = await runHelper(paths, ['pack', ...treeArgs(paths, container), '--to', temporary, ...clamp, container.id]);
     if (result.code !== 0) throw explainPack(result, container);
     const packed = JSON.parse(result.stdout) as Packed;
     const [diffId, digest] = [parseDigest(packed.diffId), parseDigest(packed.digest)];

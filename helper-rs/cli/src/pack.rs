@@ -4,7 +4,7 @@ use crate::failure::{During, Failure, Step};
 use crate::layers::pack::{Layers, Means, Scope, STEP};
 use crate::plan::Plan;
 use crate::userns;
-use rootless_core::lower::annotations::Rootfs;
+use rootless_core::lower::annotations::{Copy, Rootfs};
 use rootless_core::tar::clean;
 use rustix::fs::{open, Mode, OFlags};
 use std::os::fd::OwnedFd;
@@ -18,21 +18,26 @@ pub struct Changes {
     pub single_id: bool,
 }
 
-/// Opens everything as the caller, then enters the container's mapping.
-pub fn enter(plan: &Plan) -> Step<Changes> {
+/// Opens everything as the caller, then enters the container's mapping. `below`: the layers of a root filesystem that is a copy of
+/// them, where the bundle does not say so any more.
+pub fn enter(plan: &Plan, below: Option<&Copy>) -> Step<Changes> {
     let (base, lower, top, means) = match &plan.annotations.rootfs {
+        Rootfs::Plain if below.is_some_and(|below| !below.lower.is_empty()) => {
+            let Copy { base, lower } = below.cloned().unwrap_or_default();
+            (base, lower, plan.rootfs.clone(), Means::Compare)
+        }
         Rootfs::Overlay(overlay) => {
             let upper = overlay.upper.as_ref().filter(|_| !overlay.tmpfs);
             let upper = upper.ok_or_else(|| Failure::because(STEP, "its changes are in memory only"))?;
-            (&overlay.base, &overlay.lower, Path::new(&overlay.base).join(upper), Means::Upper)
+            (overlay.base.clone(), overlay.lower.clone(), Path::new(&overlay.base).join(upper), Means::Upper)
         }
-        Rootfs::Copy(copy) => (&copy.base, &copy.lower, plan.rootfs.clone(), Means::Compare),
+        Rootfs::Copy(copy) => (copy.base.clone(), copy.lower.clone(), plan.rootfs.clone(), Means::Compare),
         Rootfs::Plain | Rootfs::ReadOnlyBind => {
             return Err(Failure::because(STEP, "it has no layers to compare with"));
         }
     };
     let top = folder(&top)?;
-    let lowers = lower.iter().map(|layer| folder(&Path::new(base).join(layer))).collect::<Step<Layers>>()?;
+    let lowers = lower.iter().map(|layer| folder(&Path::new(&base).join(layer))).collect::<Step<Layers>>()?;
     if plan.new_user_namespace() {
         userns::enter(&plan.id_map, 0)?;
     }
