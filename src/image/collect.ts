@@ -6,7 +6,7 @@ import type { Paths } from '../paths.ts';
 import { withLock } from './lock.ts';
 import { type Descriptor, parseManifest } from './manifest.ts';
 import { isAlive, leftovers } from './owner.ts';
-import { blobFile, hasBlob, imagesFolder, readIndex } from './store.ts';
+import { blobFile, hasBlob, imagesFolder, readableBlob, readIndex } from './store.ts';
 import { lockFile } from './store-write.ts';
 
 /** Deletes blobs that nothing refers to, and temporary files of processes that are gone. @returns the bytes that became free */
@@ -69,7 +69,7 @@ function neededBlobs(paths: Paths): Set<string> {
     if (needed.has(path)) return;
     needed.add(path);
     if (!hasBlob(paths, blob)) return;
-    const document = parseManifest(readFileSync(path), blob.digest);
+    const document = parseManifest(readFileSync(readableBlob(paths, blob.digest)), blob.digest);
     if (document.kind === 'manifest') for (const { digest } of [document.config, ...document.layers]) needed.add(blobFile(paths, digest));
     else if (depth < 4) for (const inner of document.manifests) add(inner, depth + 1);
   };

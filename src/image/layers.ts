@@ -111,12 +111,13 @@ export function missingLayers(folder: string, diffIds: readonly Digest[], others
 
 /**
  * Top first. A layer that comes twice counts where it is uppermost: there it hides everything of its lower self, and the
- * kernel refuses the same folder twice (ELOOP).
+ * kernel refuses the same folder twice (ELOOP). Layers that only another store has are named by their whole path.
  */
 export function stackOf(folder: string, diffIds: readonly Digest[], others: readonly string[] = []): LayerStack {
-  const place = (diffId: Digest) => {
-    const other = others.length === 0 || readStamp(folder, diffId) ? undefined : others.find((one) => readStamp(one, diffId));
-    return other === undefined ? layerName(diffId) : join(other, layerName(diffId));
-  };
-  return { base: folder, lower: [...new Set(diffIds.toReversed())].map(place) };
+  const once = [...new Set(diffIds.toReversed())];
+  if (others.length === 0) return { base: folder, lower: once.map(layerName) };
+  const homes = once.map((diffId) => [folder, ...others].find((one) => readStamp(one, diffId) !== undefined) ?? folder);
+  // The base has to be there, and ours need not.
+  const base = homes.includes(folder) ? folder : (homes[0] ?? folder);
+  return { base, lower: once.map((diffId, at) => (homes[at] === base ? layerName(diffId) : join(homes[at] ?? folder, layerName(diffId)))) };
 }
