@@ -3,6 +3,7 @@
 use crate::failure::{During, Failure, Step};
 use crate::sys::process::{self, Child, Ended, Forked};
 use crate::sys::signal::{self, Caught};
+use crate::verbs::front;
 use rustix::event::{epoll, poll, PollFd, PollFlags};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{Mode, OFlags};
@@ -110,6 +111,9 @@ fn wait_in_front(monitor: &Child, mut wish: Signals<'_>, result: &OwnedFd) -> St
             *lifeline = None;
         }
         while let Ok(Some(caught)) = signal::next(signals.as_fd()) {
+            if caught.signal == libc::SIGCHLD {
+                front::reap();
+            }
             wish.take(monitor, &caught);
         }
     }

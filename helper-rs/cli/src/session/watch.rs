@@ -3,6 +3,7 @@
 use super::{End, Manner};
 use crate::failure::{During, Step};
 use crate::sys::signal::{self, Caught};
+use crate::verbs::front;
 use rustix::event::{PollFd, PollFlags};
 use rustix::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -49,7 +50,8 @@ impl<'a> Watch<'a> {
         while let Some(caught) = signal::next(self.signals.as_fd()).during("session", "signalfd")? {
             match caught.signal {
                 libc::SIGWINCH => all.push(News::Size),
-                libc::SIGCHLD | libc::SIGPIPE | libc::SIGURG => {}
+                libc::SIGCHLD => front::reap(),
+                libc::SIGPIPE | libc::SIGURG => {}
                 _ if self.is_echo(&caught) => {}
                 number if forward => all.push(News::Forward(number)),
                 number if ends(number) => all.push(News::End(End::Signal(number))),

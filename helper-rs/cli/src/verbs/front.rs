@@ -25,9 +25,26 @@ use std::ffi::{CString, OsString};
 use std::io::{Seek, Write};
 use std::os::fd::IntoRawFd;
 use std::os::unix::ffi::OsStrExt;
+use std::sync::atomic::{AtomicI32, Ordering};
 
 /// Where the command line finds its end of the socket.
 const LINE_FD: i32 = 3;
+/// The command line's process, as long as it was not reaped; then its exit code.
+static COMMAND_LINE: AtomicI32 = AtomicI32::new(0);
+static ENDED: AtomicI32 = AtomicI32::new(0);
+
+/// After SIGCHLD: a command line that has ended leaves no corpse beside what stays.
+pub fn reap() {
+    let pid = COMMAND_LINE.load(Ordering::Relaxed);
+    if pid == 0 {
+        return;
+    }
+    if let Ok(Some((_, ended))) = process::wait(pid, false) {
+        ENDED.store(i32::from(ended.status()), Ordering::Relaxed);
+        COMMAND_LINE.store(0, Ordering::Relaxed);
+    }
+}
+
 /// The least exit code that may be ours, not a program's.
 const OWN_FAILURE: u8 = 125;
 /// More than any command line that the kernel takes (ARG_MAX).
@@ -67,6 +84,7 @@ pub fn front(global: &Global) -> Step<u8> {
         return process::wait_for(child.pid).during("wait", "node").map(process::Ended::status);
     };
     drop(signals);
+    COMMAND_LINE.store(child.pid, Ordering::Relaxed);
     let me = std::process::id();
     let result = carry_out(order, &line);
     // The monitor of a container is a child of this process, and comes by here too: it has said all, and knows no command line.
@@ -77,10 +95,13 @@ pub fn front(global: &Global) -> Step<u8> {
         // A program's end: the command line may still be tidying up, and nobody waits for that.
         Ok(code) if code < OWN_FAILURE => Ok(code),
         // It may have something to explain, and then its end is ours.
-        result => match process::wait_for(child.pid).during("wait", "node")?.status() {
-            0 => Ok(result.unwrap_or(OWN_FAILURE)),
-            code => Ok(code),
-        },
+        result => {
+            let said = process::wait_for(child.pid).map(|ended| i32::from(ended.status()));
+            match said.unwrap_or_else(|_| ENDED.load(Ordering::Relaxed)) {
+                0 => Ok(result.unwrap_or(OWN_FAILURE)),
+                code => Ok(code as u8),
+            }
+        }
     }
 }
 

@@ -5,7 +5,7 @@ mod create;
 mod delete;
 mod exec;
 mod features;
-mod front;
+pub mod front;
 mod kill;
 mod list;
 mod log;
