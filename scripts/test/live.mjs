@@ -13,7 +13,7 @@ import { ensureUser, privateCopy } from './user.mjs';
 const alone = ['kill'];
 /** What is worth running again with the other two ways of mapping ids. */
 const asRoot = ['run-basic', 'isolation', 'stdio', 'ids', 'mounts', 'kill'];
-const asSingle = ['run-basic', 'isolation', 'ids', 'mounts', 'kill'];
+const asSingle = ['run-basic', 'isolation', 'ids', 'mounts', 'volumes', 'kill'];
 const seconds = 420;
 
 export async function runLive(tally, files) {
