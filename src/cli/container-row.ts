@@ -45,7 +45,7 @@ export function containerRow(container: Listed, { full, now, size }: RowFacts): 
       return Math.floor(Date.parse(created) / 1000);
     },
     get StartedAt() {
-      return life === undefined ? '' : localDate(life.started);
+      return life?.started === undefined ? '' : localDate(life.started);
     },
     get ExitedAt() {
       return container.exit === undefined ? '' : localDate(container.exit.finished);

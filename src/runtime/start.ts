@@ -61,7 +61,7 @@ async function started(found: Listed, wish: StartWish, context: RunContext, rele
     return outcome;
   } catch (error) {
     starting?.cancel();
-    noteFailure(context, id, error);
+    noteFailure(context, found, error);
     clearMark(paths, id);
     throw error;
   }
@@ -135,11 +135,12 @@ async function emptyRoot(folder: string, { remove }: Container, { paths }: RunCo
 
 const failureFile = (paths: RunContext['paths'], id: string): string => join(containerFolder(paths, id), 'failure.json');
 
-function noteFailure({ paths }: RunContext, id: string, error: unknown): void {
+function noteFailure({ paths }: RunContext, { id, status }: Listed, error: unknown): void {
   const failure: StartFailure = {
     code: error instanceof RootlessError ? error.exit : 125,
     error: error instanceof Error ? error.message : String(error),
     finished: new Date().toISOString(),
+    ran: status === 'exited',
   };
   try {
     replace(failureFile(paths, id), JSON.stringify(failure));

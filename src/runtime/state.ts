@@ -44,7 +44,13 @@ export type Container = {
 };
 
 /** failure.json: why the last start did not come to a running program. */
-export type StartFailure = { readonly code: number; readonly error: string; readonly finished: string };
+export type StartFailure = {
+  readonly code: number;
+  readonly error: string;
+  readonly finished: string;
+  /** An earlier start was better. */
+  readonly ran?: boolean;
+};
 
 /** How it ended last. */
 export type Exit = { readonly code: number; readonly finished: string; readonly oom?: boolean; readonly error?: string };
@@ -124,11 +130,16 @@ export function isActive(container: Pick<Listed, 'status'>): boolean {
 function statusOf(life: Life | undefined, failure: StartFailure | undefined): Pick<Listed, 'status' | 'exit'> {
   if (life?.status === 'restarting') return { status: 'restarting', exit: exitOf(life) };
   if (life?.status === 'running') return { status: life.paused ? 'paused' : 'running', exit: undefined };
-  const exit = failure ?? (life && exitOf(life));
-  return { status: life === undefined ? 'created' : 'exited', exit };
+  const exit = (failure && exitOfFailure(failure)) ?? (life && exitOf(life));
+  const ran = life?.started !== undefined || failure?.ran === true;
+  return { status: ran ? 'exited' : 'created', exit };
 }
 
-function exitOf({ code = 0, finished, started, oom, error }: Life): Exit {
+function exitOfFailure({ code, error, finished }: StartFailure): Exit {
+  return { code, error, finished };
+}
+
+function exitOf({ code = 0, finished, started = '', oom, error }: Life): Exit {
   return {
     code,
     finished: finished ?? started,

@@ -19,8 +19,8 @@ export type Life = {
   readonly monitor: Maker;
   readonly pid: number;
   readonly startTime: string;
-  /** RFC 3339, like `finished`. */
-  readonly started: string;
+  /** RFC 3339, like `finished`; undefined when its program never ran. */
+  readonly started?: string;
   readonly finished?: string;
   readonly code?: number;
   readonly signal?: number;
@@ -54,7 +54,7 @@ export function isMonitored(life: Life | undefined): life is Life {
 function endOf({ monitor, started }: Life, folder: string): string {
   if (monitor.bootId !== bootId()) return new Date(Date.now() - uptime() * 1000).toISOString();
   const written = statSync(join(folder, 'status.json'), { throwIfNoEntry: false })?.mtime;
-  return written?.toISOString() ?? started;
+  return written?.toISOString() ?? started ?? new Date().toISOString();
 }
 
 function parseLife(file: string): Life | undefined {

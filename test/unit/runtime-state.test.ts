@@ -147,6 +147,8 @@ test('a start that failed is remembered without a life', () =>
     writeFileSync(join(containerFolder(paths, id), 'failure.json'), '{"code":127,"error":"not found","finished":"then"}');
     assert.is(readContainer(paths, id)?.status, 'created');
     assert.is(readContainer(paths, id)?.exit?.code, 127);
+    writeFileSync(join(containerFolder(paths, id), 'failure.json'), '{"code":127,"error":"not found","finished":"then","ran":true}');
+    assert.is(readContainer(paths, id)?.status, 'exited');
   }));
 
 test('damaged files of a container make it dead, not unseen', () =>
