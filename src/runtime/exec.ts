@@ -6,6 +6,7 @@ import { RootlessError } from '../errors.ts';
 import type { Front } from '../front.ts';
 import type { HelperFailure } from '../helper.ts';
 import type { Paths } from '../paths.ts';
+import { capabilitySets, chooseCapabilities } from './capabilities.ts';
 import { openSession, type SessionRequest } from './session.ts';
 import { containerFolder, type Listed } from './state.ts';
 
@@ -46,6 +47,7 @@ function execRequest(paths: Paths, id: string, wish: ExecWish): SessionRequest {
       args: wish.command,
       ...(env === undefined ? {} : { env }),
       ...(wish.workdir === undefined ? {} : { cwd: wish.workdir }),
+      ...(wish.privileged ? { capabilities: capabilitySets(chooseCapabilities([], [], true)), noNewPrivileges: false } : {}),
     },
     ...(wish.user === undefined ? {} : { user: wish.user }),
     ...(wish.privileged ? { privileged: true } : {}),

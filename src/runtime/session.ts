@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import { type Front, handOver } from '../front.ts';
 import { type HelperFailure, startHelper } from '../helper.ts';
 import type { Paths } from '../paths.ts';
+import type { OciCapabilities } from './oci.ts';
 
 /** docs/contract.md, "Monitor". */
 export type SessionRequest =
@@ -16,6 +17,8 @@ export type SessionRequest =
         readonly args: readonly string[];
         readonly env?: readonly string[];
         readonly cwd?: string;
+        readonly capabilities?: OciCapabilities;
+        readonly noNewPrivileges?: boolean;
       };
       readonly user?: string;
       readonly privileged?: true;

@@ -99,14 +99,19 @@ mod tests {
     #[test]
     fn words_become_bytes() {
         assert_eq!(DetachKeys::parse("ctrl-p,ctrl-q"), Ok(DetachKeys::default()));
-        assert_eq!(DetachKeys::parse("ctrl-@,ctrl-[,ctrl-\\,ctrl-],ctrl-^,ctrl-_"), Ok(DetachKeys(vec![0, 27, 28, 29, 30, 31])));
+        assert_eq!(
+            DetachKeys::parse("ctrl-@,ctrl-[,ctrl-\\,ctrl-],ctrl-^,ctrl-_"),
+            Ok(DetachKeys(vec![0, 27, 28, 29, 30, 31]))
+        );
         assert_eq!(DetachKeys::parse("a,B,~,DEL"), Ok(DetachKeys(vec![b'a', b'B', b'~', 127])));
         assert_eq!(DetachKeys::parse(""), Ok(DetachKeys(vec![])));
     }
 
     #[test]
     fn other_words_are_refused_by_name() {
-        for (text, bad) in [("ctrl-1", "ctrl-1"), ("a,,b", ""), ("ctrl-", "ctrl-"), ("ab", "ab"), ("é", "é"), ("alt-x", "alt-x")] {
+        for (text, bad) in
+            [("ctrl-1", "ctrl-1"), ("a,,b", ""), ("ctrl-", "ctrl-"), ("ab", "ab"), ("é", "é"), ("alt-x", "alt-x")]
+        {
             assert_eq!(DetachKeys::parse(text).unwrap_err().target.as_deref(), Some(bad));
         }
     }
@@ -151,7 +156,11 @@ mod tests {
                     let mut out = Vec::new();
                     let found = scanner.feed(&input[..cut], &mut out) || scanner.feed(&input[cut..], &mut out);
                     out.extend(scanner.rest());
-                    assert_eq!((out.as_slice(), found), (&input[..place.unwrap_or(6)], place.is_some()), "{keys} {input:?}");
+                    assert_eq!(
+                        (out.as_slice(), found),
+                        (&input[..place.unwrap_or(6)], place.is_some()),
+                        "{keys} {input:?}"
+                    );
                 }
             }
         }

@@ -33,6 +33,8 @@ pub struct Flow {
     /// Watches for the keys that leave.
     keys: Option<Scanner>,
     left: bool,
+    /// Its reader is gone.
+    refused: bool,
 }
 
 impl Flow {
@@ -50,7 +52,18 @@ impl Flow {
     }
 
     fn new(way: Way, from: OwnedFd, to: OwnedFd, at_once: usize) -> Flow {
-        Flow { way, from, to, buffer: Vec::new(), at_once, ended: false, discards: false, keys: None, left: false }
+        Flow {
+            way,
+            from,
+            to,
+            buffer: Vec::new(),
+            at_once,
+            ended: false,
+            discards: false,
+            keys: None,
+            left: false,
+            refused: false,
+        }
     }
 
     /// These keys end the flow.
@@ -62,6 +75,11 @@ impl Flow {
     /// The keys came.
     pub fn has_left(&self) -> bool {
         self.left
+    }
+
+    /// Nobody takes what comes any more.
+    pub fn is_refused(&self) -> bool {
+        self.refused
     }
 
     /// What it waits for now.
@@ -121,6 +139,7 @@ impl Flow {
             Err(Errno::AGAIN | Errno::INTR) => {}
             Err(_) => {
                 self.buffer.clear();
+                self.refused = true;
                 self.discards = isatty(&self.from) || is_master(&self.from);
                 self.ended = !self.discards;
             }

@@ -38,7 +38,15 @@ impl Gap {
     pub fn begin(file: &File, format: &Format, batch: &[u8], written: usize, errno: Errno) -> Gap {
         let mut stamp = Stamp::default();
         stamp.now();
-        let mut gap = Gap { errno, bytes: u64::MAX, lines: u64::MAX, stamp, place: None, length: 0, next: Instant::now() + PAUSE };
+        let mut gap = Gap {
+            errno,
+            bytes: u64::MAX,
+            lines: u64::MAX,
+            stamp,
+            place: None,
+            length: 0,
+            next: Instant::now() + PAUSE,
+        };
         gap.length = gap.notice(format, false).len();
         (gap.bytes, gap.lines) = (0, 0);
         let end = size(file);
@@ -46,7 +54,8 @@ impl Gap {
         let from = end.saturating_sub(BACK);
         let mut block = Vec::new();
         let read = read_range(file, from, end, &mut block);
-        let border = read.ok().and_then(|()| border_with_room(&block, gap.length, from == 0)).map(|at| from + at as u64);
+        let border =
+            read.ok().and_then(|()| border_with_room(&block, gap.length, from == 0)).map(|at| from + at as u64);
         match border {
             Some(border) if border >= base => gap.add(&batch[(border - base) as usize..]),
             Some(border) => {
@@ -126,7 +135,8 @@ impl Gap {
         let (can, end) = if over { ("could not", "") } else { ("cannot", " so far") };
         let why = errno_name(self.errno.raw_os_error());
         let (bytes, lines) = (self.bytes, self.lines);
-        let text = format!("rootless: the log {can} be written ({why}): {bytes} bytes in {lines} lines are missing{end}");
+        let text =
+            format!("rootless: the log {can} be written ({why}): {bytes} bytes in {lines} lines are missing{end}");
         let mut out = Vec::new();
         format.put(&mut out, Stream::Stderr, &self.stamp, Piece { text: text.as_bytes(), ends: true });
         let room = self.length.saturating_sub(out.len());

@@ -127,7 +127,8 @@ fn field(out: &mut Vec<u8>, key: &str, value: &[u8]) {
 
 /// The journal takes capital letters, digits and underscores, no underscore or digit first.
 fn field_name(key: &str) -> String {
-    let name: String = key.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
+    let name: String =
+        key.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
     match name.trim_start_matches(|c: char| c == '_' || c.is_ascii_digit()) {
         "" => "ATTRIBUTE".to_string(),
         name => name.to_string(),

@@ -84,7 +84,8 @@ fn plain_length(text: &[u8]) -> usize {
     let mut at = 0;
     // Eight at a time: a byte of `special` has its high bit set where the text's byte needs a closer look.
     while let Some(word) = text.get(at..at + 8) {
-        let special = special(u64::from_le_bytes([word[0], word[1], word[2], word[3], word[4], word[5], word[6], word[7]]));
+        let special =
+            special(u64::from_le_bytes([word[0], word[1], word[2], word[3], word[4], word[5], word[6], word[7]]));
         if special != 0 {
             return at + special.trailing_zeros() as usize / 8;
         }
@@ -177,7 +178,8 @@ mod tests {
         let mut out = Vec::new();
         put(&mut out, &Middle::new(&attributes), Stream::Stdout, &stamp, Piece { text: b"hi", ends: false });
         let time = String::from_utf8(stamp.trimmed().to_vec()).unwrap();
-        let wanted = format!("{{\"log\":\"hi\",\"stream\":\"stdout\",\"attrs\":{{\"tag\":\"a/b\"}},\"time\":\"{time}Z\"}}\n");
+        let wanted =
+            format!("{{\"log\":\"hi\",\"stream\":\"stdout\",\"attrs\":{{\"tag\":\"a/b\"}},\"time\":\"{time}Z\"}}\n");
         assert_eq!(String::from_utf8(out).unwrap(), wanted);
     }
 }

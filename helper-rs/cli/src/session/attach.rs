@@ -131,7 +131,8 @@ impl Session<'_> {
         Ok(Fired {
             outside: (0..outside).map(is).collect(),
             outlets: outlets_at.map(|at| !of(at).is_empty()),
-            read: wanted.contains(PollFlags::IN) && of(socket_at).intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR),
+            read: wanted.contains(PollFlags::IN)
+                && of(socket_at).intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR),
             write: of(socket_at).contains(PollFlags::OUT),
             stdin: !of(stdin_at).is_empty(),
         })

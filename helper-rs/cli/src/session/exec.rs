@@ -100,6 +100,10 @@ impl Session<'_> {
             }
             return Ok(Some(End::Detached));
         }
+        // As a program whose reader is gone; the monitor takes the rest of what it says.
+        if self.flows.iter().any(|flow| flow.is_outward() && flow.is_refused()) {
+            return Ok(Some(End::Signal(libc::SIGPIPE)));
+        }
         self.flows.retain(|flow| !flow.is_over());
         if self.code.is_none() && fired.last() == Some(&true) {
             self.listen()?;

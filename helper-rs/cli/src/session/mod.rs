@@ -105,9 +105,8 @@ impl Connection {
         let text = format!("{request}\n");
         let mut rest = text.as_bytes();
         while !rest.is_empty() {
-            let sent = rustix::io::retry_on_intr(|| {
-                rustix::net::send(&self.socket, rest, rustix::net::SendFlags::NOSIGNAL)
-            });
+            let sent =
+                rustix::io::retry_on_intr(|| rustix::net::send(&self.socket, rest, rustix::net::SendFlags::NOSIGNAL));
             rest = &rest[sent.during("session", "request")?..];
         }
         Ok(())

@@ -51,7 +51,9 @@ fn options(monitor: &Path) -> Step<LogOptions> {
 
 /// RFC 3339, or seconds since 1970 with a fraction of up to nine digits.
 fn time(text: &str) -> Step<i128> {
-    clock::parse(text.as_bytes()).or_else(|| seconds(text)).ok_or_else(|| Failure::because("args", "not a time").on(text))
+    clock::parse(text.as_bytes())
+        .or_else(|| seconds(text))
+        .ok_or_else(|| Failure::because("args", "not a time").on(text))
 }
 
 fn seconds(text: &str) -> Option<i128> {

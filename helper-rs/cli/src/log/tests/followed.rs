@@ -14,7 +14,8 @@ fn alive(folder: &Folder) {
 fn status(folder: &Folder, word: &str) {
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
     let start = crate::state::start_time(std::process::id() as i32).unwrap();
-    let monitor = serde_json::json!({ "pid": std::process::id(), "startTime": start.to_string(), "bootId": boot.trim() });
+    let monitor =
+        serde_json::json!({ "pid": std::process::id(), "startTime": start.to_string(), "bootId": boot.trim() });
     let new = folder.0.join("status.new");
     std::fs::write(&new, serde_json::json!({ "status": word, "monitor": monitor }).to_string()).unwrap();
     std::fs::rename(new, folder.0.join("status.json")).unwrap();

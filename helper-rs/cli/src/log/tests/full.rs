@@ -49,8 +49,10 @@ fn the_log_says_what_is_missing_while_it_is_and_after() {
         assert!(kept > 50, "{kept}");
         assert_eq!(out.lines().collect::<Vec<_>>(), said(0..kept));
         let bytes: usize = said(kept..1000).iter().map(|line| line.len() + 1).sum();
-        let so_far =
-            format!("rootless: the log cannot be written (EFBIG): {bytes} bytes in {} lines are missing so far", 1000 - kept);
+        let so_far = format!(
+            "rootless: the log cannot be written (EFBIG): {bytes} bytes in {} lines are missing so far",
+            1000 - kept
+        );
         assert_eq!(err.trim_end(), so_far);
 
         limit(Some(10_000));
@@ -59,7 +61,11 @@ fn the_log_says_what_is_missing_while_it_is_and_after() {
         say(&mut log, 1010..1012);
         let (out, err) = folder.printed(&options, &Wish::default());
         assert_eq!(out.lines().collect::<Vec<_>>(), [said(0..kept), said(1010..1012)].concat());
-        let over = format!("rootless: the log could not be written (EFBIG): {} bytes in {} lines are missing", bytes + 100, 1010 - kept);
+        let over = format!(
+            "rootless: the log could not be written (EFBIG): {} bytes in {} lines are missing",
+            bytes + 100,
+            1010 - kept
+        );
         assert_eq!(err.trim_end(), over);
         assert!(log.due().is_none());
     }

@@ -58,7 +58,8 @@ fn times_choose_and_are_shown() {
     let folder = Folder::new("since");
     with(&folder, &[("stdout", "a\n"), ("stderr", "b\n"), ("stdout", "c\n"), ("stdout", "d\n")]);
     let second = 1_000_000_000;
-    let wish = Wish { since: Some(FIRST + second), until: Some(FIRST + 2 * second), timestamps: true, ..Wish::default() };
+    let wish =
+        Wish { since: Some(FIRST + second), until: Some(FIRST + 2 * second), timestamps: true, ..Wish::default() };
     let (out, err) = folder.printed(&json(), &wish);
     assert_eq!(out, "2026-01-01T00:00:02.500000000Z c\n");
     assert_eq!(err, "2026-01-01T00:00:01.500000000Z b\n");
