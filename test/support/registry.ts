@@ -30,6 +30,8 @@ export type TestRegistry = {
   readonly asked: readonly string[];
   /** Copies `oci:DIR` there under NAME:TAG; returns the whole reference. */
   push(layout: string, name: string): string;
+  /** The same for a registry with tokens: the token server is in this process, which must not stand still meanwhile. */
+  pushWithToken(layout: string, name: string): Promise<string>;
 };
 
 /** ana:secret, hashed by bcrypt with the least work. */
@@ -54,7 +56,24 @@ async function serve(
   const child = start(folder, port, options, tokens);
   try {
     await eventually(() => answers(port));
-    await body({ host, port, folder, asked: tokens?.asked ?? [], push: (layout, name) => push(host, layout, name, options) });
+    await body({
+      host,
+      port,
+      folder,
+      asked: tokens?.asked ?? [],
+      push: (layout, name) => {
+        const run = spawnSync('skopeo', pushing(host, layout, name, options), { encoding: 'utf8' });
+        assert.is(run.status, 0, run.stderr);
+        return `${host}/${name}`;
+      },
+      pushWithToken: async (layout, name) => {
+        const code = await new Promise((resolve) => {
+          spawn('skopeo', pushing(host, layout, name, options), { stdio: 'inherit' }).once('close', resolve);
+        });
+        assert.is(code, 0);
+        return `${host}/${name}`;
+      },
+    });
   } finally {
     child.kill('SIGKILL');
   }
@@ -172,12 +191,10 @@ function certify(folder: string): void {
   );
 }
 
-function push(host: string, layout: string, name: string, { basic = false, tokens }: RegistryOptions): string {
+function pushing(host: string, layout: string, name: string, { basic = false, tokens }: RegistryOptions): string[] {
   const login = basic || tokens ? ['--dest-creds', 'ana:secret'] : [];
-  const args = ['copy', '--insecure-policy', '-q', '--preserve-digests', '--dest-tls-verify=false', ...login, layout, `docker://${host}/${name}`];
-  const run = spawnSync('skopeo', args, { encoding: 'utf8' });
-  assert.is(run.status, 0, run.stderr);
-  return `${host}/${name}`;
+  const flags = ['--insecure-policy', '-q', '--preserve-digests', '--dest-tls-verify=false', ...login];
+  return ['copy', ...flags, layout, `docker://${host}/${name}`];
 }
 
 function freePort(): Promise<number> {
