@@ -74,7 +74,7 @@ live('descriptors of the way between the two reach no other program', needs, asy
   assert.not.match(inside, /socket:/);
   assert.not.match(inside, / 4 ->/);
   const { stdout } = await rootless(['unshare', 'sh', '-c', 'ls -l /proc/self/fd; env']);
-  assert.not.match(stdout, /ROOTLESS_FRONT|socket:/);
+  assert.not.match(stdout, /ROOTLESS_FRONT| [3-9] -> socket/);
   assert.not.match(await shell(['-e', 'A=b'], 'env'), /ROOTLESS_FRONT/);
 });
 
