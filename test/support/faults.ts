@@ -134,7 +134,7 @@ async function send(response: ServerResponse, body: Buffer | AsyncIterable<Buffe
       const allowed = part.subarray(0, (plan.cutAnswer ?? Number.POSITIVE_INFINITY) - at);
       const whole = plan.damage ? damaged(allowed, at, length) : allowed;
       at += part.length;
-      if (!response.write(whole)) await new Promise<void>((resolve) => response.once('drain', resolve).once('close', resolve));
+      if (!response.write(whole)) await drained(response);
       if (plan.cutAnswer !== undefined && at >= plan.cutAnswer) {
         await pause(20);
         response.destroy();
@@ -144,6 +144,16 @@ async function send(response: ServerResponse, body: Buffer | AsyncIterable<Buffe
     }
   }
   response.end();
+}
+
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const settle = () => {
+      response.off('drain', settle).off('close', settle);
+      resolve();
+    };
+    response.on('drain', settle).on('close', settle);
+  });
 }
 
 async function* only(body: Buffer): AsyncGenerator<Buffer> {
