@@ -1,5 +1,6 @@
 /** The mounts of a container in two steps: all of them when it is made, what stands behind each at every launch. */
 
+import { join } from 'node:path';
 import type { Paths } from '../paths.ts';
 import type { MountBacking } from './mounts.ts';
 import type { ContainerOptions } from './options.ts';
@@ -30,6 +31,17 @@ export async function backMounts(need: MountsNeed): Promise<Record<string, Mount
     (mount) => mount.kind === 'tmpfs' || (mount.kind === 'bind' && !mount.createSource && !mount.overlay),
   );
   if (plain) return {};
+  if (need.dry) return nothingMade(need);
   const volumes = await import('./volumes.ts');
   return volumes.backMounts(need);
+}
+
+/** Where volumes would be. */
+function nothingMade({ paths, options }: MountsNeed): Record<string, MountBacking> {
+  const backings = options.mounts.flatMap((mount) =>
+    mount.kind === 'volume'
+      ? [[mount.target, { kind: 'path', source: join(paths.data, 'volumes', mount.name ?? '', '_data') }] as const]
+      : [],
+  );
+  return Object.fromEntries(backings);
 }

@@ -5,14 +5,15 @@ import { join } from 'node:path';
 import { RootlessError } from '../errors.ts';
 import type { ResolveOptions } from '../image/resolve.ts';
 import type { Paths } from '../paths.ts';
+import { tellEvent } from './events.ts';
 import { newId } from './ids.ts';
-import type { MountBacking } from './mounts.ts';
+import { clean, type MountBacking } from './mounts.ts';
 import type { ContainerOptions, Mapping, MountRequest } from './options.ts';
 import type { Layers } from './root.ts';
 import { fillVolume, storedIds } from './volume-fill.ts';
 import { backingOf, checkVolumeOptions } from './volume-options.ts';
 import { claimVolume, settleVolume, sweepLinks } from './volume-claims.ts';
-import { changeVolumes, makeVolume, readVolume, type Volume } from './volume-store.ts';
+import { changeVolumes, makeVolume, readVolume, type Volume, type VolumeRecord } from './volume-store.ts';
 import { mountsFrom } from './volumes-from.ts';
 
 export type MountsNeed = {
@@ -27,6 +28,8 @@ export type MountsNeed = {
   readonly user: string;
   /** For images that are mounted. */
   readonly resolving: ResolveOptions;
+  /** Nothing is made: it is only asked what would be. */
+  readonly dry?: boolean;
 };
 
 type VolumeMount = Extract<MountRequest, { kind: 'volume' }>;
@@ -42,9 +45,9 @@ export function allMounts(paths: Paths, options: ContainerOptions, imageVolumes:
     ),
   ];
   const taken = new Set(asked.map(({ target }) => target));
-  const own = imageVolumes
-    .filter((target) => !taken.has(target))
-    .map((target): MountRequest => ({ kind: 'volume', target, readOnly: false }));
+  // An image may write them with a slash at the end, or forget the one at the beginning.
+  const targets = new Set(imageVolumes.map((path) => clean(`/${path}`)).filter((target) => target !== '/' && !taken.has(target)));
+  const own = [...targets].map((target): MountRequest => ({ kind: 'volume', target, readOnly: false }));
   return [...asked, ...own].map((mount) =>
     mount.kind === 'volume' && mount.name === undefined ? { ...mount, name: newId(), anonymous: true } : mount,
   );
@@ -86,10 +89,16 @@ function claim({ paths, id, folder, options, mapping }: MountsNeed, mount: Volum
   checkVolumeOptions(driverOptions);
   const record = { name, created: new Date().toISOString(), labels, options: driverOptions, anonymous: anonymous === true };
   if (anonymous) sweepLinks(paths);
-  const volume = readVolume(paths, name) ?? makeVolume(paths, record, anonymous && options.remove ? folder : undefined);
+  const volume = readVolume(paths, name) ?? make(paths, record, anonymous && options.remove ? folder : undefined);
   // Somebody else's: it must not go when that container goes.
   if (anonymous && !volumeIsIn(volume, folder)) settleVolume(volume);
   claimVolume(paths, volume, id, storedIds(mapping));
+  return volume;
+}
+
+function make(paths: Paths, record: VolumeRecord, lodging: string | undefined): Volume {
+  const volume = makeVolume(paths, record, lodging);
+  tellEvent(paths, { type: 'volume', action: 'create', id: record.name, attributes: { driver: 'local' } });
   return volume;
 }
 
