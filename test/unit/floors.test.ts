@@ -47,11 +47,17 @@ test('below the command line nothing prints, reads argv, or exits', () => {
   assert.equal(wrong.map(short), []);
 });
 
+/** The doctor says what is wrong with them; a unit passes them on. Neither acts on them. */
+const talkOfVariables = ['doctor/session.ts', 'cli/unit-environment.ts'];
+
 test('only paths.ts reads path variables, and only main.ts exits', () => {
   const readers = files(source).filter(
     (path) => short(path) !== 'paths.ts' && /['"]XDG_(DATA|RUNTIME|CACHE)_|\bhomedir\(/.test(code(path)),
   );
-  assert.equal(readers.map(short), []);
+  assert.equal(
+    readers.map(short).filter((path) => !talkOfVariables.includes(path)),
+    [],
+  );
   const exits = files(source).filter((path) => short(path) !== 'main.ts' && /process\.(exit\b|exitCode)/.test(code(path)));
   assert.equal(exits.map(short), []);
 });
