@@ -91,12 +91,14 @@ async function claimScope(own: string, needed: readonly Controller[], uid: numbe
   throw failure === undefined ? notDelegated(needed.filter((controller) => !delegated.includes(controller))) : noManager(failure);
 }
 
-/** One of them, or a child of one. */
+/** One of them, or below one: field 4 of proc_pid_stat(5), the second after the name, is the parent. */
 function isOurs(pid: string, known: readonly string[]): boolean {
-  if (known.includes(pid)) return true;
-  const stat = readText(`/proc/${pid}/stat`);
-  // Field 4 of proc_pid_stat(5), the second after the name, which may hold anything.
-  return known.includes(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1] ?? '');
+  for (let at = pid; at !== '0' && at !== ''; ) {
+    if (known.includes(at)) return true;
+    const stat = readText(`/proc/${at}/stat`);
+    at = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1] ?? '';
+  }
+  return false;
 }
 
 function controllersOf(path: string): string[] {
