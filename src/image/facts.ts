@@ -1,12 +1,11 @@
 /** What lists of images show: from the store's one index, without opening blobs. */
 
 import { existsSync, readdirSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { join } from 'node:path';
 import type { Paths } from '../paths.ts';
-import { type Digest, hexOf } from './digest.ts';
+import { algorithmOf, type Digest, hexOf } from './digest.ts';
 import type { Platform } from './platform.ts';
-import { familiarName, parseReference } from './reference.ts';
-import { type Brief, blobFile, listImages, readableBlob, readImage, type StoredImage } from './store.ts';
+import { type Brief, imagesFolder, listImages, readableBlob, readImage, type StoredImage } from './store.ts';
 
 /** One row of `rootless images`. */
 export type ImageFacts = {
@@ -34,7 +33,8 @@ export function factsOf(paths: Paths, image: StoredImage): ImageFacts | undefine
   const { platform } = image.manifest;
   const brief = image.brief ?? briefOf(paths, image);
   if (brief === undefined || platform === undefined) return undefined;
-  return { ...shownName(image.name), id: image.id, digest: image.source, platform, ...brief };
+  const { repository, tag } = shownName(image.name);
+  return { repository, tag, id: image.id, digest: image.source, platform, created: brief.created, size: brief.size };
 }
 
 function isWhole({ manifest, id }: StoredImage, isThere: (digest: Digest) => boolean): boolean {
@@ -43,20 +43,34 @@ function isWhole({ manifest, id }: StoredImage, isThere: (digest: Digest) => boo
 
 /** One look at the folder instead of one at each of thousands of files. */
 function blobLookup(paths: Paths): (digest: Digest) => boolean {
-  const present = new Map<string, ReadonlySet<string>>();
-  return (digest) => {
-    const folder = dirname(blobFile(paths, digest));
-    const names = present.get(folder) ?? new Set(existsSync(folder) ? readdirSync(folder) : []);
-    present.set(folder, names);
-    return names.has(hexOf(digest)) || (paths.additional.length > 0 && existsSync(readableBlob(paths, digest)));
-  };
+  const names = { sha256: namesOf(paths, 'sha256'), sha512: namesOf(paths, 'sha512') };
+  return (digest) =>
+    names[algorithmOf(digest)].has(hexOf(digest)) || (paths.additional.length > 0 && existsSync(readableBlob(paths, digest)));
 }
 
-/** `repository` and `tag` as docker has them in its table. */
+function namesOf(paths: Paths, algorithm: string): ReadonlySet<string> {
+  try {
+    return new Set(readdirSync(join(imagesFolder(paths), 'blobs', algorithm)));
+  } catch {
+    return new Set();
+  }
+}
+
+/** `repository` and `tag` as docker has them in its table. Names of the store are canonical: nothing has to be checked again. */
 export function shownName(name: string | undefined): { readonly repository: string; readonly tag: string } {
   if (name === undefined) return { repository: '<none>', tag: '<none>' };
-  const reference = parseReference(name);
-  return { repository: familiarName(reference), tag: reference.tag ?? '<none>' };
+  const at = name.indexOf('@');
+  const named = at < 0 ? name : name.slice(0, at);
+  const colon = named.lastIndexOf(':');
+  const tagged = colon > named.lastIndexOf('/');
+  const repository = tagged ? named.slice(0, colon) : named;
+  return { repository: familiar(repository), tag: tagged ? named.slice(colon + 1) : '<none>' };
+}
+
+function familiar(repository: string): string {
+  if (!repository.startsWith('docker.io/')) return repository;
+  const path = repository.slice('docker.io/'.length);
+  return path.startsWith('library/') && !path.includes('/', 'library/'.length) ? path.slice('library/'.length) : path;
 }
 
 /** Undefined when a blob was lost. */

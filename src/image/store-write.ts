@@ -80,7 +80,7 @@ function writeIndex(paths: Paths, { images, lists }: StoreIndex): void {
   const manifests = [...images.map((image) => toDescriptor(paths, image)), ...lists];
   const layout = join(imagesFolder(paths), 'oci-layout');
   if (!existsSync(layout)) writeAtomically(layout, '{"imageLayoutVersion":"1.0.0"}');
-  writeAtomically(indexFile(paths), JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests }, undefined, 1));
+  writeAtomically(indexFile(paths), JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests }));
 }
 
 function toDescriptor(paths: Paths, image: StoredImage): Descriptor {

@@ -7,6 +7,7 @@ import type { Paths } from '../paths.ts';
 import { type ImageConfig, parseConfig } from './config.ts';
 import { algorithmOf, type Digest, hexOf, parseDigest } from './digest.ts';
 import { list, parseJson } from './json.ts';
+import { readQuickly } from './index-entries.ts';
 import { type Descriptor, type Manifest, mediaTypes, parseDescriptor, parseManifest } from './manifest.ts';
 import { choosePlatform, distance, hostPlatform, type Platform } from './platform.ts';
 import { parseReference, type RegistryReference } from './reference.ts';
@@ -93,19 +94,19 @@ export function readIndex(paths: Pick<Paths, 'data'>): StoreIndex {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { images: [], lists: [] };
     throw error;
   }
-  const entries = parseJson(text, 'STORE_INVALID', `image store "${indexFile(paths)}"`, (root) =>
-    list(root, 'manifests').map(parseDescriptor),
-  );
+  const entries =
+    readQuickly(text) ??
+    parseJson(text, 'STORE_INVALID', `image store "${indexFile(paths)}"`, (root) => list(root, 'manifests').map(parseDescriptor));
   return { images: entries.flatMap(fromDescriptor), lists: entries.filter(({ mediaType }) => mediaType === mediaTypes.ociIndex) };
 }
 
 function fromDescriptor(manifest: Descriptor): StoredImage[] {
-  const { [annotations.name]: name, [annotations.id]: id = '', [annotations.source]: source = '' } = manifest.annotations;
-  const { [annotations.created]: created, [annotations.size]: size = '' } = manifest.annotations;
-  const digest = parseDigest(id);
-  if (digest === undefined) return [];
-  const brief = /^[0-9]{1,15}$/.test(size) ? { created, size: Number(size) } : undefined;
-  return [{ name, manifest, source: parseDigest(source) ?? manifest.digest, id: digest, brief }];
+  const own = manifest.annotations;
+  const id = parseDigest(own[annotations.id] ?? '');
+  if (id === undefined) return [];
+  const size = Number(own[annotations.size] ?? Number.NaN);
+  const brief = Number.isSafeInteger(size) ? { created: own[annotations.created], size } : undefined;
+  return [{ name: own[annotations.name], manifest, source: parseDigest(own[annotations.source] ?? '') ?? manifest.digest, id, brief }];
 }
 
 /**
