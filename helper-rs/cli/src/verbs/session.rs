@@ -6,6 +6,7 @@ use crate::keys::DetachKeys;
 use crate::session::{self, End, Manner};
 use rustix::fd::OwnedFd;
 use serde_json::{json, Value};
+use std::cell::Cell;
 use std::io::Read;
 
 pub fn session(global: Global) -> Step<u8> {
@@ -32,17 +33,31 @@ pub fn session(global: Global) -> Step<u8> {
         serde_json::from_str(&request).map_err(|error| Failure::because("args", error.to_string()).on("request"))?;
     // The command line of a front may end as soon as it knows that it is not needed to explain.
     manner.caller = global.reporter.copy_of_events().filter(|_| !front);
-    let end = session::open(&global.root, &id, request, &manner, || {
+    let begun = Cell::new(false);
+    let result = session::open(&global.root, &id, request, &manner, || {
+        begun.set(true);
         global.reporter.event(&json!({ "event": "running" }));
-    })?;
-    Ok(match end {
+    });
+    Ok(match result {
+        // The command line, which has the words, is gone by now.
+        Err(failure) if front && begun.get() => {
+            eprintln!("rootless: lost the connection to the container: {failure}");
+            failure.exit
+        }
+        Err(failure) => return Err(failure),
+        Ok(end) => code_of(&global, end),
+    })
+}
+
+fn code_of(global: &Global, end: End) -> u8 {
+    match end {
         End::Code(code) => code,
         End::Detached => {
             global.reporter.event(&json!({ "event": "detached" }));
             0
         }
         End::Signal(number) => 128 + number as u8,
-    })
+    }
 }
 
 /// The environment of a program is in its request, and a command line is everybody's to read.
