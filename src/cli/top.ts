@@ -41,7 +41,7 @@ export default command({
     const byDescriptor = asked.length > 0 && asked.every((word) => descriptors[word] !== undefined);
     if (byDescriptor) print(described(life.pid, asked));
     else if (ps === undefined && words.length === 0) print(described(life.pid, usualDescriptors));
-    else print(filtered(runPs(ps, words), new Set(processesOf(life.pid).map(({ pid }) => String(pid)))));
+    else print(byPs(ps, words, life.pid));
     return 0;
   },
 });
@@ -56,7 +56,7 @@ function described(init: number, asked: readonly string[]): string {
   return table([columns.map(({ heading }) => heading), ...rows]);
 }
 
-function runPs(ps: string | undefined, words: readonly string[]): string {
+function byPs(ps: string | undefined, words: readonly string[], init: number): string {
   const options = words.length > 0 ? words : ['-ef'];
   if (ps === undefined) {
     throw new RootlessError({
@@ -65,12 +65,16 @@ function runPs(ps: string | undefined, words: readonly string[]): string {
       fix: `sudo apt-get install procps, or columns of our own: rootless top CONTAINER ${usualDescriptors.join(',')}`,
     });
   }
-  const run = spawnSync(ps, options, { encoding: 'utf8', maxBuffer: 256 * 1024 * 1024 });
-  if (run.status === 0) return run.stdout;
+  const pids = processesOf(init).map(({ pid }) => String(pid));
+  const run = (args: readonly string[]) => spawnSync(ps, args, { encoding: 'utf8', maxBuffer: 256 * 1024 * 1024 });
+  // As docker does: these processes only, which also finds those of other sessions; options that do not go with -q choose by themselves.
+  const exact = run([...options, `-q${pids.join(',')}`]);
+  const answer = exact.status === 0 ? exact : run(options);
+  if (answer.status === 0) return filtered(answer.stdout, new Set(pids));
   throw new RootlessError({
     code: 'PS_FAILED',
     message: `"ps ${options.join(' ')}" failed`,
-    why: run.stderr.trim().split('\n')[0],
+    why: answer.stderr.trim().split('\n')[0],
     fix: `options of ps(1), or: ${Object.keys(descriptors).join(', ')}`,
   });
 }

@@ -98,7 +98,8 @@ function parseEvent(line: string): Event | undefined {
   try {
     const { time, type, action, id, attributes } = JSON.parse(line) as Partial<Event>;
     if (typeof time !== 'string' || typeof action !== 'string' || typeof type !== 'string') return undefined;
-    return { time, type, action, id: String(id ?? ''), attributes: attributes ?? {} };
+    const texts = Object.entries(attributes ?? {}).map(([key, value]) => [key, String(value)] as const);
+    return { time, type, action, id: String(id ?? ''), attributes: Object.fromEntries(texts) };
   } catch {
     return undefined;
   }
