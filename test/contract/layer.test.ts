@@ -87,6 +87,37 @@ test('native and sandbox agree on zstd', () => {
   agree('ls', stdout);
 });
 
+test('a zstd window that would take too much memory is refused by both, one of 32 MiB is not', () => {
+  const zstd = (...args: string[]) => spawnSync('zstd', ['-q', '-c', ...args], { input: tarBytes(plain) }).stdout;
+  for (const [log, code] of [
+    [25, 0],
+    [27, 1],
+  ] as const) {
+    // The size is not known from a pipe, so the window stands in the header.
+    const bytes = zstd(`--long=${log}`);
+    const { stdout, code: got } = runSandboxed(['layer', 'check'], bytes, { dist });
+    assert.is(got, code, Buffer.from(stdout).toString());
+    agree('check', bytes);
+  }
+});
+
+test('frames that hold no data, as zstd:chunked has them, are passed over by both', () => {
+  const frame = (body: Buffer) => Buffer.concat([Buffer.from('502a4d18', 'hex'), Buffer.from([body.length, 0, 0, 0]), body]);
+  const half = (part: Buffer) => spawnSync('zstd', ['-q', '-c'], { input: part }).stdout;
+  const tar = tarBytes(plain);
+  agree(
+    'ls',
+    Buffer.concat([
+      frame(Buffer.from('first')),
+      half(tar.subarray(0, 700)),
+      frame(Buffer.alloc(0)),
+      half(tar.subarray(700)),
+      frame(Buffer.alloc(9)),
+    ]),
+  );
+  agree('check', Buffer.concat([half(tar), Buffer.from('502a4d18ff000000', 'hex')]));
+});
+
 test('an escape is found in the sandbox', () => {
   const { code, stdout } = runSandboxed(['layer', 'check'], tarBytes([{ name: '../x', data: '' }]), { dist });
   assert.is(code, 1);

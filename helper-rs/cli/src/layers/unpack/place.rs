@@ -16,6 +16,10 @@ use std::os::fd::{AsFd, OwnedFd};
 /// PATH_MAX: no process could name what is deeper.
 const PATH_LIMIT: usize = 4095;
 
+/// Files that eStargz adds to a layer for those who read it over the network (its table of contents, and where prefetching ends):
+/// no part of the image.
+const FOR_LAZY_READERS: [&[u8]; 3] = [b"stargz.index.json", b".prefetch.landmark", b".no.prefetch.landmark"];
+
 pub struct Placer {
     pub(super) root: Root,
     pub(super) folders: Folders,
@@ -69,6 +73,9 @@ impl Placer {
         }
         if path.len() > PATH_LIMIT {
             return Err(Errno::NAMETOOLONG.into());
+        }
+        if !self.policy.copy && FOR_LAZY_READERS.contains(&path.as_slice()) && entry.kind == Kind::File {
+            return Ok(());
         }
         let (above, name) = split(&path);
         if name.is_empty() {
