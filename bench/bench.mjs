@@ -1,16 +1,19 @@
-// `npm run bench [-- start|unpack|memory… --write]`: runs what is installed side by side, as an unprivileged user, and prints ratios.
+// `npm run bench [-- start|unpack|memory|lifecycle… --write]`: runs what is installed side by side, as an unprivileged user, and prints ratios.
 // Started as root it makes that user, and gives its processes a pure cgroup v2 (crun and podman need one). Nothing here is a test.
+import { dirname } from 'node:path';
 import { setUp } from '../scripts/setup.mjs';
 import { benchPackages } from '../scripts/packages.mjs';
 import { asBenchUser } from './lab.mjs';
 import { printReport, writeReport } from './report.mjs';
 
-const sections = ['start', 'unpack', 'memory'];
+const sections = ['start', 'unpack', 'memory', 'lifecycle'];
 const asked = process.argv.slice(2);
 const picked = sections.filter((name) => asked.includes(name));
 const wanted = picked.length > 0 ? picked : sections;
 
 if (asked.includes('--inside')) {
+  // The program is started as a user does, and finds the Node that runs this in PATH.
+  process.env.PATH = `${dirname(process.execPath)}:${process.env.PATH}`;
   const results = [];
   for (const name of wanted) results.push(...(await (await import(`./${name}.mjs`)).measure()));
   console.log(`\0${JSON.stringify(results)}`);

@@ -39,7 +39,7 @@ export async function measure() {
 
 /** Bytes of the processes with such a name that exist while the command says `ready`. */
 async function resident([program, ...args], pattern) {
-  const before = new Set(pids(pattern));
+  const before = new Set(processes(pattern));
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   const ended = new Promise((resolve) => child.once('close', resolve));
   await new Promise((resolve, reject) => {
@@ -48,7 +48,7 @@ async function resident([program, ...args], pattern) {
   });
   // What stays, not what a start needs for its first moments.
   await new Promise((resolve) => setTimeout(resolve, 2000));
-  const bytes = pids(pattern)
+  const bytes = processes(pattern)
     .filter((pid) => !before.has(pid))
     .reduce((sum, pid) => sum + proportional(pid), 0);
   child.kill('SIGTERM');
@@ -57,12 +57,12 @@ async function resident([program, ...args], pattern) {
   return bytes;
 }
 
-function pids(pattern) {
+export function processes(pattern) {
   return readdirSync('/proc').filter((name) => /^\d+$/.test(name) && pattern.test(read(`/proc/${name}/comm`)));
 }
 
 /** proc(5), smaps_rollup: pages shared with others count by their share. */
-function proportional(pid) {
+export function proportional(pid) {
   return Number(/^Pss:\s+(\d+) kB/m.exec(read(`/proc/${pid}/smaps_rollup`))?.[1] ?? 0) * 1024;
 }
 

@@ -7,7 +7,7 @@ import { onPath } from '../scripts/packages.mjs';
 
 export const checkout = process.env.ROOTLESS_CHECKOUT ?? process.cwd();
 export const helper = join(checkout, 'dist/rootless-helper');
-export const rootless = [process.execPath, join(checkout, 'bin/rootless')];
+export const rootless = [join(checkout, 'bin/rootless')];
 
 /**
  * @param commands {name, argv, prepare?, shell?}; one whose program is not installed is left out, one that fails is reported and left out
