@@ -30,8 +30,17 @@ export async function withLock<T>(paths: Paths, id: string, work: () => Promise<
 }
 
 /** @returns what gives the lock back. @throws RootlessError CONTAINER_BUSY */
-export async function lockContainer(paths: Paths, id: string, signal?: AbortSignal, wait = patience): Promise<() => void> {
-  const path = join(containerFolder(paths, id), 'lock');
+export function lockContainer(paths: Paths, id: string, signal?: AbortSignal, wait = patience): Promise<() => void> {
+  return lockAt(join(containerFolder(paths, id), 'lock'), (holder) => busy(id, holder), signal, wait);
+}
+
+/** The same for any link; `busy` says who has not given it back in time. @returns what gives the lock back */
+export async function lockAt(
+  path: string,
+  busy: (holder: string | undefined) => RootlessError,
+  signal?: AbortSignal,
+  wait = patience,
+): Promise<() => void> {
   calls += 1;
   const { pid, startTime, bootId } = ourselves();
   const own = [pid, startTime, bootId, calls].join(' ');
@@ -41,7 +50,7 @@ export async function lockContainer(paths: Paths, id: string, signal?: AbortSign
     if (taken === 'impossible') return () => {};
     const holder = holderOf(path);
     if (holder !== undefined && !isAlive(makerOf(holder))) takeAway(path, holder);
-    else if (Date.now() >= end) throw busy(id, holder);
+    else if (Date.now() >= end) throw busy(holder);
     else await sleep(5 + Math.random() * 10, undefined, signal ? { signal } : {});
   }
 }

@@ -1,10 +1,11 @@
 /** Named volumes on disk, $DATA/volumes/NAME/: volume.json, `_data`, `ids` once it was filled, and users/ID for each container. */
 
-import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, symlinkSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { RootlessError } from '../errors.ts';
-import { withLock } from '../image/lock.ts';
+import { explainDisk } from '../image/disk.ts';
 import type { Paths } from '../paths.ts';
+import { lockAt } from './lock.ts';
 import { replace } from './replace.ts';
 
 /** volume.json. */
@@ -20,6 +21,9 @@ export type VolumeRecord = {
 };
 
 export type Volume = VolumeRecord & { readonly folder: string; readonly mountpoint: string };
+
+/** Milliseconds; what is done under the lock takes a few. */
+const patience = 30_000;
 
 export const volumesFolder = (paths: Paths): string => join(paths.data, 'volumes');
 export const volumeFolder = (paths: Paths, name: string): string => join(volumesFolder(paths), name);
@@ -70,11 +74,18 @@ export function listVolumes(paths: Paths): Volume[] {
   });
 }
 
-/** Short synchronous changes of the set of volumes; what takes long is done on a volume that is claimed. */
-export function changeVolumes<T>(paths: Paths, work: () => T): Promise<T> {
+/** Short synchronous changes of the set of volumes; what takes long is done on a volume that is claimed. @throws RootlessError VOLUMES_BUSY */
+export async function changeVolumes<T>(paths: Paths, work: () => T): Promise<T> {
   const folder = volumesFolder(paths);
   mkdirSync(folder, { recursive: true, mode: 0o711 });
-  return withLock(join(folder, '.lock'), work);
+  const release = await lockAt(join(folder, '.lock'), busy, undefined, patience);
+  try {
+    return work();
+  } catch (cause) {
+    throw explainDisk(cause, paths);
+  } finally {
+    release();
+  }
 }
 
 /**
@@ -84,10 +95,15 @@ export function changeVolumes<T>(paths: Paths, work: () => T): Promise<T> {
 export function makeVolume(paths: Paths, record: VolumeRecord, lodging?: string): Volume {
   const link = volumeFolder(paths, checkVolumeName(record.name));
   const folder = lodging === undefined ? link : join(lodging, 'volumes', record.name);
-  mkdirSync(join(folder, 'users'), { recursive: true, mode: 0o711 });
-  mkdirSync(join(folder, '_data'), { recursive: true, mode: 0o755 });
-  replace(join(folder, 'volume.json'), JSON.stringify(record));
-  if (lodging !== undefined) symlinkSync(lodgingLink(lodging, record.name), link);
+  try {
+    mkdirSync(join(folder, 'users'), { recursive: true, mode: 0o711 });
+    mkdirSync(join(folder, '_data'), { recursive: true, mode: 0o755 });
+    replace(join(folder, 'volume.json'), JSON.stringify(record));
+    if (lodging !== undefined) symlinkSync(lodgingLink(lodging, record.name), link);
+  } catch (cause) {
+    rmSync(folder, { recursive: true, force: true });
+    throw cause;
+  }
   return { ...record, folder: link, mountpoint: join(link, '_data') };
 }
 
@@ -135,5 +151,13 @@ function notAVolume(folder: string): RootlessError {
     code: 'VOLUME_INVALID',
     message: `"${folder}" is not the folder of a volume`,
     why: 'a link or a file has the name; volumes in other places are made with -o type=none -o o=bind -o device=FOLDER',
+  });
+}
+
+function busy(holder: string | undefined): RootlessError {
+  return new RootlessError({
+    code: 'VOLUMES_BUSY',
+    message: `the set of volumes has been locked for ${patience / 1000} s`,
+    why: holder === undefined ? undefined : `process ${holder.split(' ')[0]} changes it`,
   });
 }

@@ -308,6 +308,16 @@ live('ten containers that start with one fresh volume at once: it is copied once
   }),
 );
 
+live('what a killed start has left of a copy does not count', needs, () =>
+  withImage(content, {}, async (image) => {
+    await ok(['volume', 'create', 'data']);
+    mkdirSync(join(data, 'volumes/data/.filling/half'), { recursive: true });
+    writeFileSync(join(data, 'volumes/data/.filling/half/f'), 'half');
+    assert.is(await run(image, ['-v', 'data:/db'], 'cat /db/first; ls -A /db | wc -l'), 'from the image\n6');
+    assert.not.ok(existsSync(join(data, 'volumes/data/.filling')));
+  }),
+);
+
 live('a volume that is removed while containers start is there for those that start, or is not removed', needs, () =>
   withImage(content, {}, async (image) => {
     const starts = Array.from({ length: 6 }, () =>
@@ -453,6 +463,23 @@ if (!single && uid !== 0) {
       assert.match(other.stderr, /is in use with other ids/);
       await end(child);
       assert.is(await run(image, ['-v', 'data:/db'], look), usual);
+    }),
+  );
+
+  live('a conversion of owners that was killed goes on where it was', needs, () =>
+    withImage(content, {}, async (image) => {
+      const look = "stat -c '%n %u:%g' /db /db/first /db/sub /db/sub/deep";
+      const before = await run(image, ['-v', 'data:/db'], look);
+      const keep = ['--userns', 'keep-id:uid=70,gid=71', '-u', '0', '-v', 'data:/db'];
+      await ok(['run', '--rm', '--network', 'none', ...keep.slice(0, 4), '-v', 'other:/db', image, 'true']);
+      const folder = join(data, 'volumes/data');
+      writeFileSync(join(folder, 'remap'), `${readFileSync(join(data, 'volumes/other/ids'), 'utf8')}\n`);
+      // Later than the mark, by more than a tick of the clock that files have.
+      await run(image, [], 'sleep 0.1');
+      await ok(['unshare', 'chown', '0:0', join(folder, '_data/first')]);
+      assert.is(await run(image, keep, look), before);
+      assert.is(await run(image, ['-v', 'data:/db'], look), before);
+      assert.not.ok(existsSync(join(folder, 'remap')));
     }),
   );
 
