@@ -66,6 +66,8 @@ function explainFull(failure: HelperFailure, facts: ExplainFacts): ErrorFacts {
       return { code: 'SYSCTL_REFUSED', message: `cannot set sysctl "${failure.target}": ${reason(failure)}` };
     case 'seccomp':
       return { code: 'SECCOMP_REFUSED', message: `cannot load the seccomp filter: ${describe(failure)}` };
+    case 'log':
+      return explainLog(failure);
     case 'config':
     case 'validate':
       return { code: 'SPEC_INVALID', message: `cannot run this container: ${describe(failure)}` };
@@ -140,6 +142,18 @@ function explainNetwork(failure: HelperFailure): ErrorFacts {
     code: 'NETWORK_FAILED',
     message: `cannot make a private network: ${failure.message ?? reason(failure)}`,
     why: `"${failure.target}" ended before the network was up`,
+  };
+}
+
+function explainLog(failure: HelperFailure): ErrorFacts {
+  const journal = failure.message?.includes('journal') === true;
+  return {
+    code: 'LOG_UNUSABLE',
+    message: journal
+      ? 'cannot write the log to the journal: none runs here'
+      : `cannot write the log to "${failure.target}": ${reason(failure)}`,
+    why: journal ? `nobody listens on ${failure.target}` : undefined,
+    fix: journal ? '--log-driver json-file, or k8s-file' : undefined,
   };
 }
 

@@ -3,6 +3,7 @@
 use crate::args::{self, Argument, Global, Options};
 use crate::clock;
 use crate::failure::{During, Failure, Step};
+use crate::log::read::follow::{Watch, Woken};
 use crate::log::read::{self, Wish};
 use crate::log::LogOptions;
 use serde::Deserialize;
@@ -39,7 +40,25 @@ pub fn log(global: Global) -> Step<u8> {
     let folder = monitor.parent().unwrap_or(Path::new("."));
     // The folder of a container is named by its id.
     let id = folder.file_name().unwrap_or_default().to_string_lossy();
-    read::print(&options(&monitor)?, folder, &id, &wish)
+    match written(&monitor, folder, wish.follow)? {
+        Some(options) => read::print(&options, folder, &id, &wish),
+        None => Ok(0),
+    }
+}
+
+/// A container that is followed before its first start has no monitor.json yet. `None`: it was removed instead.
+fn written(monitor: &Path, folder: &Path, wait: bool) -> Step<Option<LogOptions>> {
+    let watch = if wait { Some(Watch::of_folder(folder)?) } else { None };
+    loop {
+        match (options(monitor), &watch) {
+            (Err(_), Some(watch)) if folder.exists() => match watch.wait(None, None, rustix::stdio::stdout())? {
+                Woken::Closed => return Ok(None),
+                _ => continue,
+            },
+            (Err(_), Some(_)) => return Ok(None),
+            (result, _) => return result.map(Some),
+        }
+    }
 }
 
 fn options(monitor: &Path) -> Step<LogOptions> {

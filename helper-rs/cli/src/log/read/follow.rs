@@ -32,12 +32,23 @@ pub enum Woken {
 impl Watch {
     /// Of the log's folder, and of the container's.
     pub fn new(log: &Path, folder: &Path) -> Step<Watch> {
-        let inotify = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK).during("log", "inotify")?;
-        let events = WatchFlags::MODIFY | WatchFlags::CREATE | WatchFlags::MOVED_TO | WatchFlags::DELETE_SELF;
-        for place in [Some(folder), log.parent()].into_iter().flatten() {
-            inotify::add_watch(&inotify, place, events).during("log", place.display())?;
+        let watch = Watch::of_folder(folder)?;
+        if let Some(place) = log.parent() {
+            watch.add(place)?;
         }
-        Ok(Watch { inotify, folder: folder.to_path_buf() })
+        Ok(watch)
+    }
+
+    pub fn of_folder(folder: &Path) -> Step<Watch> {
+        let inotify = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK).during("log", "inotify")?;
+        let watch = Watch { inotify, folder: folder.to_path_buf() };
+        watch.add(folder)?;
+        Ok(watch)
+    }
+
+    fn add(&self, place: &Path) -> Step<()> {
+        let events = WatchFlags::MODIFY | WatchFlags::CREATE | WatchFlags::MOVED_TO | WatchFlags::DELETE_SELF;
+        inotify::add_watch(&self.inotify, place, events).during("log", place.display()).map(drop)
     }
 
     /// Until the container has ended and will not be restarted.

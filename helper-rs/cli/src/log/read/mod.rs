@@ -1,7 +1,7 @@
 //! Prints a log: all of it or its last lines, across its files, and what comes if it is followed.
 
 mod files;
-mod follow;
+pub mod follow;
 mod journal;
 mod life;
 mod lines;
