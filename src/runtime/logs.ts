@@ -61,6 +61,7 @@ function explained({ message, errno, target }: HelperFailure, { name }: Listed):
       code: 'LOG_NOT_READABLE',
       message: `container "${name}": configured logging driver does not support reading`,
       why: 'it was made with --log-driver none, which keeps nothing',
+      exit: 1,
     });
   }
   const what = [target && `"${target}"`, errno, message].filter(Boolean).join(': ');
