@@ -10,10 +10,10 @@ import { bundles, runFiles } from './files.mjs';
 import { ensureUser, privateCopy } from './user.mjs';
 
 /** Files that count processes, mounts or folders: nothing else may run beside them. */
-const alone = ['kill'];
+const alone = ['kill', 'faults-life'];
 /** What is worth running again with the other two ways of mapping ids. */
-const asRoot = ['run-basic', 'isolation', 'stdio', 'ids', 'mounts', 'kill'];
-const asSingle = ['run-basic', 'isolation', 'ids', 'mounts', 'volumes', 'kill'];
+const asRoot = ['run-basic', 'isolation', 'stdio', 'ids', 'mounts', 'kill', 'lifecycle', 'detach'];
+const asSingle = ['run-basic', 'isolation', 'ids', 'mounts', 'volumes', 'kill', 'lifecycle', 'faults-life'];
 const seconds = 420;
 
 export async function runLive(tally, files) {

@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { bin } from '../support/checkout.ts';
 import { environment, finished, rootless, start } from '../support/cli.ts';
-import { census, leftAfter, marker } from '../support/census.ts';
 import { detached, ok, terminal } from '../support/detached.ts';
 import { eventually } from '../support/eventually.ts';
 import { busyboxImage } from '../support/images.ts';
@@ -61,14 +60,6 @@ live('a foreground container is served from elsewhere: logs, exec, stop', needs,
   await ok(['stop', '-t', '0', 'served']);
   assert.equal(await ended, { code: 137, signal: null, stdout: 'said\n', stderr: '' });
   await ok(['rm', 'served']);
-});
-
-live('with --rm nothing stays when it has ended', needs, async () => {
-  await ok(['run', '--rm', ...none, busyboxImage(), 'true']);
-  const before = census();
-  const id = (await ok(['run', '-d', '--rm', '-e', `MARKER=${marker}`, ...none, busyboxImage(), 'sleep', '0.3'])).trim();
-  await rootless(['wait', id]);
-  assert.equal(await leftAfter(before), []);
 });
 
 live('input of -i waits for whoever attaches; without it there is none', needs, async () => {
