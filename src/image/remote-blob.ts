@@ -37,6 +37,16 @@ export async function* fetchBlob(session: Session, blob: Expected, stop: AbortSi
   }
 }
 
+/** Whether the repository has the blob. @throws RootlessError REGISTRY_UNAUTHORIZED, REGISTRY_DENIED, … */
+export async function hasBlob(session: Session, blob: Expected, signal = session.signal): Promise<boolean> {
+  const response = await session.request(`blobs/${blob.digest}`, { method: 'HEAD', signal });
+  response.resume();
+  const { statusCode = 0, headers } = response;
+  if (statusCode === 401 || statusCode === 403) throw await session.refusal(response);
+  const length = headers['content-length'];
+  return statusCode === 200 && (length === undefined || Number(length) === blob.size);
+}
+
 /** Bytes of a blob. */
 export type Part = { readonly start: number; readonly length: number };
 

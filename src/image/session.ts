@@ -3,14 +3,15 @@
 import type { IncomingMessage } from 'node:http';
 import type { RootlessError } from '../errors.ts';
 import type { RegistryEnvironment } from '../paths.ts';
-import { type Authorization, authorize, type Challenge, parseChallenges, readLimited } from './auth.ts';
-import { type Credentials, findCredentials } from './credentials.ts';
+import { type Authorization, readLimited } from './auth.ts';
+import type { Credentials } from './credentials.ts';
 import { type HttpClient, openHttp, type Outgoing } from './http.ts';
 import { isLoopback } from './proxy.ts';
 import { follow } from './redirects.ts';
 import type { RegistryReference } from './reference.ts';
 import { type Purpose, refused, unreachable } from './registry-error.ts';
 import { type Pause, patiently, pauseAfter } from './retry.ts';
+import { SessionLogin } from './session-login.ts';
 
 export type RegistrySettings = {
   readonly environment: RegistryEnvironment;
@@ -55,14 +56,10 @@ export class Session {
   readonly idle: number;
   readonly #settings: RegistrySettings;
   readonly #purpose: Purpose;
+  readonly #login: SessionLogin;
   readonly #mayBePlain: boolean;
   #base: Promise<URL> | undefined;
   #found: URL | undefined;
-  #challenges: readonly Challenge[] = [];
-  readonly #authorizations = new Map<string, Authorization | undefined>();
-  readonly #logins = new Map<string, Promise<Authorization | undefined>>();
-  #credentials: Promise<Credentials | undefined> | undefined;
-  #loggedIn = false;
 
   constructor(
     reference: RegistryReference,
@@ -81,6 +78,15 @@ export class Session {
     this.idle = idle;
     this.#mayBePlain = tlsVerify === false || (tlsVerify !== true && (loopback || endpoint.insecure === true));
     this.http = openHttp({ environment, verify: !this.#mayBePlain, idle, certDir });
+    this.#login = new SessionLogin({
+      place: endpoint,
+      purpose,
+      files: settings.authFile === undefined ? environment.authFiles : [settings.authFile],
+      given: endpoint.mirror === true ? undefined : settings.credentials,
+      signal,
+      send: (url, outgoing) => patiently(() => this.http.send(url, outgoing), url.host, settings.pause, signal),
+      base: () => this.#findBase(),
+    });
   }
 
   /** GET /v2/NAME/PATH. */
@@ -113,7 +119,7 @@ export class Session {
       purpose: this.#purpose,
       status: response.statusCode ?? 0,
       body,
-      loggedIn: this.#loggedIn,
+      loggedIn: this.#login.loggedIn,
       retryAfter: response.headers['retry-after'],
     });
   }
@@ -128,11 +134,9 @@ export class Session {
    * @returns a refresh token if the token server gave one; undefined too where the registry asks for no login
    */
   async login(credentials: Credentials | undefined): Promise<{ readonly response: IncomingMessage; readonly refresh: string | undefined }> {
-    this.#credentials = Promise.resolve(credentials);
-    this.#loggedIn = credentials !== undefined;
-    const first = await this.request('/v2/');
-    const refresh = [...this.#authorizations.values()].find((known) => known?.refresh !== undefined)?.refresh;
-    return { response: first, refresh };
+    this.#login.use(credentials);
+    const response = await this.request('/v2/');
+    return { response, refresh: this.#login.refreshToken };
   }
 
   /** Once with the authorization we have; after a 401, once more with a new one. */
@@ -140,53 +144,14 @@ export class Session {
     const base = await this.#findBase();
     // An upload may lead to another host: that one gets no secret of ours.
     if (url.origin !== base.origin) return this.#followed(url, outgoing, undefined);
-    const scopes = [...this.#ownScopes(), ...more];
-    const key = scopes.join(' ');
-    let used = this.#authorizations.get(key);
-    if (this.#challenges.length > 0 && (used === undefined || used.expires < Date.now())) used = await this.#logIn(key, scopes);
+    const used = await this.#login.current(more);
     const first = await this.#followed(url, outgoing, used);
     const challenge = first.headers['www-authenticate'];
     if (first.statusCode !== 401 || challenge === undefined) return first;
-    this.#challenges = parseChallenges(challenge);
-    // Parallel requests that met the same 401 share one login.
-    const current = this.#authorizations.get(key);
-    const fresh = current !== undefined && current !== used ? current : await this.#logIn(key, scopes);
+    const fresh = await this.#login.answer(challenge, used, more);
     if (fresh === undefined) return first;
     first.destroy();
     return this.#followed(url, outgoing, fresh);
-  }
-
-  #ownScopes(): readonly string[] {
-    const { repository } = this.endpoint;
-    if (this.#purpose === 'login') return [];
-    if (repository === '') return ['registry:catalog:*'];
-    return [`repository:${repository}:${this.#purpose === 'push' ? 'pull,push' : 'pull'}`];
-  }
-
-  #logIn(key: string, scopes: readonly string[]): Promise<Authorization | undefined> {
-    const running = this.#logins.get(key);
-    if (running !== undefined) return running;
-    const login = this.#answer(scopes)
-      .then((authorization) => {
-        this.#authorizations.set(key, authorization);
-        return authorization;
-      })
-      .finally(() => this.#logins.delete(key));
-    this.#logins.set(key, login);
-    return login;
-  }
-
-  async #answer(scopes: readonly string[]): Promise<Authorization | undefined> {
-    const { environment, authFile, credentials: given, pause } = this.#settings;
-    const files = authFile === undefined ? environment.authFiles : [authFile];
-    const own = this.endpoint.mirror === true ? undefined : given;
-    this.#credentials ??= own === undefined ? findCredentials(files, this.endpoint, this.signal) : Promise.resolve(own);
-    const credentials = await this.#credentials;
-    this.#loggedIn = credentials !== undefined;
-    const send: HttpClient['send'] = (url, outgoing) => patiently(() => this.http.send(url, outgoing), url.host, pause, this.signal);
-    const offline = this.#purpose === 'login';
-    const registry = new URL((await this.#findBase()).origin);
-    return authorize(registry, this.#challenges, { credentials, scopes, offline, signal: this.signal, send });
   }
 
   #followed(url: URL, outgoing: Outgoing, authorization: Authorization | undefined): Promise<IncomingMessage> {

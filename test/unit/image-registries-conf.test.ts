@@ -9,7 +9,8 @@ import { endpointsFor, locateForPush } from '../../src/image/mirrors.ts';
 import { parseReference } from '../../src/image/reference.ts';
 import { readRegistriesConf } from '../../src/image/registries-conf.ts';
 import { fullNames } from '../../src/image/short-names.ts';
-import { parseToml, TomlError } from '../../src/image/toml.ts';
+import { parseToml } from '../../src/image/toml.ts';
+import { TomlError } from '../../src/image/toml-scanner.ts';
 import { findPaths, type RegistryEnvironment } from '../../src/paths.ts';
 
 const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
