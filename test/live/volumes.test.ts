@@ -313,7 +313,7 @@ live('what a killed start has left of a copy does not count', needs, () =>
     await ok(['volume', 'create', 'data']);
     mkdirSync(join(data, 'volumes/data/.filling/half'), { recursive: true });
     writeFileSync(join(data, 'volumes/data/.filling/half/f'), 'half');
-    assert.is(await run(image, ['-v', 'data:/db'], 'cat /db/first; ls -A /db | wc -l'), 'from the image\n6');
+    assert.is(await run(image, ['-v', 'data:/db'], 'cat /db/first; ls -A /db | wc -l'), 'from the image\n5');
     assert.not.ok(existsSync(join(data, 'volumes/data/.filling')));
   }),
 );
@@ -323,7 +323,7 @@ live('a volume that is removed while containers start is there for those that st
     const starts = Array.from({ length: 6 }, () =>
       rootless(['run', '--rm', '--network', 'none', '-v', 'data:/db', image, 'cat', '/db/first']),
     );
-    const removals = Array.from({ length: 12 }, () => rootless(['--debug', 'volume', 'rm', 'data']));
+    const removals = Array.from({ length: 8 }, () => rootless(['--debug', 'volume', 'rm', 'data']));
     for (const { code, stdout, stderr } of await Promise.all(starts)) assert.equal([code, stdout], [0, 'from the image\n'], stderr);
     for (const { stderr, code } of await Promise.all(removals)) if (code !== 0) assert.match(stderr, /VOLUME_(IN_USE|NOT_FOUND)/);
   }),
@@ -362,7 +362,7 @@ live('a part of a volume is mounted by volume-subpath, and no link in it leads o
       'echo up; mkdir /db/safe; touch /db/safe/mark; while :; do mv /db/safe /db/was; ln -s /etc /db/safe; rm /db/safe; mv /db/was /db/safe; done';
     const swapper = start(['run', '--rm', '-i', '--network', 'none', '-v', 'data:/db', image, 'sh', '-c', script]);
     await until(swapper, 'up');
-    for (let attempt = 0; attempt < 12; attempt += 1) {
+    for (let attempt = 0; attempt < 6; attempt += 1) {
       const { stdout } = await rootless(['run', '--rm', '--network', 'none', ...part('safe'), image, 'ls', '/part']);
       assert.ok(stdout === 'mark\n' || stdout === '', stdout);
     }
