@@ -18,7 +18,7 @@ export type PlainArchive = { readonly file: string } & Disposable;
 
 export type Kind = 'gzip' | 'zstd' | 'xz' | 'bzip2';
 
-/** No image shrinks so well, unless it is made to fill the disk: a gibibyte of which there is a thousandth. */
+/** No image shrinks so well, unless it is made to fill the disk. Below so many bytes nobody minds. */
 const bomb = { bytes: 1 << 30, ratio: 500 };
 
 /** How a file is compressed as a whole, by its first bytes; undefined also when it cannot be read. */
@@ -38,12 +38,19 @@ export function compressionOfFile(file: string): Kind | undefined {
   }
 }
 
-/** @throws RootlessError ARCHIVE_TRUNCATED, ARCHIVE_INVALID, ARCHIVE_COMPRESSED, ARCHIVE_BOMB, DISK_FULL; nothing is left behind */
-export async function inflate(paths: Paths, file: string, kind: Kind, shown: string, signal?: AbortSignal): Promise<PlainArchive> {
+/** @param least  what may come out in any case. @throws RootlessError ARCHIVE_TRUNCATED, ARCHIVE_INVALID, ARCHIVE_COMPRESSED, ARCHIVE_BOMB, DISK_FULL; nothing is left behind */
+export async function inflate(
+  paths: Paths,
+  file: string,
+  kind: Kind,
+  shown: string,
+  signal?: AbortSignal,
+  least = bomb.bytes,
+): Promise<PlainArchive> {
   mkdirSync(imagesFolder(paths), { recursive: true });
   const plain = temporaryName(join(imagesFolder(paths), 'inflated'));
   try {
-    const limit = Math.max(bomb.bytes, statSync(file).size * bomb.ratio);
+    const limit = Math.max(least, statSync(file).size * bomb.ratio);
     const target = createWriteStream(plain, { mode: 0o600 });
     const content = await plainStream(file, kind, shown);
     await pipeline(content.stream, limited(limit, shown), target, signal ? { signal } : {});
