@@ -33,13 +33,19 @@ export async function execIn(paths: Paths, container: Listed, wish: ExecWish): P
   const { id, status } = container;
   if (status !== 'running') throw refuse(container);
   const manner = { input: wish.interactive && !wish.detach, sigProxy: false, detachKeys: wish.detachKeys, front: wish.front };
-  const { code, failure } = await openSession(paths, id, execRequest(paths, id, wish), manner);
+  const { code, failure } = await openSession(
+    paths,
+    id,
+    execRequest(wish, () => containerEnv(paths, id)),
+    manner,
+  );
   if (failure) throw await explained(failure, paths, container, wish);
   return code;
 }
 
-function execRequest(paths: Paths, id: string, wish: ExecWish): SessionRequest {
-  const env = wish.env.length > 0 || wish.tty ? mergeEnv(containerEnv(paths, id), wish) : undefined;
+/** The monitor knows what is left out: the container's environment is read only to be added to. */
+export function execRequest(wish: ExecWish, ownEnv: () => readonly string[]): SessionRequest {
+  const env = wish.env.length > 0 || wish.tty ? mergeEnv(ownEnv(), wish) : undefined;
   return {
     op: 'exec',
     process: {
