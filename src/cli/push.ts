@@ -2,10 +2,13 @@
 
 import { writeFileSync } from 'node:fs';
 import { RootlessError } from '../errors.ts';
-import { storeSource } from '../image/blob-source.ts';
+import { type BlobSource, storeSource } from '../image/blob-source.ts';
 import { lease } from '../image/blobs.ts';
 import { convertLayers } from '../image/compress.ts';
+import { inFormat, type ManifestFormat } from '../image/convert.ts';
+import { convertIndex } from '../image/convert-index.ts';
 import { noSuchImage } from '../image/find.ts';
+import { parseContents } from '../image/manifest.ts';
 import { parsePlatform, type Platform } from '../image/platform.ts';
 import { pushImage } from '../image/push.ts';
 import { parseImageSource, parseReference, type RegistryReference } from '../image/reference.ts';
@@ -36,6 +39,14 @@ export default command({
       choices: ['gzip', 'zstd'],
       description: 'compression of layers',
     },
+    format: {
+      type: 'string',
+      alias: 'f',
+      valueHint: 'oci|docker',
+      parse: parseManifestFormat,
+      choices: ['oci', 'docker'],
+      description: 'of the manifest, where it should be another than it is',
+    },
     'force-compression': { type: 'boolean', description: 'compress layers anew that have the format already' },
     'disable-content-trust': { type: 'boolean', default: true, hidden: true, description: 'nothing is signed: nothing changes' },
     ...registryFlags,
@@ -54,7 +65,12 @@ export default command({
         if (!flags.quiet) line(`the push refers to repository [${target.registry}/${target.repository}]`);
         const { digest, size } = await interruptible(async (signal) => {
           using _lease = lease(paths);
-          return await pushImage(storeSource(paths, images), target, { ...settings, convert, progress: tell, signal });
+          return await pushImage(await inWords(storeSource(paths, images), flags.format, target.name), target, {
+            ...settings,
+            convert,
+            progress: tell,
+            signal,
+          });
         });
         close();
         tellImage(paths, 'push', images[0].id, target.name);
@@ -107,6 +123,18 @@ function parseTarget(text: string): RegistryReference {
     message: `cannot push to "${text}": it is not in a registry`,
     fix: '"rootless copy" knows other places',
   });
+}
+
+async function inWords(source: BlobSource, format: ManifestFormat | undefined, shown: string): Promise<BlobSource> {
+  if (format === undefined) return source;
+  return parseContents(source.root, shown).kind === 'index' ? convertIndex(source, format, shown) : inFormat(source, format, shown);
+}
+
+/** podman's word for docker's is v2s2. */
+function parseManifestFormat(text: string): ManifestFormat {
+  if (text === 'oci') return 'oci';
+  if (text === 'docker' || text === 'v2s2') return 'docker';
+  throw new BadValue('must be oci or docker');
 }
 
 function parseFormat(text: string): 'gzip' | 'zstd' {

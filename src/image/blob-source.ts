@@ -1,6 +1,7 @@
 /** An image as bytes, wherever it lies: what can be pushed or copied. */
 
-import { createReadStream, readFileSync } from 'node:fs';
+import { createReadStream, existsSync, readFileSync } from 'node:fs';
+import { RootlessError } from '../errors.ts';
 import type { Paths } from '../paths.ts';
 import type { Digest, Expected } from './digest.ts';
 import { mediaTypes } from './manifest.ts';
@@ -25,9 +26,20 @@ export function storeSource(paths: Paths, images: readonly [StoredImage, ...Stor
   return {
     root,
     mediaType: images.length === 1 ? first.manifest.mediaType : mediaTypes.ociIndex,
-    open: ({ digest }, from) => createReadStream(readableBlob(paths, digest), { start: from, highWaterMark: 1 << 18 }),
+    open: ({ digest }, from) => createReadStream(whole(paths, digest), { start: from, highWaterMark: 1 << 18 }),
     origins: origins(paths),
   };
+}
+
+function whole(paths: Paths, digest: Digest): string {
+  const file = readableBlob(paths, digest);
+  if (existsSync(file)) return file;
+  throw new RootlessError({
+    code: 'LAYER_MISSING',
+    message: `the store does not have ${digest} any more`,
+    why: `there is no file "${file}"`,
+    fix: 'pull the image again',
+  });
 }
 
 function indexOf(images: readonly StoredImage[]): Buffer {

@@ -11,7 +11,7 @@ import { type Digest, type Expected, hexOf, parseDigest } from './digest.ts';
 import { optionalCount, parseJson, requiredText, wrong } from './json.ts';
 import type { Descriptor } from './manifest.ts';
 import { type Compression, compressionOf, type ConvertLayers, type Converted, recompressedType } from './rewrite.ts';
-import { blobFile, imagesFolder, readImage, type StoredImage } from './store.ts';
+import { blobFile, imagesFolder, readableBlob, readImage, type StoredImage } from './store.ts';
 
 export type CompressOptions = {
   /** Undefined: gzip for layers that are not compressed at all, and nothing else. */
@@ -36,7 +36,7 @@ export function convertLayers(paths: Paths, images: readonly StoredImage[], { fo
 }
 
 function converted(paths: Paths, layer: Descriptor, { digest, size }: Expected, to: Compression): Converted {
-  const file = blobFile(paths, digest);
+  const file = readableBlob(paths, digest);
   const mediaType = recompressedType(layer.mediaType, to);
   return { digest, size, mediaType, open: (from) => createReadStream(file, { start: from, highWaterMark: 1 << 18 }) };
 }
@@ -53,10 +53,10 @@ function diffIdOf(paths: Paths, images: readonly StoredImage[], blob: Digest): D
 
 async function repack(paths: Paths, layer: Descriptor, to: Compression, diffId: Digest | undefined, stop: AbortSignal): Promise<Expected> {
   const record = recordFile(paths, layer, to);
-  mkdirSync(dirname(record), { recursive: true });
+  for (const file of [record, blobFile(paths, layer.digest)]) mkdirSync(dirname(file), { recursive: true });
   const temporary = temporaryName(blobFile(paths, layer.digest));
   try {
-    const result = await runHelper(paths, ['repack', '--compress', to, '--to', temporary, blobFile(paths, layer.digest)], stop);
+    const result = await runHelper(paths, ['repack', '--compress', to, '--to', temporary, readableBlob(paths, layer.digest)], stop);
     stop.throwIfAborted();
     if (result.code !== 0) throw failure(result, layer);
     const made = readSums(result.stdout);

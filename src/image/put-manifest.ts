@@ -40,5 +40,6 @@ function notTaken(session: Session, { why }: RootlessError, mediaType: string): 
     code: 'MANIFEST_REFUSED',
     message: `registry "${session.endpoint.registry}" does not accept the manifest of "${session.reference.name}"`,
     why: why ?? `it may not know "${mediaType}"`,
+    fix: mediaType.includes('.oci.') ? "an old registry may want docker's words: --format docker" : undefined,
   });
 }

@@ -1,10 +1,11 @@
 /** Images into a real registry: with equal digests, each layer at most once, in the compression that is asked for. */
 
 import { spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
-import { rootless } from '../support/cli.ts';
+import { data, rootless } from '../support/cli.ts';
+import { type Asked, withFaults } from '../support/faults.ts';
 import { busyboxRootfs, ociLayout, tarOf } from '../support/images.ts';
 import { live } from '../support/live.ts';
 import { digestOf, done, refused, withLayout } from '../support/pushed.ts';
@@ -147,6 +148,37 @@ live('all tags of a repository are pushed, and pulled again', needs, () =>
       assert.equal((await done(['pull', '-q', '-a', `${host}/tags`])).stdout.trim().split('\n'), [`${host}/tags:a`, `${host}/tags:b`]);
       assert.match(await refused(['push', '-a', `${host}/tags:a`], 'FLAGS_CONFLICT'), /tag can't be used/);
     }),
+  ),
+);
+
+live('a manifest goes in the words of docker to a registry that wants those', needs, () =>
+  withLayout([1000], (layout) =>
+    withRegistry({}, async ({ host, port, push }) => {
+      const source = push(layout, 'x:1');
+      await done(['pull', '-q', source]);
+      const refusing = ({ method, headers }: Asked) =>
+        method === 'PUT' && /oci/.test(String(headers['content-type'])) ? { status: 415 } : undefined;
+      await withFaults(port, refusing, async (old) => {
+        assert.match(await refused(['push', source, `${old.host}/y:1`], 'MANIFEST_REFUSED'), /--format docker/);
+        await done(['push', '--format', 'docker', source, `${old.host}/y:1`]);
+      });
+      assert.is(raw(`${host}/y:1`).mediaType, 'application/vnd.docker.distribution.manifest.v2+json');
+    }),
+  ),
+);
+
+live('a layer that the store lost is named', needs, () =>
+  withLayout([1000], (layout) =>
+    withRegistry({}, ({ push }) =>
+      withRegistry({}, async ({ host }) => {
+        const source = push(layout, 'lost:1');
+        await done(['pull', '-q', source]);
+        const hex = raw(source).layers[0]?.digest.slice('sha256:'.length) ?? '';
+        rmSync(join(data, 'images/blobs/sha256', hex));
+        assert.match(await refused(['push', source, `${host}/x:1`], 'LAYER_MISSING'), new RegExp(hex));
+        await done(['push', source]);
+      }),
+    ),
   ),
 );
 
