@@ -6,7 +6,7 @@ import { benchPackages } from '../scripts/packages.mjs';
 import { asBenchUser } from './lab.mjs';
 import { printReport, writeReport } from './report.mjs';
 
-const sections = ['start', 'unpack', 'memory', 'lifecycle'];
+const sections = ['start', 'unpack', 'memory', 'images', 'lifecycle'];
 const asked = process.argv.slice(2);
 const picked = sections.filter((name) => asked.includes(name));
 const wanted = picked.length > 0 ? picked : sections;

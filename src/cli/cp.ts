@@ -67,6 +67,7 @@ function refuseEnds(from: End | '-', to: End | '-'): void {
   if (!inContainer(from) && !inContainer(to)) {
     throw new RootlessError({
       code: 'COPY_ENDS',
+      exit: 1,
       message: 'must specify at least one container source or destination',
       fix: 'rootless cp CONTAINER:PATH PATH, or the other way round',
     });
@@ -74,6 +75,7 @@ function refuseEnds(from: End | '-', to: End | '-'): void {
   if (to !== '-' || !isatty(1)) return;
   throw new RootlessError({
     code: 'COPY_ENDS',
+    exit: 1,
     message: 'refusing to write an archive to a terminal',
     fix: 'redirect it, or name a folder',
   });

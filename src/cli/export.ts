@@ -30,6 +30,7 @@ export default command({
     if (isatty(1)) {
       throw new RootlessError({
         code: 'SAVE_TARGET',
+        exit: 1,
         message: 'refusing to save to a terminal: use the -o flag or redirect',
         fix: `rootless export -o ${container.name}.tar ${container.name}`,
       });

@@ -58,7 +58,7 @@ export async function pipeFiles(
 ): Promise<Put> {
   const get = startGet(paths, from.place, from.path, from.options, 'stream');
   const stream = get.child.stdout;
-  if (stream === null) throw new RootlessError({ code: 'ARCHIVE_FAILED', message: 'cannot make a pipe' });
+  if (stream === null) throw new RootlessError({ code: 'ARCHIVE_FAILED', exit: 1, message: 'cannot make a pipe' });
   const put = startHelper(paths, putArgs(paths, to.place, to.path, to.options), [stream, 'pipe', 'pipe']);
   // The other helper has its own copy: with ours open it would never see the end.
   stream.destroy();

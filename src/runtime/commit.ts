@@ -42,6 +42,7 @@ export async function commitContainer(paths: Paths, container: Listed, options: 
   if (base.kind !== 'layers') {
     throw new RootlessError({
       code: 'NO_LAYERS',
+      exit: 1,
       message: `container "${name}" is not made from an image`,
       why: `it was made from "${container.image}"`,
       fix: base.kind === 'rootfs' ? `rootless export ${name} | rootless import - NAME` : undefined,
@@ -58,7 +59,7 @@ export async function commitContainer(paths: Paths, container: Listed, options: 
     const names = reference === undefined ? [] : [reference];
     return storeImage(paths, source, names, { shown: container.image, choice: { platform: undefined }, signal: options.signal });
   });
-  if (image === undefined) throw new RootlessError({ code: 'CHANGES_UNREADABLE', message: `container "${name}" made no image` });
+  if (image === undefined) throw new RootlessError({ code: 'CHANGES_UNREADABLE', exit: 1, message: `container "${name}" made no image` });
   tellContainer(paths, container, 'commit', { imageID: image.id, ...(reference === undefined ? {} : { imageRef: reference }) });
   return image.id;
 }

@@ -20,12 +20,12 @@ export function copyTarget(from: Side, to: Side, name = baseOf(from.path)): Targ
   if (to.what === 'folder') return { folder: to.path, name };
   if (to.what === 'file') {
     if (from.what === 'folder') {
-      throw new RootlessError({ code: 'PATH_KIND', message: `cannot copy a folder to a file: "${to.shown}"` });
+      throw new RootlessError({ code: 'PATH_KIND', exit: 1, message: `cannot copy a folder to a file: "${to.shown}"` });
     }
-    if (saysFolder(to.path)) throw new RootlessError({ code: 'PATH_NOT_FOLDER', message: `not a folder: "${to.shown}"` });
+    if (saysFolder(to.path)) throw new RootlessError({ code: 'PATH_NOT_FOLDER', exit: 1, message: `not a folder: "${to.shown}"` });
   }
   if (to.what === 'nothing' && from.what === 'file' && saysFolder(to.path)) {
-    throw new RootlessError({ code: 'PATH_NOT_FOUND', message: `no such folder: "${to.shown}"` });
+    throw new RootlessError({ code: 'PATH_NOT_FOUND', exit: 1, message: `no such folder: "${to.shown}"` });
   }
   const clean = posix.normalize(to.path).replace(/(.)\/$/, '$1');
   return { folder: posix.dirname(clean), name: posix.basename(clean) };

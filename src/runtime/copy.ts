@@ -21,7 +21,7 @@ export type CopyOptions = {
 /** @returns undefined when the archive went to our standard output */
 export async function copyFiles(paths: Paths, from: End | '-', to: End | '-', options: CopyOptions): Promise<Put | undefined> {
   if (from === '-') {
-    if (to === '-') throw new RootlessError({ code: 'COPY_ENDS', message: 'one end of a copy is a path' });
+    if (to === '-') throw new RootlessError({ code: 'COPY_ENDS', exit: 1, message: 'one end of a copy is a path' });
     return await fromArchive(paths, to);
   }
   const source = await findSource(paths, from, options.followLink);
@@ -43,7 +43,7 @@ export async function copyFiles(paths: Paths, from: End | '-', to: End | '-', op
 async function fromArchive(paths: Paths, to: End): Promise<Put> {
   const destination = await findDestination(paths, to);
   if (destination.what !== 'folder') {
-    throw new RootlessError({ code: 'PATH_NOT_FOLDER', message: `destination "${destination.shown}" must be a folder` });
+    throw new RootlessError({ code: 'PATH_NOT_FOLDER', exit: 1, message: `destination "${destination.shown}" must be a folder` });
   }
   const put = await putFiles(paths, to.place, destination.path, {});
   tell(paths, to.place, 'extract-to-dir');
@@ -64,13 +64,19 @@ type Source = Side & { readonly name: string };
 async function findSource(paths: Paths, { place, path }: End, followLink: boolean): Promise<Source> {
   const shown = showPath(place, path);
   const facts = await fileFacts(paths, place, path);
-  if (facts === null) throw new RootlessError({ code: 'PATH_NOT_FOUND', message: `no such file or folder: "${shown}"` });
+  if (facts === null) throw new RootlessError({ code: 'PATH_NOT_FOUND', exit: 1, message: `no such file or folder: "${shown}"` });
   const followed = facts.type === 'symlink' && (followLink || saysFolder(path));
   if (followed && !facts.leadsTo) {
-    throw new RootlessError({ code: 'PATH_NOT_FOUND', message: `"${shown}" is a link to nothing`, why: `it leads to "${facts.link}"` });
+    throw new RootlessError({
+      code: 'PATH_NOT_FOUND',
+      exit: 1,
+      message: `"${shown}" is a link to nothing`,
+      why: `it leads to "${facts.link}"`,
+    });
   }
   const what = kindOf(followed ? (facts.leadsTo ?? null) : facts);
-  if (what === 'file' && saysFolder(path)) throw new RootlessError({ code: 'PATH_NOT_FOLDER', message: `not a folder: "${shown}"` });
+  if (what === 'file' && saysFolder(path))
+    throw new RootlessError({ code: 'PATH_NOT_FOLDER', exit: 1, message: `not a folder: "${shown}"` });
   const real = followed && facts.target !== undefined ? facts.target : path;
   return { path: saysContents(path) && real !== path ? `${real}/.` : real, shown, what, name: baseOf(path) };
 }
@@ -108,7 +114,7 @@ function refuseInside(from: End, source: string, to: End, target: string): void 
       : from.place.kind === to.place.kind;
   const folder = `${posix.normalize(`${source}/`)}`;
   if (!same || !`${posix.normalize(target)}/`.startsWith(folder)) return;
-  throw new RootlessError({ code: 'COPY_ENDS', message: `cannot copy "${showPath(from.place, source)}" into itself` });
+  throw new RootlessError({ code: 'COPY_ENDS', exit: 1, message: `cannot copy "${showPath(from.place, source)}" into itself` });
 }
 
 function tell(paths: Paths, place: Place, action: string): void {

@@ -29,5 +29,5 @@ export function treeArgs(paths: Paths, container: Listed): string[] {
 function parseChange(line: string): Change {
   const { kind, path } = JSON.parse(line) as Partial<Change>;
   if ((kind === 'A' || kind === 'C' || kind === 'D') && typeof path === 'string') return { kind, path };
-  throw new RootlessError({ code: 'CHANGES_UNREADABLE', message: `the helper says "${line}"` });
+  throw new RootlessError({ code: 'CHANGES_UNREADABLE', exit: 1, message: `the helper says "${line}"` });
 }

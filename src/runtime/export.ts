@@ -13,6 +13,7 @@ export async function exportContainer(paths: Paths, container: Listed, output: n
   if (base.kind === 'host') {
     throw new RootlessError({
       code: 'NO_LAYERS',
+      exit: 1,
       message: `container "${name}" has no root filesystem of its own`,
       why: 'it was made from "host:", this machine\'s own folders',
     });

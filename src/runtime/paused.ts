@@ -24,10 +24,18 @@ async function pause(paths: Paths, { id, name }: Listed, must: boolean): Promise
   } catch (cause) {
     if (!must) return false;
     const why = cause instanceof Error ? cause.message : undefined;
-    throw new RootlessError({ code: 'CANNOT_PAUSE', message: `cannot pause container "${name}"`, why, fix: '--pause=false', cause });
+    throw new RootlessError({
+      code: 'CANNOT_PAUSE',
+      exit: 1,
+      message: `cannot pause container "${name}"`,
+      why,
+      fix: '--pause=false',
+      cause,
+    });
   }
   throw new RootlessError({
     code: 'CANNOT_PAUSE',
+    exit: 1,
     message: `cannot pause container "${name}"`,
     why: 'nobody answers for it',
     fix: '--pause=false',
