@@ -50,8 +50,9 @@ live('a layer that is cut goes on with Range, from the byte that is missing', ne
     (asked) => (isBlob(asked) && asked.count <= 2 ? { cutAnswer: 1_500_000 } : undefined),
     async (name, { log }) => {
       await done(['pull', name]);
-      const ranges = log.flatMap((line) => /bytes=([0-9]+)-$/.exec(line)?.[1] ?? []);
-      assert.equal(ranges, ['1500000', '3000000']);
+      // What was on the wire when it broke is lost, so not all of what the proxy let through arrived.
+      const [first = 0, second = 0, ...more] = log.flatMap((line) => Number(/bytes=([0-9]+)-$/.exec(line)?.[1] ?? Number.NaN) || []);
+      assert.ok(first > 0 && first <= 1_500_000 && second > first && second <= first + 1_500_000 && more.length === 0, log.join('\n'));
     },
   ),
 );
