@@ -17,6 +17,8 @@ export const testPackages = [
   ['docker-registry', 'docker-registry', 'a real registry on loopback'],
   ['skopeo', 'skopeo', 'a second opinion on images'],
   ['umoci', 'umoci', 'a second opinion on layers'],
+  ['buildah', 'buildah', 'makes images'],
+  ['podman', 'podman', 'pulls and pushes images'],
   ['runc', 'runc', 'a second opinion on bundles'],
   ['python3', 'python3', 'drives terminals'],
   ['zstd', 'zstd', 'makes zstd layers'],
@@ -31,9 +33,7 @@ export const benchPackages = [
   ['hyperfine', 'hyperfine', 'times'],
   ['crun', 'crun', 'peer'],
   ['bubblewrap', 'bwrap', 'peer'],
-  ['podman', 'podman', 'peer'],
   ['slirp4netns', 'slirp4netns', 'peer'],
-  ['buildah', 'buildah', 'peer'],
 ];
 
 /** Rows whose proof is not on this machine. */

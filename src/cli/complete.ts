@@ -19,6 +19,6 @@ export default command({
 });
 
 function names(paths: Paths, what: string | undefined): string[] {
-  if (what === 'images') return imageFacts(paths).map(({ repository, tag }) => `${repository}:${tag}`);
+  if (what === 'images') return imageFacts(paths).flatMap(({ repository, tag }) => (tag === '<none>' ? [] : [`${repository}:${tag}`]));
   return (what === 'volumes' ? listVolumes(paths) : listContainers(paths)).map(({ name }) => name);
 }

@@ -6,6 +6,7 @@ import { parsePlatform } from '../image/platform.ts';
 import { type SaveFormat, saveFormats, saveImages } from '../image/save.ts';
 import { findPaths } from '../paths.ts';
 import { command } from './command.ts';
+import { tellImages } from './image-events.ts';
 import { imageProgress } from './image-progress.ts';
 import { interruptible } from './interrupt.ts';
 import { Closed } from './output.ts';
@@ -33,9 +34,9 @@ export default command({
     const { tell, close } = imageProgress(flags.quiet || flags.output === undefined);
     try {
       const output = flags.output === undefined || flags.output === '-' ? 1 : flags.output;
-      await interruptible((signal) =>
-        saveImages(findPaths(env), args, output, { format, platform: flags.platform, progress: tell, signal }),
-      );
+      const paths = findPaths(env);
+      await interruptible((signal) => saveImages(paths, args, output, { format, platform: flags.platform, progress: tell, signal }));
+      tellImages(paths, 'save', args);
       return 0;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'EPIPE') throw new Closed('EPIPE');
