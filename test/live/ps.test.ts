@@ -62,7 +62,7 @@ live('-s tells what was written and the whole size', needs, async () => {
     busyboxImage(),
     'sh',
     '-c',
-    'head -c 100000 /dev/zero > /srv/data; mkdir -m 0 /tmp/closed',
+    'head -c 100000 /dev/zero > /var/data; mkdir -m 0 /tmp/closed',
   ]);
   const size = (await ok(['ps', '-a', '--filter', 'name=wrote', '--format', '{{.Size}}'])).trim();
   assert.match(size, /^1[0-9.]+kB \(virtual [0-9.]+MB\)$/);
