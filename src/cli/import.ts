@@ -5,7 +5,7 @@ import { parsePlatform } from '../image/platform.ts';
 import { findPaths } from '../paths.ts';
 import { applyChanges } from '../runtime/change.ts';
 import { command } from './command.ts';
-import { tellImages } from './image-events.ts';
+import { tellImage } from './image-events.ts';
 import { interruptible } from './interrupt.ts';
 import { print } from './output.ts';
 import { parseChange, parseEpoch } from './values/change.ts';
@@ -39,7 +39,7 @@ export default command({
         signal,
       }),
     );
-    tellImages(paths, 'import', [id], name);
+    tellImage(paths, 'import', id, name);
     print(`${id}\n`);
     return 0;
   },

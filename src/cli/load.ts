@@ -7,7 +7,6 @@ import { parsePlatform } from '../image/platform.ts';
 import { findPaths } from '../paths.ts';
 import { command } from './command.ts';
 import { tellImage } from './image-events.ts';
-import { tellImages } from './image-events.ts';
 import { imageProgress } from './image-progress.ts';
 import { interruptible } from './interrupt.ts';
 import { print } from './output.ts';

@@ -8,7 +8,6 @@ import { findPaths, type Paths } from '../paths.ts';
 import { RootlessError } from '../errors.ts';
 import { command } from './command.ts';
 import { tellingNames } from './image-events.ts';
-import { tellImages } from './image-events.ts';
 import { collectUnused, imageUses } from './image-uses.ts';
 import { print } from './output.ts';
 import { report } from './ui.ts';

@@ -6,7 +6,7 @@ import { parsePlatform } from '../image/platform.ts';
 import { type SaveFormat, saveFormats, saveImages } from '../image/save.ts';
 import { findPaths } from '../paths.ts';
 import { command } from './command.ts';
-import { tellImages } from './image-events.ts';
+import { tellImage } from './image-events.ts';
 import { imageProgress } from './image-progress.ts';
 import { interruptible } from './interrupt.ts';
 import { Closed } from './output.ts';
@@ -35,8 +35,10 @@ export default command({
     try {
       const output = flags.output === undefined || flags.output === '-' ? 1 : flags.output;
       const paths = findPaths(env);
-      await interruptible((signal) => saveImages(paths, args, output, { format, platform: flags.platform, progress: tell, signal }));
-      tellImages(paths, 'save', args);
+      const saved = await interruptible((signal) =>
+        saveImages(paths, args, output, { format, platform: flags.platform, progress: tell, signal }),
+      );
+      for (const { id, names } of saved) tellImage(paths, 'save', id, names[0]);
       return 0;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'EPIPE') throw new Closed('EPIPE');

@@ -1,11 +1,8 @@
 /** `rootless tag`: gives an image of the store more names. */
 
-import { requireStored } from '../image/find.ts';
-import { listImages } from '../image/store.ts';
 import { addNames } from '../image/tag.ts';
 import { findPaths } from '../paths.ts';
 import { command } from './command.ts';
-import { tellImages } from './image-events.ts';
 import { tellingNames } from './image-events.ts';
 
 export default command({

@@ -1,11 +1,8 @@
 /** `rootless untag`: takes names from an image, which stays. */
 
-import { requireStored } from '../image/find.ts';
-import { listImages } from '../image/store.ts';
 import { removeNames } from '../image/tag.ts';
 import { findPaths } from '../paths.ts';
 import { command } from './command.ts';
-import { tellImages } from './image-events.ts';
 import { tellingNames } from './image-events.ts';
 
 export default command({

@@ -4,6 +4,7 @@ import { RootlessError } from '../errors.ts';
 import type { Paths } from '../paths.ts';
 import { storeSource } from './blob-source.ts';
 import { inFormat } from './convert.ts';
+import type { Digest } from './digest.ts';
 import { explainTarget } from './disk.ts';
 import { type FileSink, folderSink, tarSink } from './file-sink.ts';
 import { referenceOf, requireStored } from './find.ts';
@@ -23,8 +24,16 @@ export type SaveOptions = {
   readonly signal?: AbortSignal | undefined;
 };
 
+/** An image once, with the names that it was saved under. */
+export type Saved = { readonly id: Digest; readonly names: readonly string[] };
+
 /** @param output  a path, or an open descriptor for an archive. @throws RootlessError IMAGE_NOT_FOUND, SAVE_TARGET, DISK_FULL, … */
-export async function saveImages(paths: Paths, wanted: readonly string[], output: string | number, options: SaveOptions): Promise<void> {
+export async function saveImages(
+  paths: Paths,
+  wanted: readonly string[],
+  output: string | number,
+  options: SaveOptions,
+): Promise<readonly Saved[]> {
   const { format } = options;
   const chosen = choose(listImages(paths), wanted, options.platform);
   const outgoing = chosen.map(({ image, names }): Outgoing => {
@@ -40,6 +49,7 @@ export async function saveImages(paths: Paths, wanted: readonly string[], output
     else if (format === 'docker-dir' && first !== undefined) await writeFolder(sink, first, options);
     else await writeLayout(sink, outgoing, options);
     await sink.finish();
+    return chosen.map(({ image, names }) => ({ id: image.id, names }));
   } catch (cause) {
     await sink.discard();
     options.signal?.throwIfAborted();
