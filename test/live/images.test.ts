@@ -281,4 +281,57 @@ live('an image is removed and run at the same time: it runs whole, or it is not 
   }),
 );
 
+live('system df counts what images, containers and volumes take, what several share once', needs, () =>
+  withImages({ 'one:1': '1', 'two:1': '2' }, async () => {
+    await ok([
+      'run',
+      '--name',
+      'writer',
+      '--network',
+      'none',
+      '-v',
+      'kept:/kept',
+      'one:1',
+      'sh',
+      '-c',
+      'head -c 5000 /dev/zero > /written',
+    ]);
+    const rows = (await ok(['system', 'df', '--format', 'json']))
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, string>);
+    assert.equal(
+      rows.map(({ Type, TotalCount, Active }) => [Type, TotalCount, Active]),
+      [
+        ['Images', '2', '1'],
+        ['Containers', '1', '0'],
+        ['Local Volumes', '1', '1'],
+        ['Build Cache', '0', '0'],
+      ],
+    );
+    assert.match(rows[1]?.['Reclaimable'] ?? '', /^5kB \(100%\)$/);
+    assert.match(await ok(['system', 'df']), /^TYPE +TOTAL +ACTIVE +SIZE +RECLAIMABLE\nImages +2 +1 /);
+    const details = await ok(['system', 'df', '-v']);
+    assert.match(details, /^one +1 +\w{12} +.* 1$/m);
+    assert.match(details, /^kept +1 +0B$/m);
+  }),
+);
+
+live('system prune takes stopped containers and dangling images, and no volume with a name', needs, () =>
+  withImages({ 'one:1': '1', 'two:1': '2' }, async () => {
+    await ok(['run', '--name', 'done', '--network', 'none', '-v', '/anonymous', 'one:1']);
+    await ok(['tag', 'two:1', 'one:1']);
+    await refused(['system', 'prune'], 1, 'NOT_CONFIRMED', { input: 'no\n' });
+    const pruned = await ok(['system', 'prune', '--volumes'], { input: 'y\n' });
+    assert.match(pruned, /all stopped containers\n.*anonymous volumes.*\n.*dangling images\n/);
+    assert.match(pruned, /Deleted Containers:\n\w{64}\n/);
+    assert.match(pruned, /Deleted Images:\ndeleted: sha256:/);
+    assert.match(pruned, /Total reclaimed space: [\d.]+[kM]?B\n$/);
+    assert.equal(await ok(['ps', '-aq']), '');
+    assert.is((await ok(['images', '-q'])).trim().split('\n').length, 1);
+    assert.match(await ok(['system', 'prune', '-af']), /untagged: two:1\nuntagged: one:1\n/);
+    assert.equal(onDisk(), { layers: 0, blobs: 0 });
+  }),
+);
+
 live.run();
