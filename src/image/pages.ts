@@ -12,7 +12,7 @@ const mostNames = 1_000_000;
 
 /** Where the next page is, if there is one; only on the same host, since it would be asked with our login. */
 export function nextPage({ headers }: IncomingMessage, base: URL): URL | undefined {
-  for (const [, target = '', parameters = ''] of String(headers.link ?? '').matchAll(/<([^>]*)>([^,<]*)/g)) {
+  for (const [, target = '', parameters = ''] of String(headers.link ?? '').matchAll(/<([^>]*)>((?:"[^"]*"|[^",<])*)/g)) {
     if (!/;\s*rel\s*=\s*"?next\b/i.test(parameters)) continue;
     const url = parseUrl(target, base);
     return url?.host === base.host ? new URL(url.pathname + url.search, base) : undefined;

@@ -140,6 +140,31 @@ test('a registry that refuses whole layers gets parts, and each says which it is
     },
   ));
 
+test('a redirected upload takes its body along', () =>
+  withUploadDouble(
+    (method, url, count) => (method === 'PATCH' && count === 1 ? { status: 307, headers: { location: `${url}?again` } } : undefined),
+    async (taken) => {
+      const source = new Source();
+      source.image([big]);
+      await push(source, taken);
+      assert.ok(taken.blobs.get(digestOf(big))?.equals(big));
+      assert.is(taken.log.filter((line) => line.startsWith('PATCH')).length, 2);
+    },
+  ));
+
+for (const status of [301, 302, 303]) {
+  test(`a ${status} for an upload is refused: it would lose the body`, () =>
+    withUploadDouble(
+      (method, url) => (method === 'PATCH' ? { status, headers: { location: `${url}?again` } } : undefined),
+      async (taken) => {
+        const source = new Source();
+        source.image([big]);
+        const error = await push(source, taken).catch((cause: unknown) => cause);
+        assert.is((error as { code?: string }).code, 'REGISTRY_REDIRECT');
+      },
+    ));
+}
+
 test("a blob that the source cannot deliver is the source's failure, and no manifest follows", () =>
   withUploadDouble(never, async (taken) => {
     const source = new Source();
