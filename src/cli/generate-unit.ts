@@ -1,6 +1,7 @@
 /** The unit that `generate systemd` makes of a container. Pure. */
 
 import { RootlessError } from '../errors.ts';
+import type { ContainerOptions } from '../runtime/options.ts';
 import type { Listed } from '../runtime/state.ts';
 import { parseFlags } from './flags.ts';
 import { runFlags } from './run-flags.ts';
@@ -54,7 +55,8 @@ export function unitOf(container: Listed, wish: UnitWish, { program, variables }
         // The container's cgroup is made below the unit's.
         ['Delegate', 'yes'],
         ['KillMode', 'mixed'],
-        ...readiness(container, wish),
+        ['Type', 'notify'],
+        ['NotifyAccess', 'all'],
         // What a program that was asked to end usually ends with.
         ['SuccessExitStatus', '143 SIGTERM'],
         ...commands,
@@ -64,17 +66,12 @@ export function unitOf(container: Listed, wish: UnitWish, { program, variables }
   ]);
 }
 
-/** A container that tells nobody when it is ready is started once its command came back. */
-function readiness({ options }: Listed, { fresh }: UnitWish): Lines {
-  if (options.sdnotify === 'ignore' && !fresh)
-    return [
-      ['Type', 'oneshot'],
-      ['RemainAfterExit', 'yes'],
-    ];
-  return [
-    ['Type', 'notify'],
-    ['NotifyAccess', 'all'],
-  ];
+/** Who tells systemd: the program or its health check where that was asked for, else the monitor. */
+function notifier({ options, line }: Listed): ContainerOptions['sdnotify'] {
+  if (options.sdnotify === 'healthy') return 'healthy';
+  const typed = line === undefined ? [] : parseFlags('run', runFlags, line.words, true).typed;
+  // The program is the default, and hardly ever knows how.
+  return options.sdnotify === 'container' && typed.some(({ name }) => name === 'sdnotify') ? 'container' : 'conmon';
 }
 
 type Lines = readonly (readonly [string, string])[];
@@ -88,7 +85,7 @@ function keptCommands(container: Listed, wish: UnitWish, program: string, stop: 
   const name = wish.byName ? container.name : container.id;
   const line = (...words: string[]) => [program, ...words].map(unitWord).join(' ');
   return [
-    ['ExecStart', line('start', name)],
+    ['ExecStart', line('start', '--sdnotify', notifier(container), name)],
     ['ExecStop', line('stop', '--time', String(stop), name)],
     ['ExecStopPost', line('stop', '--ignore', '--time', String(stop), name)],
   ];
@@ -105,7 +102,7 @@ function freshCommands(container: Listed, program: string, stop: number): Lines 
     });
   }
   const idFile = '%t/%n.ctr-id';
-  const ours = ['--cidfile', idFile, '--detach', '--replace', '--rm'];
+  const ours = ['--cidfile', idFile, '--detach', '--replace', '--rm', '--sdnotify', notifier(container)];
   const words = repeatable(line.words, name, container.options.env);
   const flags = [...ours.map(quoteWord), ...words.map(unitWord)];
   return [
@@ -118,7 +115,7 @@ function freshCommands(container: Listed, program: string, stop: number): Lines 
 }
 
 /** What the unit says itself is left out; the name is kept, so that --replace finds the one before. */
-const replaced = new Set(['cidfile', 'debug', 'detach', 'detach-keys', 'dry-run', 'name', 'quiet', 'replace', 'restart', 'rm']);
+const replaced = new Set(['cidfile', 'debug', 'detach', 'detach-keys', 'dry-run', 'name', 'quiet', 'replace', 'restart', 'rm', 'sdnotify']);
 
 /**
  * The words of `run` once more. Each flag is written out by its whole name, so that none of `-dit` is lost or kept by mistake; a
@@ -127,7 +124,7 @@ const replaced = new Set(['cidfile', 'debug', 'detach', 'detach-keys', 'dry-run'
 export function repeatable(words: readonly string[], name: string, env: readonly string[]): string[] {
   const { typed, args } = parseFlags('run', runFlags, words, true);
   const flags = typed.flatMap((flag) => {
-    if (replaced.has(flag.name) || (flag.name === 'sdnotify' && flag.text === 'ignore')) return [];
+    if (replaced.has(flag.name)) return [];
     if (flag.bare) return [flag.text === 'true' ? `--${flag.name}` : `--${flag.name}=${flag.text}`];
     const copied = flag.name === 'env' && !flag.text.includes('=') ? env.find((one) => one.startsWith(`${flag.text}=`)) : undefined;
     return [`--${flag.name}`, copied ?? flag.text];

@@ -8,6 +8,7 @@ import { command } from './command.ts';
 import { chooseContainers, choosing, filterFlag, isTarget, serve } from './containers.ts';
 import { startContext } from './start-context.ts';
 import { warnLinger } from './linger.ts';
+import { parseNotify } from './values/ids.ts';
 import { parseKeys } from './values/keys.ts';
 
 export default command({
@@ -17,6 +18,13 @@ export default command({
     interactive: { type: 'boolean', alias: 'i', description: 'connect standard input too' },
     'detach-keys': { type: 'string', valueHint: 'KEYS', parse: parseKeys, description: 'keys that leave it (default ctrl-p,ctrl-q)' },
     all: { type: 'boolean', description: 'all that do not run' },
+    sdnotify: {
+      type: 'string',
+      valueHint: 'MODE',
+      parse: parseNotify,
+      choices: ['container', 'conmon', 'healthy', 'ignore'],
+      description: 'who tells NOTIFY_SOCKET that it is ready, this time',
+    },
     filter: filterFlag,
     ...choosing,
   },
@@ -27,7 +35,7 @@ export default command({
     const { latest, filter, cidfile } = flags;
     const all = flags.all || filter.length > 0 ? (container: Parameters<typeof isActive>[0]) => !isActive(container) : undefined;
     const targets = await chooseContainers(paths, { command: 'start', args, all, latest, filter, cidfile });
-    const context = { ...startContext(paths, env), detachKeys: flags['detach-keys'], front };
+    const context = { ...startContext(paths, env), detachKeys: flags['detach-keys'], notifyMode: flags.sdnotify, front };
     const attach = flags.attach || flags.interactive;
     if (!attach) {
       warnLinger();

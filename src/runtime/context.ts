@@ -5,6 +5,7 @@ import type { Platform } from '../image/platform.ts';
 import type { Progress } from '../image/progress.ts';
 import type { PullPolicy } from '../image/resolve.ts';
 import type { Paths } from '../paths.ts';
+import type { ContainerOptions } from './options.ts';
 
 export type CommandLine = { readonly words: readonly string[]; readonly folder: string };
 
@@ -31,6 +32,8 @@ export type RunContext = {
   readonly detachKeys?: string | undefined;
   /** Where a service manager waits to hear that the container runs (sd_notify(3)). */
   readonly notifySocket?: string | undefined;
+  /** Who tells it, instead of whom the container's options name: a unit waits for this one. */
+  readonly notifyMode?: ContainerOptions['sdnotify'] | undefined;
   /** With it nothing is started: it gets the config.json that would have been used. */
   readonly dryRun?: ((config: string) => void) | undefined;
   /** Ends preparation. Once the program runs, signals are forwarded to it instead. */

@@ -20,6 +20,7 @@ export type MonitorFacts = {
   readonly keepInput: boolean;
   /** Where a service manager listens (sd_notify(3)). */
   readonly notifySocket: string | undefined;
+  readonly notifyMode?: ContainerOptions['sdnotify'] | undefined;
   /** Links and files outside its folder that go with it. */
   readonly traces: readonly string[];
 };
@@ -33,6 +34,7 @@ const forever = 3_153_600_000 * second;
 
 export function monitorFile(paths: Paths, options: ContainerOptions, facts: MonitorFacts): Readonly<Record<string, unknown>> {
   const { log, restart } = options;
+  const notifyMode = facts.notifyMode ?? options.sdnotify;
   const health = planHealth(options.health, facts.defaults.healthcheck);
   return {
     ...(facts.keepInput ? { stdin: true } : {}),
@@ -49,9 +51,7 @@ export function monitorFile(paths: Paths, options: ContainerOptions, facts: Moni
     ...(options.timeout > 0 ? { timeout: options.timeout * second } : {}),
     ...(options.pidFile === undefined ? {} : { pidFile: options.pidFile }),
     ...(options.monitorPidFile === undefined ? {} : { monitorPidFile: options.monitorPidFile }),
-    ...(facts.notifySocket === undefined || options.sdnotify === 'ignore'
-      ? {}
-      : { notify: { mode: options.sdnotify, socket: facts.notifySocket } }),
+    ...(facts.notifySocket === undefined || notifyMode === 'ignore' ? {} : { notify: { mode: notifyMode, socket: facts.notifySocket } }),
     journal: join(paths.data, 'events'),
     facts: { name: facts.name, image: options.image, labels: facts.labels },
     traces: facts.traces,

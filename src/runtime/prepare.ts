@@ -83,7 +83,16 @@ export async function prepareLaunch(facts: LaunchFacts, context: RunContext): Pr
   await checkConfig(paths, id, formatConfig(config));
   const whole = await withSecretVariables(config, options, paths);
   writeBundle(folder, formatConfig(whole));
-  writeMonitorFile(folder, monitorFile(paths, options, { ...facts, imageId: idOf(base), defaults, notifySocket: context.notifySocket }));
+  writeMonitorFile(
+    folder,
+    monitorFile(paths, options, {
+      ...facts,
+      imageId: idOf(base),
+      defaults,
+      notifySocket: context.notifySocket,
+      notifyMode: context.notifyMode,
+    }),
+  );
   return { config: whole, ports: network?.ports ?? options.ports };
 }
 

@@ -59,7 +59,7 @@ for (const [words, result] of [
   ['-dit --rm=true nginx sh -c', '--name web --interactive --tty -- nginx sh -c'],
   ['-p8080:80 -p 1:1 --cidfile /x --replace nginx', '--name web --publish 8080:80 --publish 1:1 -- nginx'],
   ['--restart always --sdnotify ignore nginx', '--name web -- nginx'],
-  ['--sdnotify container --init=false nginx -d', '--name web --sdnotify container --init=false -- nginx -d'],
+  ['--sdnotify container --init=false nginx -d', '--name web --init=false -- nginx -d'],
   ['-e A=1 -e B -e C nginx', '--name web --env A=1 --env B=two --env C -- nginx'],
 ] as const) {
   test(`"run ${words}" is repeated as "run ${result}"`, () => {
@@ -94,7 +94,7 @@ const keys = (unit: string) =>
 
 test('the unit of a container that stays starts and stops it', () => {
   const unit = keys(unitOf(made({}, { stopTimeout: 3 }), wish, environment, '/data 1'));
-  assert.is(unit['ExecStart'], '"/opt/my tools/rootless" start web');
+  assert.is(unit['ExecStart'], '"/opt/my tools/rootless" start --sdnotify conmon web');
   assert.is(unit['ExecStop'], '"/opt/my tools/rootless" stop --time 3 web');
   assert.is(unit['TimeoutStopSec'], '63');
   assert.is(unit['Type'], 'notify');
@@ -116,7 +116,7 @@ test('by id, with other timeouts and neighbours', () => {
     environment: ['A=b c'],
   };
   const unit = unitOf(made(), { ...wish, ...more }, environment, '/data');
-  assert.match(unit, new RegExp(`start ${'0'.repeat(64)}\n`));
+  assert.match(unit, new RegExp(`start --sdnotify conmon ${'0'.repeat(64)}\n`));
   for (const line of [
     'Restart=always',
     'RestartSec=7',
@@ -131,16 +131,25 @@ test('by id, with other timeouts and neighbours', () => {
   }
 });
 
-test('one that tells nobody when it is ready is ready when its command came back', () => {
-  assert.match(unitOf(made({}, { sdnotify: 'ignore' }), wish, environment, '/data'), /^Type=oneshot\nRemainAfterExit=yes$/m);
-});
+for (const [sdnotify, words, notifier] of [
+  ['container', [], 'conmon'],
+  ['ignore', ['--sdnotify', 'ignore'], 'conmon'],
+  ['container', ['--sdnotify=container'], 'container'],
+  ['healthy', ['--sdnotify', 'healthy'], 'healthy'],
+] as const) {
+  test(`"run ${words.join(' ')}" becomes a unit that waits for ${notifier}`, () => {
+    const container = made({ line: { words: [...words, 'nginx'], folder: '/' } }, { sdnotify });
+    assert.ok(unitOf(container, wish, environment, '/data').includes(`start --sdnotify ${notifier} web\n`));
+    assert.ok(unitOf(container, { ...wish, fresh: true }, environment, '/data').includes(` --sdnotify ${notifier} --name web -- nginx\n`));
+  });
+}
 
 test('with --new the line of its creation is repeated where it was typed', () => {
   const line = { words: ['-d', '-e', 'A=$x 100%', '--name', 'old', 'nginx', 'sh', '-c', 'echo "$HOME"'], folder: '/home/ana/my site' };
   const unit = keys(unitOf(made({ line }), { ...wish, fresh: true }, { program: '/usr/bin/rootless', variables: [] }, '/data'));
   assert.is(
     unit['ExecStart'],
-    '/usr/bin/rootless run --cidfile %t/%n.ctr-id --detach --replace --rm --name web --env "A=$$x 100%%" -- nginx sh -c "echo \\"$$HOME\\""',
+    '/usr/bin/rootless run --cidfile %t/%n.ctr-id --detach --replace --rm --sdnotify conmon --name web --env "A=$$x 100%%" -- nginx sh -c "echo \\"$$HOME\\""',
   );
   assert.is(unit['ExecStop'], '/usr/bin/rootless stop --ignore --time 10 --cidfile %t/%n.ctr-id');
   assert.is(unit['WorkingDirectory'], '-/home/ana/my site');
