@@ -68,7 +68,7 @@ export const commands: Readonly<Record<string, Entry>> = map({
   save: { group: 'images', summary: 'write images to an archive or folder', load: () => import('./save.ts') },
   load: { group: 'images', summary: 'read images from an archive or folder', load: () => import('./load.ts') },
   import: { group: 'images', summary: 'make an image from a tar of a root filesystem', load: () => import('./import.ts') },
-  copy: { group: 'images', summary: 'copy an image between registries, archives, folders and the store', load: () => import('./copy.ts') },
+  copy: { group: 'images', summary: 'copy an image between registries, archives and the store', load: () => import('./copy.ts') },
   'manifest create': {
     group: 'images',
     summary: 'make a list of images for several platforms',

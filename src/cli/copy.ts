@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import type { ManifestFormat } from '../image/convert.ts';
 import { copyImage } from '../image/copy.ts';
 import { parsePlatform } from '../image/platform.ts';
-import { parseTransport, transportForms } from '../image/transport.ts';
+import { parseTransport } from '../image/transport.ts';
 import { findPaths, type Paths } from '../paths.ts';
 import { command } from './command.ts';
 import type { Values } from './flags.ts';
@@ -50,7 +50,7 @@ export default command({
   examples: [
     'rootless copy docker://debian:bookworm oci-archive:debian.tar',
     'rootless copy --all docker://alpine docker://localhost:5000/alpine',
-    `forms: ${transportForms}`,
+    'rootless copy app:1 dir:folder; rootless copy docker-archive:app.tar app:2',
   ],
   run: async ({ flags: given, args: [from = '', to = ''], given: typed, env }) => {
     const paths = findPaths(env);

@@ -19,7 +19,7 @@ export function rootHelp(): string {
     'Usage: rootless [--debug] COMMAND [FLAGS] [WORDS]',
     'OCI containers for people who are not root',
     ...[...groups].map(([title, rows]) => block(capital(title), rows, 14)),
-    `More: rootless ${Object.keys(families).join('|')}`,
+    `More: ${wrap(Object.keys(families).join(', '), width - 6).join('\n      ')}`,
     block(
       'Flags',
       [

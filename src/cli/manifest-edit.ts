@@ -56,7 +56,7 @@ export const add = command({
     ...registryFlags,
   },
   words: { usage: 'LIST IMAGE [IMAGE...]', min: 2, max: Number.POSITIVE_INFINITY, complete: 'image' },
-  examples: ['rootless manifest add --arch arm64 app:1.0 docker://registry.example.com/app:1.0-arm64'],
+  examples: ['rootless manifest add --arch arm64 app:1 docker://example.com/app:1-arm64'],
   run: async ({ flags, args: [list = '', ...images], given, env }) => {
     const paths = findPaths(env);
     const name = tagName(list);

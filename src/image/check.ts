@@ -9,7 +9,7 @@ import { algorithmOf, type Expected, hexOf } from './digest.ts';
 import { staleLocks } from './lock.ts';
 import { parseManifest } from './manifest.ts';
 import { familiarReference } from './removal.ts';
-import { blobFile, imagesFolder, readableBlob, readIndex, type StoredImage } from './store.ts';
+import { imagesFolder, readableBlob, readIndex, type StoredImage } from './store.ts';
 import { locksFolder } from './turns.ts';
 
 export type Problem = {

@@ -90,7 +90,8 @@ function byProgram(file: string, kind: Kind, shown: string): { readonly stream: 
     child.once('close', (code) => (code === 0 ? resolve() : reject(damaged(shown, kind, Buffer.concat(said).toString().trim()))));
   });
   ended.catch(() => {});
-  stdout.once('close', () => child.kill());
+  // Nobody reads on: it must not wait for that for ever.
+  stdout.once('close', () => stdout.readableEnded || child.kill());
   return { stream: stdout, ended };
 }
 

@@ -28,7 +28,7 @@ function complete(line: string): string[] {
 
 for (const [line, offered] of [
   ['rootless ru', ['run']],
-  ['rootless im', ['images', 'image']],
+  ['rootless imag', ['images', 'image']],
   ['rootless run --net', ['--network']],
   ['rootless run --network ', ['private', 'host', 'none']],
   ['rootless run --network=h', ['host']],
@@ -39,14 +39,28 @@ for (const [line, offered] of [
   ['rootless run --rm localhost:5000/two:t', ['tag']],
   ['rootless --debug rm containers-', ['containers-one']],
   ['rootless container rm containers-', ['containers-one']],
-  ['rootless image l', ['ls', 'list']],
+  ['rootless image li', ['list']],
   ['rootless completion z', ['zsh']],
-  ['rootless ps --no', ['--no-trunc']],
+  ['rootless ps --no-', ['--no-trunc']],
+  ['rootless ps --filter status=p', ['status=paused']],
+  ['rootless container pr', ['prune']],
+  ['rootless container prune --f', ['--force', '--filter']],
+  ['rootless top containers-', ['containers-one']],
+  ['rootless generate s', ['systemd']],
+  ['rootless generate systemd --new containers-', ['containers-one']],
+  ['rootless stats --l', ['--latest']],
+  ['rootless volume rm volumes-', ['volumes-one']],
   ['rootless validate --kind image', ['image-config']],
   ['rootless nosuch --', ['--help', '--version', '--debug']],
 ] as const) {
   test(`"${line}" is completed with ${offered.join(', ')}`, () => assert.equal(complete(line), [...offered]));
 }
+
+test('commands of two words have functions of one in zsh', () => {
+  const text = zshScript(tree);
+  assert.match(text, /^__rootless_command_container_prune\(\) \{$/m);
+  assert.not.match(text, /__rootless_command_\S+ \S+\(\)/);
+});
 
 test('what follows the image is completed with files', () => {
   assert.ok(complete('rootless run --rm image sh packag').includes('package.json'));
@@ -73,7 +87,7 @@ for (const [shell, text, check] of [
 ] as const) {
   test(`the ${shell} script names every command and flag`, () => {
     for (const { name, flags } of tree.commands) {
-      assert.ok(text.includes(name));
+      for (const word of name.split(' ')) assert.ok(text.includes(word), name);
       for (const flag of flags) assert.ok(text.includes(flag.name), `${name} --${flag.name}`);
     }
   });
