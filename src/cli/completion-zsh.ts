@@ -33,13 +33,16 @@ ${tree.families.map((family) => `        ${family}) __rootless_family_${family} 
 }
 
 ${tree.families.map((family) => familyFunction(tree, family)).join('\n')}
-${tops.map(commandFunction).join('\n')}
+${tree.commands
+  .filter(({ path, name }) => path === name)
+  .map(commandFunction)
+  .join('\n')}
 if [[ $funcstack[1] == _rootless ]]; then _rootless "$@"; else compdef _rootless rootless; fi
 `;
 }
 
 function callName({ name }: TreeCommand): string {
-  return `__rootless_command_${name}`;
+  return `__rootless_command_${name.replaceAll(' ', '_')}`;
 }
 
 function familyFunction(tree: Tree, family: string): string {
