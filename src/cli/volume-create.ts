@@ -5,7 +5,7 @@ import { findPaths } from '../paths.ts';
 import { tellEvent } from '../runtime/events.ts';
 import { newId } from '../runtime/ids.ts';
 import { checkVolumeOptions } from '../runtime/volume-options.ts';
-import { changeVolumes, checkVolumeName, makeVolume, readVolume } from '../runtime/volume-store.ts';
+import { changeVolumes, checkVolumeName, makeVolume, newRecord, readVolume } from '../runtime/volume-store.ts';
 import { command } from './command.ts';
 import { print } from './output.ts';
 import { BadValue } from './values/bad.ts';
@@ -39,7 +39,7 @@ export default command({
     const made = await changeVolumes(paths, () => {
       const existing = readVolume(paths, name);
       if (existing === undefined) {
-        makeVolume(paths, { name, created: new Date().toISOString(), labels, options, anonymous: given === undefined });
+        makeVolume(paths, newRecord(name, given === undefined, labels, options));
         return true;
       }
       // docker: creating the same one again is fine, another one of the same name is not.

@@ -28,6 +28,17 @@ const patience = 30_000;
 export const volumesFolder = (paths: Paths): string => join(paths.data, 'volumes');
 export const volumeFolder = (paths: Paths, name: string): string => join(volumesFolder(paths), name);
 
+/** docker marks what it made up a name for by a label, which others look for. */
+export function newRecord(
+  name: string,
+  anonymous: boolean,
+  labels: VolumeRecord['labels'],
+  options: VolumeRecord['options'],
+): VolumeRecord {
+  const marked = anonymous ? { 'com.docker.volume.anonymous': '', ...labels } : labels;
+  return { name, created: new Date().toISOString(), labels: marked, options, anonymous };
+}
+
 /** docker's rule. @throws RootlessError VOLUME_NAME_INVALID */
 export function checkVolumeName(name: string): string {
   if (isVolumeName(name)) return name;

@@ -13,7 +13,7 @@ import type { Layers } from './root.ts';
 import { fillVolume, storedIds } from './volume-fill.ts';
 import { backingOf, checkVolumeOptions } from './volume-options.ts';
 import { claimVolume, settleVolume, sweepLinks } from './volume-claims.ts';
-import { changeVolumes, makeVolume, readVolume, type Volume, type VolumeRecord } from './volume-store.ts';
+import { changeVolumes, makeVolume, newRecord, readVolume, type Volume, type VolumeRecord } from './volume-store.ts';
 import { mountsFrom } from './volumes-from.ts';
 
 export type MountsNeed = {
@@ -87,7 +87,7 @@ export async function backMounts(need: MountsNeed): Promise<Record<string, Mount
 function claim({ paths, id, folder, options, mapping }: MountsNeed, mount: VolumeMount): Volume {
   const { name = '', anonymous, labels = {}, driverOptions = {} } = mount;
   checkVolumeOptions(driverOptions);
-  const record = { name, created: new Date().toISOString(), labels, options: driverOptions, anonymous: anonymous === true };
+  const record = newRecord(name, anonymous === true, labels, driverOptions);
   if (anonymous) sweepLinks(paths);
   const volume = readVolume(paths, name) ?? make(paths, record, anonymous && options.remove ? folder : undefined);
   // Somebody else's: it must not go when that container goes.

@@ -5,6 +5,7 @@ mod archive;
 mod attributes;
 mod checked;
 mod hostile;
+mod located;
 mod merged;
 mod packed;
 mod removed;
