@@ -4,11 +4,11 @@ import { fullNames } from '../image/short-names.ts';
 import { parsePlace } from '../image/login.ts';
 import { familiarName, parseReference } from '../image/reference.ts';
 import { readRegistriesConf } from '../image/registries-conf.ts';
-import { type Hit, isUnknownRepository, listRepositories, listTags, searchByTerm } from '../image/search.ts';
+import { type Hit, isUnknownRepository, listAttached, listRepositories, listTags, searchByTerm } from '../image/search.ts';
 import type { RegistrySettings } from '../image/session.ts';
 import { findPaths } from '../paths.ts';
 import { command } from './command.ts';
-import { formatFlag, type Row, render, table } from './format.ts';
+import { formatFlag, type Row, render, size, table } from './format.ts';
 import { interruptible } from './interrupt.ts';
 import { print } from './output.ts';
 import { registryFlags, registrySettings } from './registry-flags.ts';
@@ -20,25 +20,33 @@ export default command({
   name: 'search',
   flags: {
     'list-tags': { type: 'boolean', description: 'tags, also of a name without a registry' },
+    referrers: { type: 'boolean', description: 'what is attached to an image: signatures, inventories' },
     limit: { type: 'string', valueHint: 'N', parse: parseLimit, description: 'at most so many lines' },
     filter: {
       type: 'string',
       alias: 'f',
       valueHint: 'KEY=VALUE',
       repeat: true,
-      parse: filterParser(['name', 'stars', 'is-official', 'is-automated']),
-      description: 'only some: name=PATTERN, stars=N, is-official=true',
+      parse: filterParser(['name', 'type', 'stars', 'is-official', 'is-automated']),
+      description: 'only some: name=PATTERN, type=MEDIATYPE, stars=N, is-official=true',
     },
     'no-trunc': { type: 'boolean', description: 'do not shorten descriptions' },
     format: formatFlag,
     ...registryFlags,
   },
   words: { usage: 'REGISTRY|REGISTRY/REPOSITORY|TERM', min: 1, max: 1 },
-  examples: ['rootless search registry.example.com/team/app', 'rootless search localhost:5000', 'rootless search --list-tags alpine'],
+  examples: [
+    'rootless search registry.example.com/team/app',
+    'rootless search localhost:5000',
+    'rootless search --list-tags alpine',
+    'rootless search --referrers localhost:5000/app:1',
+  ],
   run: async ({ flags, args, given, env }) => {
     const paths = findPaths(env);
     const settings = await registrySettings({ flags, given }, paths);
-    const found = await interruptible((signal) => find(args[0] ?? '', { settings, tags: flags['list-tags'], limit: flags.limit, signal }));
+    const found = await interruptible((signal) =>
+      find(args[0] ?? '', { settings, tags: flags['list-tags'], referrers: flags.referrers, limit: flags.limit, signal }),
+    );
     const rows = found.rows.filter((row) => passes(flags.filter, (key, value) => matches(row, key, value))).slice(0, flags.limit);
     if (flags.format !== undefined) print(render(flags.format, rows, 'list'));
     else print(toTable(found.kind, rows, flags['no-trunc']));
@@ -49,16 +57,18 @@ export default command({
 type Wish = {
   readonly settings: RegistrySettings;
   readonly tags: boolean;
+  readonly referrers: boolean;
   readonly limit: number | undefined;
   readonly signal: AbortSignal;
 };
-type Found = { readonly kind: 'tags' | 'repositories' | 'hits'; readonly rows: readonly Row[] };
+type Found = { readonly kind: 'tags' | 'repositories' | 'referrers' | 'hits'; readonly rows: readonly Row[] };
 
 /** docker's number of answers to a word. */
 const usualHits = 25;
 
 async function find(text: string, wish: Wish): Promise<Found> {
   const { settings, signal } = wish;
+  if (wish.referrers) return { kind: 'referrers', rows: await attached(text, wish) };
   const [host = '', ...path] = text.replace(/\/+$/, '').split('/');
   const named = /[.:]|^localhost$/.test(host);
   if (!named && !wish.tags) return findTerm(text, wish);
@@ -75,6 +85,17 @@ async function find(text: string, wish: Wish): Promise<Found> {
     if (rows.length === 0) throw error;
     return { kind: 'repositories', rows };
   }
+}
+
+async function attached(text: string, { settings, signal }: Wish): Promise<Row[]> {
+  const [reference] = fullNames(parseReference(text), settings.environment);
+  const found = await listAttached(reference, settings, signal);
+  return found.map(({ digest, artifactType = '', size: bytes, annotations }) => ({
+    Digest: digest,
+    ArtifactType: artifactType,
+    Size: size(bytes),
+    Annotations: annotations,
+  }));
 }
 
 async function repositories(registry: string, part: string, { settings, signal }: Wish): Promise<Row[]> {
@@ -107,6 +128,8 @@ function toRow({ name, description, stars, official, automated }: Hit): Row {
 
 function matches(row: Row, key: string, value: string): boolean {
   switch (key) {
+    case 'type':
+      return row['ArtifactType'] === value;
     case 'stars':
       return Number(row['StarCount'] ?? 0) >= Number(value);
     case 'is-official':
@@ -124,6 +147,9 @@ function toTable(kind: Found['kind'], rows: readonly Row[], full: boolean): stri
   const describe = (row: Row) => text(row, 'Description').replace(/\s+/g, ' ');
   if (kind === 'tags') return table([['NAME', 'TAG'], ...rows.map((row) => [text(row, 'Name'), text(row, 'Tag')])]);
   if (kind === 'repositories') return table([['NAME'], ...rows.map((row) => [text(row, 'Name')])]);
+  if (kind === 'referrers') {
+    return table([['DIGEST', 'TYPE', 'SIZE'], ...rows.map((row) => [text(row, 'Digest'), text(row, 'ArtifactType'), text(row, 'Size')])]);
+  }
   return table([
     ['NAME', 'DESCRIPTION', 'STARS', 'OFFICIAL'],
     ...rows.map((row) => [

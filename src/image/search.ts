@@ -2,12 +2,15 @@
 
 import { RootlessError } from '../errors.ts';
 import { readLimited } from './auth.ts';
+import { digestOf } from './digest.ts';
 import { list, object, optionalCount, optionalText, parseJson, requiredText } from './json.ts';
 import { wholeRegistry } from './login.ts';
 import { endpointsFor } from './mirrors.ts';
 import { listPages } from './pages.ts';
 import type { RegistryReference } from './reference.ts';
+import { listReferrers, type Referrer } from './referrers.ts';
 import { openRegistry } from './registry.ts';
+import { fetchManifest } from './remote-manifest.ts';
 import { type RegistrySettings, Session } from './session.ts';
 
 /** One repository that a search found. */
@@ -28,6 +31,17 @@ export async function listTags(reference: RegistryReference, settings: RegistryS
     return (await registry.tags()).sort();
   } finally {
     registry.close();
+  }
+}
+
+/** What is attached to an image: signatures, inventories, and the like. @throws RootlessError IMAGE_NOT_FOUND, … */
+export async function listAttached(reference: RegistryReference, settings: RegistrySettings, signal?: AbortSignal): Promise<Referrer[]> {
+  const session = new Session(reference, settings, signal, endpointsFor(reference, settings.environment).at(-1));
+  try {
+    const digest = reference.digest ?? digestOf(await fetchManifest(session, reference.tag ?? 'latest'));
+    return await listReferrers(session, digest);
+  } finally {
+    session.http.close();
   }
 }
 

@@ -1,7 +1,8 @@
 /** Images into a real registry: with equal digests, each layer at most once, in the compression that is asked for. */
 
 import { spawnSync } from 'node:child_process';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { data, rootless } from '../support/cli.ts';
@@ -13,6 +14,8 @@ import { withRegistry } from '../support/registry.ts';
 import { withTmp } from '../support/tmp.ts';
 
 const needs = ['userns', 'busybox', 'registry'] as const;
+
+const manifestType = 'application/vnd.oci.image.manifest.v1+json';
 
 type Manifest = {
   readonly mediaType?: string;
@@ -99,40 +102,96 @@ live('layers that are not compressed are compressed once; another format is made
   ),
 );
 
-live('an image for several platforms is pushed as an index, or one of them', needs, () =>
+function describe(reference: string): { digest: string; size: number } {
+  const bytes = skopeo('inspect', '--raw', '--tls-verify=false', `docker://${reference}`);
+  const digest = skopeo('inspect', '--tls-verify=false', '--no-tags', '--format', '{{.Digest}}', `docker://${reference}`).trim();
+  return { digest, size: Buffer.byteLength(bytes) };
+}
+
+async function putIndex(host: string, repository: string, tag: string, document: object): Promise<void> {
+  const response = await fetch(`http://${host}/v2/${repository}/manifests/${tag}`, {
+    method: 'PUT',
+    headers: { 'content-type': 'application/vnd.oci.image.index.v1+json' },
+    body: JSON.stringify(document),
+  });
+  assert.is(response.status, 201, await response.text());
+}
+
+/** The same image for another machine: a layout with another architecture in its configuration. */
+function otherPlatform(layout: string, architecture: string): string {
+  const file = (digest: string) => join(layout, 'blobs/sha256', digest.slice('sha256:'.length));
+  const read = (path: string) => JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>;
+  const put = (document: object) => {
+    const bytes = Buffer.from(JSON.stringify(document));
+    const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+    writeFileSync(file(digest), bytes);
+    return { digest, size: bytes.length };
+  };
+  const index = read(join(layout, 'index.json')) as { manifests: [{ digest: string }] };
+  const manifest = read(file(index.manifests[0].digest)) as { config: { digest: string } };
+  const config = { ...manifest.config, ...put({ ...read(file(manifest.config.digest)), architecture }) };
+  const entry = { ...index.manifests[0], ...put({ ...manifest, config }), platform: { os: 'linux', architecture } };
+  writeFileSync(join(layout, 'index.json'), JSON.stringify({ ...index, manifests: [entry] }));
+  return `oci:${layout}`;
+}
+
+live('an image for several platforms is pushed as an index, or one of them alone', needs, () =>
   withLayout([50_000], (layout, folder) =>
     withRegistry({}, async ({ host, push }) => {
-      const one = push(layout, 'multi:amd');
-      const { digest, size } = describe(one);
-      const other = JSON.parse(readFileSync(join(folder, 'layout/index.json'), 'utf8')) as { manifests: Record<string, unknown>[] };
-      const platforms = [
-        { os: 'linux', architecture: 'amd64' },
-        { os: 'linux', architecture: 'arm64' },
-      ];
-      other.manifests = platforms.map((platform) => ({ mediaType: 'application/vnd.oci.image.manifest.v1+json', digest, size, platform }));
-      writeFileSync(join(folder, 'list.json'), JSON.stringify({ schemaVersion: 2, manifests: other.manifests }));
-      await put(host, 'multi', 'both', readFileSync(join(folder, 'list.json')));
-      await done(['pull', '-q', '--platform', 'linux/amd64', `${host}/multi:both`]);
-      const pushed = await done(['push', `${host}/multi:both`, `${host}/again:1`]);
-      assert.is(digestOf(pushed), digest);
+      const entries = ['amd64', 'arm64'].map((architecture) => {
+        const name = push(architecture === 'amd64' ? layout : otherPlatform(join(folder, 'layout'), architecture), `multi:${architecture}`);
+        return { mediaType: manifestType, ...describe(name), platform: { os: 'linux', architecture } };
+      });
+      await putIndex(host, 'multi', 'both', { schemaVersion: 2, manifests: entries });
+      const name = `${host}/multi:both`;
+      for (const platform of ['linux/amd64', 'linux/arm64']) await done(['pull', '-q', '--platform', platform, name]);
+      await done(['push', name, `${host}/again:both`]);
+      const index = raw(`${host}/again:both`).manifests ?? [];
+      assert.equal(
+        index.map(({ digest, platform }) => [digest, platform.architecture]),
+        entries.map(({ digest, platform }) => [digest, platform.architecture]),
+      );
+      const one = await done(['push', '--platform', 'linux/arm64', name, `${host}/again:arm`]);
+      assert.is(digestOf(one), entries[1]?.digest);
+      await refused(['push', '--platform', 'linux/s390x', name, `${host}/again:s390x`], 'PLATFORM_NOT_FOUND');
     }),
   ),
 );
 
-function describe(reference: string): { digest: string; size: number } {
-  const bytes = skopeo('inspect', '--raw', '--tls-verify=false', `docker://${reference}`);
-  const digest = skopeo('inspect', '--tls-verify=false', '--format', '{{.Digest}}', `docker://${reference}`).trim();
-  return { digest, size: Buffer.byteLength(bytes) };
+/** An OCI layout of an artifact about an image: a line of text. */
+function artifact(folder: string, subject: object, artifactType: string): string {
+  const blobs = join(folder, 'blobs/sha256');
+  mkdirSync(blobs, { recursive: true });
+  const put = (content: object | string, mediaType: string) => {
+    const bytes = Buffer.from(typeof content === 'string' ? content : JSON.stringify(content));
+    const hex = createHash('sha256').update(bytes).digest('hex');
+    writeFileSync(join(blobs, hex), bytes);
+    return { mediaType, digest: `sha256:${hex}`, size: bytes.length };
+  };
+  const [config, layer] = [put({}, 'application/vnd.oci.empty.v1+json'), put(`about ${artifactType}`, artifactType)];
+  const document = { schemaVersion: 2, mediaType: manifestType, artifactType, config, layers: [layer], subject };
+  const manifest = { ...put(document, manifestType), annotations: { 'org.opencontainers.image.ref.name': 'latest' } };
+  writeFileSync(join(folder, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
+  writeFileSync(join(folder, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests: [manifest] }));
+  return `oci:${folder}`;
 }
 
-async function put(host: string, repository: string, tag: string, bytes: Buffer): Promise<void> {
-  const response = await fetch(`http://${host}/v2/${repository}/manifests/${tag}`, {
-    method: 'PUT',
-    headers: { 'content-type': 'application/vnd.oci.image.index.v1+json' },
-    body: new Uint8Array(bytes),
-  });
-  assert.is(response.status, 201, await response.text());
-}
+live('what is attached to an image is listed, also by a registry without the API', needs, () =>
+  withLayout([1000], (layout, folder) =>
+    withRegistry({}, async ({ host, push }) => {
+      const name = push(layout, 'x:1');
+      const types = ['application/spdx+json', 'application/vnd.dev.cosign.signature'];
+      for (const [index, type] of types.entries()) {
+        const source = artifact(join(folder, `artifact-${index}`), { mediaType: manifestType, ...describe(name) }, type);
+        await done(['copy', source, `docker://${host}/x:artifact-${index}`]);
+      }
+      const all = await done(['search', '--referrers', '--format', '{{.ArtifactType}}', name]);
+      assert.equal(all.stdout.trim().split('\n'), types);
+      const one = await done(['search', '--referrers', '--filter', `type=${types[1]}`, name]);
+      assert.match(one.stdout, /^DIGEST +TYPE +SIZE\nsha256:[0-9a-f]{64} +application\/vnd.dev.cosign.signature +[0-9.]+k?B\n$/);
+    }),
+  ),
+);
 
 live('all tags of a repository are pushed, and pulled again', needs, () =>
   withLayout([20_000], (layout) =>
