@@ -36,12 +36,14 @@ export function imageProgress(quiet: boolean, keep?: 'keep'): ImageProgress {
   };
 }
 
-const phases = { download: 'downloading', unpack: 'unpacking', compress: 'compressing', upload: 'pushing' } as const;
+const phases = { download: 'downloading', copy: 'copying', unpack: 'unpacking', compress: 'compressing', upload: 'pushing' } as const;
+
+const ended: Readonly<Record<string, string>> = { download: 'fetched', copy: 'copied' };
 
 function show(progress: Progress, { kind, digest, done, total, note }: ProgressEvent): void {
   const label = digest.replace(/^\w+:/, '').slice(0, 12);
   const whole = done >= total;
   if (note !== undefined) progress.finish(digest, label, note);
   else if (kind === 'unpack' && whole) progress.finish(digest, label, 'ready');
-  else progress.update(digest, { label, phase: kind === 'download' && whole ? 'fetched' : phases[kind], done, total });
+  else progress.update(digest, { label, phase: (whole ? ended[kind] : undefined) ?? phases[kind], done, total });
 }

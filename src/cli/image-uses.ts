@@ -8,6 +8,7 @@ import { searchPath } from '../programs.ts';
 import { layersInUse } from '../runtime/layers-in-use.ts';
 import { isActive, listContainers } from '../runtime/state.ts';
 import { readHost } from '../userns/host.ts';
+import { notice } from './notice.ts';
 
 export function imageUses(paths: Paths): ImageUse[] {
   return listContainers(paths).flatMap((container) =>
@@ -20,7 +21,10 @@ export function imageUses(paths: Paths): ImageUse[] {
 /** Deletes blobs and unpacked layers that nothing needs. @returns the bytes that became free */
 export async function collectUnused(paths: Paths, env: NodeJS.ProcessEnv): Promise<number> {
   const blobs = await collectBlobs(paths);
-  return blobs + (await collectLayers(paths, mappersOf(env), () => layersInUse(paths)));
+  const { freed, failures } = await collectLayers(paths, mappersOf(env), () => layersInUse(paths));
+  // The images are gone all the same.
+  for (const failure of failures) notice(`layers that nothing needs stay: ${failure instanceof Error ? failure.message : String(failure)}`);
+  return blobs + freed;
 }
 
 /** The programs that write an id map for this user; none where it may be written directly. */

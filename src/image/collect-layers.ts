@@ -28,8 +28,9 @@ export type Mappers = Pick<IdMap, 'newuidmap' | 'newgidmap'>;
 /** Absolute folders of layers that containers use; undefined while a container starts and what it will use is not written down yet. */
 export type LayersInUse = () => ReadonlySet<string> | undefined;
 
-/** @returns the bytes of the layers that were deleted. @throws RootlessError REMOVE_FAILED */
-export async function collectLayers(paths: Paths, mappers: Mappers, inUse: LayersInUse): Promise<number> {
+/** @returns the bytes of the layers that were deleted, and what could not be: the ids of a mapping may not be this user's any more */
+export async function collectLayers(paths: Paths, mappers: Mappers, inUse: LayersInUse): Promise<Collected> {
+  const failures: unknown[] = [];
   let freed = 0;
   for (const folder of mapFolders(paths)) {
     const idMap = readMap(folder);
@@ -37,10 +38,14 @@ export async function collectLayers(paths: Paths, mappers: Mappers, inUse: Layer
     const gone = setAside(paths, folder, inUse);
     freed += gone.reduce((sum, { size }) => sum + size, 0);
     const dead = leftovers(folder).map((name) => join(folder, name));
-    await removeTrees(paths, withMappers(idMap, mappers), [...gone.map(({ path }) => path), ...dead]);
+    await removeTrees(paths, withMappers(idMap, mappers), [...gone.map(({ path }) => path), ...dead]).catch((cause: unknown) =>
+      failures.push(cause),
+    );
   }
-  return freed;
+  return { freed, failures };
 }
+
+export type Collected = { readonly freed: number; readonly failures: readonly unknown[] };
 
 /** One id is always written without help, and the helpers know only ranges. */
 export function withMappers(idMap: IdMap, mappers: Mappers): IdMap {

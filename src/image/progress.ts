@@ -1,7 +1,7 @@
 /** What a pull or a push tells while it works; one shape for bars, lines and APIs. */
 
 export type ProgressEvent = {
-  readonly kind: 'download' | 'unpack' | 'compress' | 'upload';
+  readonly kind: 'download' | 'copy' | 'unpack' | 'compress' | 'upload';
   /** Of the layer as it is stored: its blob. */
   readonly digest: string;
   /** Bytes. */

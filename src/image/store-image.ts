@@ -55,7 +55,7 @@ async function storeBlobs(paths: Paths, source: BlobSource, image: PlatformImage
     async (layer, stop) => {
       using _turn = keepBlob(paths, layer) ? undefined : await blobTurn(paths, layer.digest, stop);
       if (!keepBlob(paths, layer)) await addBlob(paths, layer, counted(source.open(layer, 0), layer, progress, stop));
-      progress?.({ kind: 'download', digest: layer.digest, done: layer.size, total: layer.size });
+      progress?.({ kind: 'copy', digest: layer.digest, done: layer.size, total: layer.size });
     },
     signal,
   );
@@ -91,6 +91,6 @@ async function* counted(
     stop.throwIfAborted();
     done += chunk.length;
     yield chunk;
-    progress?.({ kind: 'download', digest, done, total: size });
+    progress?.({ kind: 'copy', digest, done, total: size });
   }
 }

@@ -96,7 +96,7 @@ async function writeDocument(
     if (/nondistributable|foreign/.test(blob.mediaType)) continue;
     options.signal?.throwIfAborted();
     await sink.add(nameOf(blob.digest, 'blob'), blob.size, told(image.source, blob, options), true);
-    options.progress?.({ kind: 'download', digest: blob.digest, done: blob.size, total: blob.size });
+    options.progress?.({ kind: 'copy', digest: blob.digest, done: blob.size, total: blob.size });
   }
   return contents;
 }
@@ -108,7 +108,7 @@ async function* told(source: BlobSource, blob: Expected, { progress, signal }: W
   for await (const chunk of verified(source.open(blob, 0), blob)) {
     signal?.throwIfAborted();
     done += chunk.length;
-    progress?.({ kind: 'download', digest, done, total: size });
+    progress?.({ kind: 'copy', digest, done, total: size });
     yield chunk;
   }
 }
