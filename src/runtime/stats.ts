@@ -32,7 +32,8 @@ export function takeSample(container: Listed, scan: () => Scan): Sample | undefi
   if (!isRunning(container) || life === undefined) return undefined;
   const group = ownGroup(life.pid, container.id);
   const whole = group !== undefined && group.cpu !== undefined && group.memory !== undefined && group.tasks !== undefined;
-  const processes = whole ? [] : processesOf(life.pid, scan());
+  // The io controller is delegated to few users: then the processes say it, as far as they live.
+  const processes = whole && group.read !== undefined ? [] : processesOf(life.pid, scan());
   if (!whole && processes.length === 0) return undefined;
   const net = container.network === 'host' ? { received: 0, sent: 0 } : networkBytes(life.pid);
   const io = group?.read === undefined ? blockBytes(processes) : { read: group.read, written: group.written ?? 0 };
