@@ -37,10 +37,7 @@ export default command({
     format: formatFlag,
   },
   words: { usage: '', min: 0, max: 0 },
-  examples: [
-    'rootless events --filter event=die',
-    "rootless events --since 1h --until 0s --format '{{.Time}} {{.Actor.Attributes.name}} {{.Action}}'",
-  ],
+  examples: ['rootless events --filter event=die', "rootless events --since 1h --until 0s --format '{{.Name}} {{.Action}}'"],
   run: async ({ flags, env }) => {
     const paths = findPaths(env);
     const { since, until, format } = flags;

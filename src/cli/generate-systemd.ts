@@ -45,7 +45,7 @@ export default command({
   },
   words: { usage: 'CONTAINER', min: 0, max: 1, complete: 'container' },
   examples: [
-    'rootless generate systemd --name web > ~/.config/systemd/user/container-web.service',
+    'rootless generate systemd --name web > ~/.config/systemd/user/web.service',
     'rootless generate systemd --new --files --name web',
   ],
   run: ({ flags, args, env }) => {

@@ -54,16 +54,7 @@ live('a container that restarts says so', needs, async () => {
 });
 
 live('-s tells what was written and the whole size', needs, async () => {
-  await ok([
-    'run',
-    '--name',
-    'wrote',
-    ...none,
-    busyboxImage(),
-    'sh',
-    '-c',
-    'head -c 100000 /dev/zero > /var/data; mkdir -m 0 /tmp/closed',
-  ]);
+  await ok(['run', '--name', 'wrote', ...none, busyboxImage(), 'sh', '-c', 'head -c 100000 /dev/zero > /var/data; mkdir -m 0 /tmp/closed']);
   const size = (await ok(['ps', '-a', '--filter', 'name=wrote', '--format', '{{.Size}}'])).trim();
   assert.match(size, /^1[0-9.]+kB \(virtual [0-9.]+MB\)$/);
   const [row] = JSON.parse(await ok(['inspect', '--size', 'wrote'])) as { SizeRw: number; SizeRootFs: number }[];
