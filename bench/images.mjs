@@ -18,7 +18,7 @@ export async function measure() {
   const registry = await startRegistry(folder);
   try {
     const images = makeImages(folder, registry.host);
-    return [...images.flatMap((image) => pulls(folder, image)), ...pushes(folder, images.at(-1), registry.host), ...lists(folder)];
+    return [...images.flatMap((image) => pulls(folder, image)), ...(await pushes(folder, images.at(-1))), ...lists(folder)];
   } finally {
     registry.stop();
     rmSync(folder, { recursive: true, force: true });
@@ -84,22 +84,22 @@ function pulls(folder, { name, reference, url, blobs, note, runs }) {
   ];
 }
 
-/** To a repository that has nothing of it yet. */
-function pushes(folder, { reference, runs }, host) {
+/** To a registry that has nothing of it yet, emptied before each run: within one registry both would only mount what is there. */
+async function pushes(folder, { reference, runs }) {
   const data = join(folder, 'pushed');
+  const other = join(folder, 'other');
+  mkdirSync(other);
+  const { host, stop } = await startRegistry(other);
   const podman = ['podman', '--root', join(folder, 'podman-push'), '--runroot', join(folder, 'podman-push-run')];
   spawnSync(env(data)[0], [...env(data).slice(1), ...rootless, 'pull', '-q', reference]);
   spawnSync(podman[0], [...podman.slice(1), 'pull', '-q', '--tls-verify=false', reference]);
-  const target = (who) => `${host}/pushed/${who}-$(date +%s%N):1`;
-  const push = (who, command) => ['sh', '-c', `t=${target(who)}; ${command}`];
-  const ours = [...env(data), ...rootless].join(' ');
-  const times = timeAll(
-    [
-      { name: 'push', argv: push('ours', `${ours} tag ${reference} $t && ${ours} push -q $t`), prepare: 'true' },
-      { name: 'podman push', argv: push('podman', `${podman.join(' ')} push -q --tls-verify=false ${reference} $t`), prepare: 'true' },
-    ],
-    { rounds: 1, runs },
-  );
+  const prepare = `rm -rf '${join(other, 'registry')}'/*`;
+  const commands = [
+    { name: 'push', argv: [...env(data), ...rootless, 'push', '-q', reference, `${host}/ours:1`], prepare },
+    { name: 'podman push', argv: [...podman, 'push', '-q', '--tls-verify=false', reference, `${host}/podman:1`], prepare },
+  ];
+  const times = timeAll(commands, { rounds: 1, runs });
+  stop();
   spawnSync('sh', ['-c', `${rootless.join(' ')} unshare rm -rf '${data}'; podman unshare rm -rf '${podman[2]}' '${podman[4]}'`]);
   return [
     {
