@@ -3,7 +3,7 @@
 import { RootlessError } from '../errors.ts';
 import { findPaths, type Paths } from '../paths.ts';
 import type { PortRequest } from '../runtime/options.ts';
-import { findContainer, isActive, latestContainer, type Listed, listContainers } from '../runtime/state.ts';
+import { findContainer, isActive, latestContainer, type Listed, listActive } from '../runtime/state.ts';
 import { command } from './command.ts';
 import { print } from './output.ts';
 
@@ -18,7 +18,7 @@ export default command({
   run: ({ flags, args, env }) => {
     const paths = findPaths(env);
     if (flags.all) {
-      for (const container of listContainers(paths)) {
+      for (const container of listActive(paths)) {
         print(
           published(container)
             .map((port) => `${container.id.slice(0, 12)}\t${line(port)}\n`)

@@ -1,7 +1,7 @@
 /** `rootless ps`: containers, newest first. */
 
 import { findPaths, type Paths } from '../paths.ts';
-import { isActive, listContainers, type Listed } from '../runtime/state.ts';
+import { listActive, listContainers, type Listed } from '../runtime/state.ts';
 import { command } from './command.ts';
 import { containerFilter, containerFilterFlag } from './container-filter.ts';
 import { ancestry } from './container-images.ts';
@@ -43,9 +43,7 @@ export default command({
     // docker: asking for a status or an exit code means all containers.
     const all = flags.all || count !== undefined || flags.filter.some(({ key }) => key === 'status' || key === 'exited');
     const wanted = containerFilter(flags.filter, { paths, now, isMadeFrom: ancestry(paths) });
-    const found = listContainers(paths)
-      .filter((container) => (all || isActive(container)) && wanted(container))
-      .slice(0, count);
+    const found = (all ? listContainers(paths) : listActive(paths)).filter(wanted).slice(0, count);
     const full = flags['no-trunc'];
     if (flags.quiet) {
       if (flags.format?.kind === 'template') notice('--format is ignored: --quiet is set too');

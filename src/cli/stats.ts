@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isatty } from 'node:tty';
 import { findPaths, type Paths } from '../paths.ts';
 import { type Scan, scanProcesses } from '../runtime/processes.ts';
-import { findContainer, isRunning, latestContainer, type Listed, listContainers, readContainer } from '../runtime/state.ts';
+import { findContainer, isRunning, latestContainer, type Listed, listActive, listContainers, readContainer } from '../runtime/state.ts';
 import { type Sample, takeSample } from '../runtime/stats.ts';
 import { command } from './command.ts';
 import { type Format, formatFlag, render, type Row, table } from './format.ts';
@@ -61,9 +61,10 @@ export default command({
 type Target = { readonly asked: string; readonly container: Listed };
 
 function every(paths: Paths, all: boolean): Target[] {
-  return listContainers(paths)
-    .filter((container) => all || isRunning(container))
-    .map((container) => ({ asked: container.id.slice(0, 12), container }));
+  return (all ? listContainers(paths) : listActive(paths).filter(isRunning)).map((container) => ({
+    asked: container.id.slice(0, 12),
+    container,
+  }));
 }
 
 /** One that was removed meanwhile is left out. */

@@ -99,7 +99,23 @@ export function readContainer(paths: Paths, id: string): Listed | undefined {
 export function listContainers(paths: Paths): Listed[] {
   return idsOf(paths)
     .flatMap((id) => readContainer(paths, id) ?? [])
-    .sort((a, b) => (a.created < b.created ? 1 : a.created > b.created ? -1 : 0));
+    .sort(byAge);
+}
+
+function byAge(a: Listed, b: Listed): number {
+  return a.created < b.created ? 1 : a.created > b.created ? -1 : 0;
+}
+
+/** Those that run or will again, newest first; of the others nothing but their status is read. */
+export function listActive(paths: Paths): Listed[] {
+  return idsOf(paths)
+    .filter((id) => {
+      const life = readLife(containerFolder(paths, id));
+      return life !== undefined && life.status !== 'exited';
+    })
+    .flatMap((id) => readContainer(paths, id) ?? [])
+    .filter(isActive)
+    .sort(byAge);
 }
 
 /** By name, id or unique beginning of an id. @throws RootlessError CONTAINER_NOT_FOUND, CONTAINER_AMBIGUOUS */

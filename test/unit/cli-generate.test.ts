@@ -4,6 +4,9 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { RootlessError } from '../../src/errors.ts';
 import { repeatable, unitOf, type UnitWish } from '../../src/cli/generate-unit.ts';
+import { parseFlags } from '../../src/cli/flags.ts';
+import { containerKeys } from '../../src/cli/quadlet-keys.ts';
+import { runFlags } from '../../src/cli/run-flags.ts';
 import { translate } from '../../src/cli/quadlet-translate.ts';
 import { parseUnit, quoteWord, splitWords, unitWord, valuesOf } from '../../src/cli/systemd-text.ts';
 import type { ContainerOptions } from '../../src/runtime/options.ts';
@@ -223,6 +226,49 @@ for (const [text, words] of [
   ['Exec=echo $HOME', 'nginx echo $HOME'],
 ] as const) {
   test(`[Container] ${JSON.stringify(text)} means ${words}`, () => assert.ok(line(text).includes(words), line(text)));
+}
+
+const samples: Readonly<Record<string, string>> = {
+  AddDevice: '/dev/null',
+  AddHost: 'a:1.2.3.4',
+  AddCapability: 'CHOWN',
+  DropCapability: 'all',
+  Annotation: 'a=b',
+  Environment: 'A=1',
+  EnvironmentFile: '/dev/null',
+  ExposeHostPort: '80',
+  HealthInterval: '1s',
+  HealthOnFailure: 'kill',
+  HealthRetries: '3',
+  HealthStartPeriod: '1s',
+  HealthTimeout: '1s',
+  LogDriver: 'none',
+  LogOpt: 'tag=x',
+  Memory: '1g',
+  Mount: 'type=tmpfs,dst=/x',
+  Network: 'none',
+  PidsLimit: '3',
+  PublishPort: '80:80',
+  Pull: 'never',
+  Secret: 'x',
+  ShmSize: '1m',
+  StopSignal: 'INT',
+  StopTimeout: '3',
+  Sysctl: 'net.a=1',
+  Timezone: 'local',
+  Tmpfs: '/x',
+  Ulimit: 'nofile=1',
+  UserNS: 'host',
+  Volume: '/a:/b',
+  WorkingDir: '/x',
+  PodmanArgs: '--rm',
+};
+
+for (const [key, rule] of Object.entries(containerKeys)) {
+  test(`what ${key} becomes is known to "rootless run"`, () => {
+    const words = rule(samples[key] ?? 'yes');
+    assert.equal(parseFlags('run', runFlags, [...words, 'image'], true).args, ['image']);
+  });
 }
 
 test('a oneshot is waited for', () => {

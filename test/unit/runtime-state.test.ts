@@ -16,6 +16,7 @@ import {
   containerFolder,
   findContainer,
   latestContainer,
+  listActive,
   listContainers,
   makeFolder,
   readContainer,
@@ -206,6 +207,27 @@ test('the list is newest first, and skips what is just being made', () =>
       [fresh.id, old.id],
     );
     assert.is(latestContainer(paths).id, fresh.id);
+  }));
+
+test('those that run or will again are found by their status alone, newest first', () =>
+  withTmp((folder) => {
+    const paths = inFolder(folder);
+    make(paths);
+    const ended = make(paths);
+    writeLife(paths, ended.id, { status: 'exited', code: 0, finished: 'then' });
+    const killed = make(paths);
+    writeLife(paths, killed.id, { monitor: dead });
+    const old = make(paths, { created: '2026-01-01T00:00:00.000Z' });
+    writeLife(paths, old.id, { paused: true });
+    const fresh = make(paths, { created: '2026-02-01T00:00:00.000Z' });
+    writeLife(paths, fresh.id, { status: 'restarting', code: 1, finished: 'then' });
+    assert.equal(
+      listActive(paths).map(({ id, status }) => [id, status]),
+      [
+        [fresh.id, 'restarting'],
+        [old.id, 'paused'],
+      ],
+    );
   }));
 
 test('what a dead maker left is seen until its mark is cleared', () =>
