@@ -162,6 +162,8 @@ test('a credential helper cannot be named out of its place', () =>
 test('Retry-After is seconds or a date', () => {
   assert.is(retryAfter('7'), 7000);
   assert.is(retryAfter('Wed, 21 Oct 2015 07:28:00 GMT'), 0);
+  const soon = retryAfter(new Date(Date.now() + 20_000).toUTCString()) ?? 0;
+  assert.ok(soon > 18_000 && soon <= 20_000, `${soon}`);
   assert.is(retryAfter('soon'), undefined);
   assert.is(retryAfter(undefined), undefined);
 });
