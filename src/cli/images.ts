@@ -36,7 +36,7 @@ export default command({
     const fits = filters.length === 0 ? undefined : (await import('./image-filter.ts')).imageTest(paths, filters);
     const facts = imageFacts(paths, fits).sort(newestFirst);
     const full = flags['no-trunc'];
-    if (flags.quiet) print([...new Set(facts.map((image) => `${shortId(image, full)}\n`))].join(''));
+    if (flags.quiet) print(facts.map((image) => `${shortId(image, full)}\n`).join(''));
     else if (flags.format !== undefined) {
       const rows = facts.map((image) => toRow(image, full));
       print(render(flags.format, rows, 'list', headings));

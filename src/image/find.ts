@@ -2,13 +2,24 @@
 
 import { RootlessError } from '../errors.ts';
 import type { Platform } from './platform.ts';
-import { parseImageSource, type RegistryReference } from './reference.ts';
+import { parseImageSource, parseReference, type RegistryReference } from './reference.ts';
 import { findById, findImage, type StoredImage } from './store.ts';
 
 /** Undefined when the store has no such image. Names come before ids, as with docker. */
 export function findStored(images: readonly StoredImage[], text: string, platform?: Platform): StoredImage | undefined {
   const reference = referenceOf(text);
-  return (reference && findImage(images, reference, platform)) ?? findById(images, text, platform);
+  if (reference === undefined) return findById(images, text, platform);
+  const known = findImage(images, reference, platform) ?? findById(images, text, platform);
+  if (known !== undefined) return known;
+  const [short] = namedShort(images, reference);
+  return short?.name === undefined ? undefined : findImage(images, parseReference(short.name), platform);
+}
+
+/** `alpine` may have come from another registry, by registries.conf or out of an archive: every platform of it, if there is only one such name. */
+export function namedShort(images: readonly StoredImage[], { short, tag, digest }: RegistryReference): StoredImage[] {
+  if (short === undefined || digest !== undefined) return [];
+  const found = images.filter(({ name }) => name?.slice(name.indexOf('/') + 1) === `${short}:${tag}`);
+  return new Set(found.map(({ name }) => name)).size === 1 ? found : [];
 }
 
 /** @throws RootlessError IMAGE_NOT_FOUND */

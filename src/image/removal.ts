@@ -2,7 +2,7 @@
 
 import { RootlessError } from '../errors.ts';
 import { type Digest, hexOf } from './digest.ts';
-import { noSuchImage, referenceOf } from './find.ts';
+import { namedShort, noSuchImage, referenceOf } from './find.ts';
 import { familiarName, parseReference, type RegistryReference } from './reference.ts';
 import { findById, repositoryOf, type StoredImage } from './store.ts';
 import { isTagged } from './store-write.ts';
@@ -33,7 +33,10 @@ export function planRemoval(images: readonly StoredImage[], wanted: string, rule
 export function namedBy(images: readonly StoredImage[], reference: RegistryReference | undefined): StoredImage[] {
   if (reference === undefined) return [];
   const { digest, name } = reference;
-  if (digest === undefined) return images.filter((image) => image.name === name);
+  if (digest === undefined) {
+    const exact = images.filter((image) => image.name === name);
+    return exact.length > 0 || findById(images, reference.typed ?? '') !== undefined ? exact : namedShort(images, reference);
+  }
   const repository = `${reference.registry}/${reference.repository}`;
   return images.filter(
     (image) =>

@@ -130,10 +130,10 @@ live('prune asks, takes images without a tag, and says what became free', needs,
     await ok(['tag', 'two:1', 'one:1']);
     await refused(['image', 'prune'], 1, 'NOT_CONFIRMED', { input: 'n\n' });
     await refused(['image', 'prune'], 1, 'NOT_CONFIRMED');
-    assert.is((await ok(['images', '-q'])).trim().split('\n').length, 2);
+    assert.is((await ok(['images', '-q'])).trim().split('\n').length, 3);
     const pruned = await ok(['image', 'prune'], { input: 'y\n' });
     assert.match(pruned, /\[y\/N\] Deleted Images:\ndeleted: sha256:\w{64}\n\nTotal reclaimed space: [\d.]+k?B\n$/);
-    assert.is((await ok(['images', '-q'])).trim().split('\n').length, 1);
+    assert.is((await ok(['images', '-q'])).trim().split('\n').length, 2);
     assert.match(await ok(['image', 'prune', '-a', '-f']), /untagged: two:1\nuntagged: one:1\ndeleted: /);
   }),
 );
@@ -328,7 +328,7 @@ live('system prune takes stopped containers and dangling images, and no volume w
     assert.match(pruned, /Deleted Images:\ndeleted: sha256:/);
     assert.match(pruned, /Total reclaimed space: [\d.]+[kM]?B\n$/);
     assert.equal(await ok(['ps', '-aq']), '');
-    assert.is((await ok(['images', '-q'])).trim().split('\n').length, 1);
+    assert.is((await ok(['images', '-q'])).trim().split('\n').length, 2);
     assert.match(await ok(['system', 'prune', '-af']), /untagged: two:1\nuntagged: one:1\n/);
     assert.equal(onDisk(), { layers: 0, blobs: 0 });
   }),

@@ -4,6 +4,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { RootlessError } from '../../src/errors.ts';
 import type { Digest } from '../../src/image/digest.ts';
+import { findStored } from '../../src/image/find.ts';
 import { planPrune } from '../../src/image/prune.ts';
 import { familiarReference, type ImageUse, planRemoval } from '../../src/image/removal.ts';
 import type { StoredImage } from '../../src/image/store.ts';
@@ -74,6 +75,21 @@ test('a name wins over an id that begins like it', () => {
   const images = [image('a', 'aaaa:latest'), image('b', 'y:1')];
   assert.equal(plan([...images, image('b', 'bbbb:latest')], 'bbbb').untagged, ['bbbb:latest']);
   assert.equal(plan(images, 'bbbb').deleted, ['b']);
+});
+
+test('a short name stands for the only image that ends so, whatever registry it is from', () => {
+  const images = [
+    image('a', 'localhost/x:1'),
+    image('b', 'quay.io/y:1'),
+    image('c', 'localhost/y:1'),
+    image('d', 'localhost:5000/team/z:1'),
+  ];
+  assert.equal(plan(images, 'x:1').untagged, ['localhost/x:1']);
+  assert.is(refusal(images, 'y:1', false, []).code, 'IMAGE_NOT_FOUND');
+  assert.is(refusal(images, 'z:1', false, []).code, 'IMAGE_NOT_FOUND');
+  assert.equal(plan(images, 'team/z:1').untagged, ['localhost:5000/team/z:1']);
+  assert.is(findStored(images, 'x:1')?.id, digest('a'));
+  assert.is(findStored(images, 'y:1'), undefined);
 });
 
 test("what is not there is said in docker's words, with docker's exit code", () => {
