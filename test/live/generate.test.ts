@@ -1,11 +1,11 @@
 /** `generate systemd` and `quadlet`: units that systemd itself finds right, and whose commands do what they say. */
 
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, lstatSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { splitWords } from '../../src/cli/systemd-text.ts';
-import { environment, rootless } from '../support/cli.ts';
+import { environment, rootless, until } from '../support/cli.ts';
 import { detached, ok } from '../support/detached.ts';
 import { busyboxImage } from '../support/images.ts';
 import { live } from '../support/live.ts';
@@ -40,6 +40,34 @@ live('the unit of a container starts and stops it', needs, () =>
       assert.is((await ok(['inspect', '-f', '{{.State.Status}}', 'web'])).trim(), 'exited');
       await ok(begin);
       assert.is((await ok(['inspect', '-f', '{{.State.Status}}', 'web'])).trim(), 'running');
+    });
+  }),
+);
+
+/** Waits for one datagram, as systemd does. */
+const listener = `
+import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind(sys.argv[1])
+s.settimeout(20)
+print('bound', flush=True)
+print(s.recv(4096).decode() + 'told', flush=True)
+`;
+
+live('the service manager hears that the program runs, and whose process to watch', [...needs, 'python'], () =>
+  withTmp(async (folder) => {
+    await detached(['--name', 'told'], ['sleep', '300'], async () => {
+      await ok(['stop', '-t', '0', 'told']);
+      const unit = await ok(['generate', 'systemd', '--name', 'told']);
+      const socket = join(folder, 'notify');
+      const manager = spawn('python3', ['-c', listener, socket], { stdio: ['ignore', 'pipe', 'inherit'] });
+      const heard = until(manager, 'told');
+      await until(manager, 'bound');
+      const [, ...begin] = commandOf(unit, 'ExecStart', folder);
+      const started = await rootless(begin, { env: { NOTIFY_SOCKET: socket } });
+      assert.is(started.code, 0, started.stderr);
+      const pid = (await ok(['inspect', '-f', '{{.Monitor.Pid}}', 'told'])).trim();
+      assert.match(await heard, new RegExp(`MAINPID=${pid}\\nREADY=1\\n`));
     });
   }),
 );
