@@ -2,6 +2,7 @@
 
 import type { Event } from '../runtime/events.ts';
 import type { Row } from './format.ts';
+import { plain } from './paint.ts';
 
 /** `2026-01-31T12:00:00.000000000+01:00 container die ID (exitCode=0, image=alpine, name=web)` */
 export function eventText({ time, type, action, id, attributes }: Event): string {
@@ -9,7 +10,8 @@ export function eventText({ time, type, action, id, attributes }: Event): string
     .sort()
     .map((key) => `${key}=${attributes[key]}`);
   const tail = facts.length === 0 ? '' : ` (${facts.join(', ')})`;
-  return `${localTime(time)} ${type} ${action} ${id}${tail}`.replaceAll('\n', '\\n');
+  // Labels come from images of others.
+  return plain(`${localTime(time)} ${type} ${action} ${id}${tail}`).replaceAll('\n', '\\n');
 }
 
 /** Fields for templates; as JSON it has the names of docker's API. */

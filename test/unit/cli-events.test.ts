@@ -21,7 +21,8 @@ test("the line is docker's, with sorted attributes", () => {
   assert.is(eventText({ ...event, attributes: {} }), '2026-01-31T12:00:00.123456000Z container die abc');
 });
 
-test('a line break in a label makes no second line', () => {
+test('a label makes no second line and moves no cursor', () => {
+  assert.not.match(eventText({ ...event, attributes: { x: '\x1b[2J' } }), /\x1b/);
   assert.not.match(eventText({ ...event, attributes: { x: 'a\nb' } }), /\n/);
 });
 
