@@ -31,9 +31,11 @@ export const functions: Readonly<Record<string, (args: Args) => unknown>> = Obje
   le: ([a, b]: Args) => compare(a, b, 'le') <= 0,
   gt: ([a, b]: Args) => compare(a, b, 'gt') > 0,
   ge: ([a, b]: Args) => compare(a, b, 'ge') >= 0,
-  html: (args: Args) => printed(args).replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`),
+  html: (args: Args) => printed(args).replace(/[&<>"']/g, (char) => entities[char] ?? char),
   urlquery: (args: Args) => encodeURIComponent(printed(args)).replaceAll('%20', '+'),
 });
+
+const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&#34;', "'": '&#39;' };
 
 function last(args: Args): unknown {
   return args.at(-1);

@@ -18,9 +18,10 @@ export function printf(format: string, args: readonly unknown[]): string {
 
 function one(verb: string, value: unknown, flags: string, precision: number | undefined): string {
   const sign = flags.includes('+') && typeof value === 'number' && value >= 0 ? '+' : '';
-  if (verb === 'v') return sign + show(value);
+  if (verb === 'v') return sign + (typeof value === 'number' && precision !== undefined ? number('g', value, precision) : show(value));
   if (verb === 's' && typeof value !== 'number' && typeof value !== 'boolean') return show(value).slice(0, precision);
   if (verb === 'q' && typeof value === 'string') return JSON.stringify(value);
+  if (verb === 'q' && Number.isInteger(value)) return `'${String.fromCodePoint(Math.min(Math.max(Number(value), 0), 0x10ffff))}'`;
   if (verb === 't' && typeof value === 'boolean') return String(value);
   if (verb === 'T') return value === null ? '<nil>' : typeof value;
   if (verb === 'x' || verb === 'X') return hex(value, flags, verb);
