@@ -33,7 +33,7 @@ export function containerRow(container: Listed, { full, now, size }: RowFacts): 
     },
     get Command() {
       const text = command.join(' ');
-      return `"${full ? text : cut(text, 20)}"`;
+      return JSON.stringify(full ? text : cut(text, 20));
     },
     get CreatedAt() {
       return localDate(created);

@@ -120,6 +120,12 @@ test('JSON has the fields too, and the heading of a label is its last word', () 
   assert.is(render(format, [], 'list', containerHeadings), 'CONTAINER ID   CREATED   some tier\n');
 });
 
+test('a command is quoted as a whole', () => {
+  const row = (full: boolean) => containerRow(container({ command: ['sh', '-c', 'echo "a"'] }), { ...facts, full })['Command'];
+  assert.is(row(true), '"sh -c echo \\"a\\""');
+  assert.is(row(false), '"sh -c echo \\"a\\""');
+});
+
 test('a date is printed as Go prints it', () => {
   assert.is(localDate('2026-01-31T12:00:00.5Z'), '2026-01-31 12:00:00 +0000 UTC');
   assert.is(localDate('never'), '');
