@@ -140,12 +140,14 @@ function walk(value: unknown): [unknown, unknown][] {
   throw failed(`range cannot walk ${show(value)}`);
 }
 
-/** A field that no data has is a mistake; one without value is `<no value>`. */
+/** A field that no data has is a mistake; one without value is `<no value>`, and so is a label that is not there. */
 function field(value: unknown, name: string): unknown {
   if (value === null || value === undefined) throw failed(`nil has no field "${name}"`);
   if (typeof value !== 'object' || Array.isArray(value)) throw failed(`can't evaluate field ${name} in ${show(value)}`);
   if (Object.hasOwn(value, name)) return (value as Record<string, unknown>)[name];
   const names = Object.keys(value);
+  // A map of names that people chose (labels, ports), not a structure of ours: there any of them may be missing.
+  if (names.every((known) => !/^[A-Z]/.test(known))) return undefined;
   const close = nearest(name, names);
   throw failed(
     `can't evaluate field ${name}`,

@@ -49,6 +49,7 @@ for (const [template, text] of [
   ['{{index .Labels "a.b"}}', 'x'],
   ['{{.Labels.c}}{{index .Labels "x-y"}}', 'yz'],
   ['{{.Labels.x-y}}', 'z'],
+  ['{{.Labels.none}}', '<no value>'],
   ['<{{index .Labels "none"}}>', '<>'],
   ['{{index .Ports 1}}', '443'],
   ['{{index .Mounts 0 "Type"}}', 'bind'],
