@@ -147,7 +147,7 @@ function field(value: unknown, name: string): unknown {
   if (Object.hasOwn(value, name)) return (value as Record<string, unknown>)[name];
   const names = Object.keys(value);
   // A map of names that people chose (labels, ports), not a structure of ours: there any of them may be missing.
-  if (names.every((known) => !/^[A-Z]/.test(known))) return undefined;
+  if (names.length === 0 || names.some((known) => !/^[A-Z]/.test(known))) return undefined;
   const close = nearest(name, names);
   throw failed(
     `can't evaluate field ${name}`,
