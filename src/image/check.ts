@@ -40,11 +40,17 @@ export async function checkImages(paths: Paths, { quick, signal }: CheckOptions)
   for (const list of lists)
     problems.push(...checkBlob(paths, list, bad, `list ${list.annotations['org.opencontainers.image.ref.name'] ?? list.digest}`));
   const named = new Set(problems.flatMap(({ files }) => files));
+  const still = readIndex(paths).images;
   const orphans = [...bad].filter(([path]) => !named.has(path));
   problems.push(
     ...orphans.map(([path, why]): Problem => ({ level: 'broken', kind: 'blob-damaged', what: path, why, files: [path], images: [] })),
   );
-  return [...problems, ...leftovers(paths)];
+  return [...problems.filter((problem) => isStill(problem, still)), ...leftovers(paths)];
+}
+
+/** What somebody removed during the look is no problem. */
+function isStill({ images }: Problem, still: readonly StoredImage[]): boolean {
+  return images.length === 0 || images.some((image) => still.some(({ id, name }) => id === image.id && name === image.name));
 }
 
 /** Blobs whose bytes are not what their name says, with the reason. */

@@ -7,7 +7,7 @@ import { collectBlobs } from './collect.ts';
 import { collectLayers, type LayersInUse, type Mappers, withMappers } from './collect-layers.ts';
 import { mapFolders, readMap } from './layers.ts';
 import { changeIndex } from './store-write.ts';
-import { blobFile, hasBlob, readImage, type StoredImage } from './store.ts';
+import { blobFile, isWhole, type StoredImage } from './store.ts';
 import { removeTrees } from './unpack.ts';
 
 /** Fetches the image of this name again; throws where that cannot be. */
@@ -29,22 +29,13 @@ export async function repair(
   }
   const refused = new Map<StoredImage, string>();
   for (const image of new Set(problems.flatMap(({ images }) => images))) {
+    // Another image may have brought what this one lacked.
     const why = isWhole(paths, image) ? undefined : await fetchAgain(paths, image, fetch);
     if (why !== undefined) refused.set(image, why);
   }
   await collectBlobs(paths);
   await collectLayers(paths, mappers, inUse);
   return refused;
-}
-
-/** Another image may have brought what this one lacked. */
-function isWhole(paths: Paths, image: StoredImage): boolean {
-  try {
-    const { manifest } = readImage(paths, image);
-    return [manifest.config, ...manifest.layers].every((blob) => hasBlob(paths, blob));
-  } catch {
-    return false;
-  }
 }
 
 async function removeFiles(paths: Paths, files: readonly string[], mappers: Mappers): Promise<void> {

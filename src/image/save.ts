@@ -10,7 +10,7 @@ import { type FileSink, folderSink, tarSink } from './file-sink.ts';
 import { referenceOf, requireStored } from './find.ts';
 import type { Platform } from './platform.ts';
 import type { Progress } from './progress.ts';
-import { listImages, repositoryOf, type StoredImage } from './store.ts';
+import { isWhole, listImages, repositoryOf, type StoredImage } from './store.ts';
 import { isTagged } from './store-write.ts';
 import { type Outgoing, writeFolder, writeLayout, writeSaved } from './write-image.ts';
 
@@ -53,7 +53,8 @@ export async function saveImages(
   } catch (cause) {
     await sink.discard();
     options.signal?.throwIfAborted();
-    throw explainTarget(cause, String(output));
+    const gone = chosen.find(({ image }) => !isWhole(paths, image));
+    throw gone === undefined ? explainTarget(cause, String(output)) : incomplete(gone, cause);
   }
 }
 
@@ -91,6 +92,16 @@ function meant(images: readonly StoredImage[], text: string, platform: Platform 
   const image = requireStored(images, text, platform);
   const named = reference !== undefined && image.name === reference.name && isTagged(image);
   return [[image, named ? image.name : undefined]];
+}
+
+function incomplete({ image, names }: Chosen, cause: unknown): RootlessError {
+  return new RootlessError({
+    code: 'IMAGE_INCOMPLETE',
+    message: `image "${names[0] ?? image.id}" is not whole`,
+    why: 'a blob of it is missing: it was removed meanwhile, or the store is damaged',
+    fix: 'rootless system check',
+    cause,
+  });
 }
 
 function oneOnly(count: number): RootlessError {

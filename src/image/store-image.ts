@@ -9,7 +9,7 @@ import { explainDisk } from './disk.ts';
 import { type Choice, type PlatformImage, platformImages } from './platforms.ts';
 import { inParallel } from './pool.ts';
 import type { Progress } from './progress.ts';
-import type { StoredImage } from './store.ts';
+import { isWhole, type StoredImage } from './store.ts';
 import { changeIndex, withImage } from './store-write.ts';
 import { blobTurn } from './turns.ts';
 
@@ -37,9 +37,12 @@ export async function storeImage(
     using _lease = lease(paths);
     sweep(paths);
     const found = await platformImages(source, options.shown, options.choice);
-    for (const image of found) await storeBlobs(paths, source, image, options);
     const stored = found.map((image) => entryOf(image, digestOf(source.root)));
-    await nameAll(paths, stored, names, options.signal);
+    // A collection that had begun before may have taken what was there already: once there is a name, none does.
+    for (let attempt = 0; attempt < 3 && (attempt === 0 || !stored.every((image) => isWhole(paths, image))); attempt += 1) {
+      for (const image of found) await storeBlobs(paths, source, image, options);
+      await nameAll(paths, stored, names, options.signal);
+    }
     return stored;
   } catch (cause) {
     options.signal?.throwIfAborted();

@@ -134,6 +134,16 @@ export function findById(images: readonly StoredImage[], text: string, platform?
   return platform === undefined ? found[0] : ofPlatform(found, platform);
 }
 
+/** Whether every blob of the image is there. */
+export function isWhole(paths: Paths, image: StoredImage): boolean {
+  try {
+    const { config, layers } = readManifest(paths, image);
+    return [config, ...layers].every((blob) => /nondistributable|foreign/.test(blob.mediaType) || hasBlob(paths, blob));
+  } catch {
+    return false;
+  }
+}
+
 /** @throws the file's ENOENT when a blob was lost */
 export function readImage(paths: Paths, image: StoredImage): { readonly manifest: Manifest; readonly config: ImageConfig } {
   return { manifest: readManifest(paths, image), config: readConfig(paths, image) };

@@ -17,7 +17,7 @@ import { openRegistry, type Registry } from './registry.ts';
 import { checkPlatform, fetchConfig, findManifest } from './remote-image.ts';
 import type { RegistrySettings } from './session.ts';
 import { fullNames } from './short-names.ts';
-import { type NamedImage, readableBlob } from './store.ts';
+import { isWhole, type NamedImage, readableBlob } from './store.ts';
 import { nameImage } from './store-write.ts';
 import { blobTurn, layerTurn } from './turns.ts';
 import { prepareLayers, startUnpack, type Unpacking } from './unpack.ts';
@@ -79,12 +79,15 @@ async function pullFrom(registry: Registry, reference: RegistryReference, option
   const found = await findManifest(registry, reference, options.platform);
   const { config, bytes } = await fetchConfig(registry, reference, found.manifest, paths);
   checkPlatform(reference, config, options.platform);
-  await fetchLayers(registry, found.manifest, config, options);
-  addBytes(paths, found.manifest.config, bytes);
-  addBytes(paths, found.descriptor, found.bytes);
   const manifest = { ...found.descriptor, platform: config.platform };
   const image: NamedImage = { name: reference.name, manifest, source: found.source, id: found.manifest.config.digest };
-  await nameImage(paths, image, signal);
+  // A collection that had begun before may have taken what was there already: once there is a name, none does.
+  for (let attempt = 0; attempt < 3 && (attempt === 0 || !isWhole(paths, image)); attempt += 1) {
+    await fetchLayers(registry, found.manifest, config, options);
+    addBytes(paths, found.manifest.config, bytes);
+    addBytes(paths, found.descriptor, found.bytes);
+    await nameImage(paths, image, signal);
+  }
   return image;
 }
 
