@@ -33,7 +33,7 @@ export default command({
     },
     until: { type: 'string', valueHint: timeHint, parse: (text) => parseTime(text), description: 'stop then' },
     stream: { type: 'boolean', default: true, description: 'wait for more; =false prints what is kept and ends' },
-    'no-trunc': { type: 'boolean', default: true, hidden: true, description: 'ids are always whole' },
+    'no-trunc': { type: 'boolean', default: true, description: '=false shortens ids' },
     format: formatFlag,
   },
   words: { usage: '', min: 0, max: 0 },
@@ -43,7 +43,8 @@ export default command({
     const { since, until, format } = flags;
     const show = (event: Event) => {
       if (!passes(flags.filter, (key, value) => matches(event, key, value))) return;
-      print(format === undefined ? `${eventText(event)}\n` : render(format, [eventRow(event)], 'list'));
+      const shown = flags['no-trunc'] ? event : { ...event, id: shortId(event.id) };
+      print(format === undefined ? `${eventText(shown)}\n` : render(format, [eventRow(shown)], 'list'));
     };
     if (flags.stream) for await (const event of followEvents(paths, { since, until })) show(event);
     else for (const event of readEvents(paths, { since, until })) show(event);
@@ -71,6 +72,12 @@ function matches({ type, action, id, attributes }: Event, key: string, value: st
     default:
       return type === key && (id.startsWith(value) || name.startsWith(value));
   }
+}
+
+/** Ids of containers and images; volumes are called by their names. */
+function shortId(id: string): string {
+  const hex = id.replace(/^sha256:/, '');
+  return /^[0-9a-f]{64}$/.test(hex) ? hex.slice(0, 12) : id;
 }
 
 function withoutTag(image: string): string {

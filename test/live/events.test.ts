@@ -28,6 +28,7 @@ live('the life of a container is told in order', needs, async () => {
     line ?? '',
     /^20\d\d-\d\d-\d\dT[0-9:]+\.\d{9}(Z|[+-]\d\d:\d\d) container die [0-9a-f]{64} \(exitCode=3, image=.*, name=lived, tier=front\)$/,
   );
+  assert.match(await kept('--filter', 'event=die', '--filter', 'container=lived', '--no-trunc=false'), / container die [0-9a-f]{12} \(/);
   const event = JSON.parse(await kept('--filter', 'event=die', '--filter', 'container=lived', '--format', 'json'));
   assert.is(event.Action, 'die');
   assert.is(event.Actor.Attributes.exitCode, '3');
