@@ -68,9 +68,16 @@ async function resolveReference(reference: RegistryReference, options: ResolveOp
   if (known !== undefined) return known;
   if (policy === 'never') throw notPulled(reference);
   const { pull } = await import('./transfer.ts');
-  const pulled = await useStored(await pull(reference, options), options);
-  if (pulled === undefined) throw notPulled(reference);
-  return pulled;
+  // Somebody may remove it between the pull and its use.
+  for (let attempt = 0; attempt < 3; attempt += 1) {
+    const pulled = await useStored(await pull(reference, options), options);
+    if (pulled !== undefined) return pulled;
+  }
+  throw new RootlessError({
+    code: 'IMAGE_INCOMPLETE',
+    message: `image "${reference.name}" is not whole`,
+    why: 'it was pulled three times, and each time something removed it',
+  });
 }
 
 function findStored(paths: Paths, reference: RegistryReference, platform: Platform | undefined): StoredImage | undefined {
