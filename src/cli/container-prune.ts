@@ -1,5 +1,6 @@
 /** `rootless container prune`: removes containers that do not run. */
 
+import { RootlessError } from '../errors.ts';
 import { findPaths } from '../paths.ts';
 import { tellEvent } from '../runtime/events.ts';
 import { removeContainer } from '../runtime/remove.ts';
@@ -13,6 +14,7 @@ import { print } from './output.ts';
 import { report } from './ui.ts';
 import { filterParser } from './values/filter.ts';
 
+const spared = new Set(['CONTAINER_RUNNING', 'CONTAINER_PAUSED', 'CONTAINER_NEEDED']);
 const checkKey = filterParser(['label', 'label!', 'until']);
 
 export default command({
@@ -48,6 +50,8 @@ export default command({
         freed += written;
         removed.push(container.id);
       } catch (error) {
+        // It was started meanwhile, or another that stays needs it.
+        if (error instanceof RootlessError && spared.has(error.code)) continue;
         code = report(error, debug);
       }
     }
