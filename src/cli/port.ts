@@ -67,7 +67,12 @@ function published(container: Listed): readonly PortRequest[] {
 function chosen(ports: readonly PortRequest[], wanted: string, name: string): readonly PortRequest[] {
   const found = /^(\d{1,5})(?:\/(tcp|udp))?$/.exec(wanted.toLowerCase());
   if (found === null)
-    throw new RootlessError({ code: 'PORT_INVALID', message: `invalid port "${wanted}"`, fix: 'a port of the container: 80, 53/udp' });
+    throw new RootlessError({
+      code: 'PORT_INVALID',
+      message: `invalid port "${wanted}"`,
+      fix: 'a port of the container: 80, 53/udp',
+      exit: 1,
+    });
   const [, number, protocol = 'tcp'] = found;
   const same = ports.filter((port) => port.containerPort === Number(number) && port.protocol === protocol);
   if (same.length > 0) return same;

@@ -4,7 +4,7 @@ import { RootlessError } from '../errors.ts';
 
 /** What only shows once there is data. */
 export function failed(text: string, fix?: string): RootlessError {
-  return new RootlessError({ code: 'TEMPLATE_FAILED', message: `template: ${text}`, fix });
+  return new RootlessError({ code: 'TEMPLATE_FAILED', message: `template: ${text}`, fix, exit: 1 });
 }
 
 export function step(value: unknown, key: string): unknown {

@@ -5,6 +5,7 @@ import { RootlessError } from '../errors.ts';
 import { findPaths } from '../paths.ts';
 import { findProgram, searchPath } from '../programs.ts';
 import { processesOf } from '../runtime/processes.ts';
+import { notRunning } from '../runtime/refusals.ts';
 import { findContainer, isRunning, latestContainer } from '../runtime/state.ts';
 import { codes, descriptors, inspectProcess, namesOf, usualDescriptors } from '../runtime/top.ts';
 import { command } from './command.ts';
@@ -30,11 +31,7 @@ export default command({
     const container = flags.latest ? latestContainer(paths) : findContainer(paths, name);
     const { life } = container;
     if (!isRunning(container) || life === undefined) {
-      throw new RootlessError({
-        code: 'CONTAINER_NOT_RUNNING',
-        message: `container "${container.name}" is not running`,
-        fix: `rootless start ${container.name}`,
-      });
+      throw notRunning(container.name, 'list processes of');
     }
     const asked = words.flatMap((word) => word.split(',')).map((word) => codes[word] ?? word);
     const ps = findProgram('ps', searchPath(env));
@@ -73,6 +70,7 @@ function byPs(ps: string | undefined, words: readonly string[], init: number): s
   if (answer.status === 0) return filtered(answer.stdout, new Set(pids));
   throw new RootlessError({
     code: 'PS_FAILED',
+    exit: 1,
     message: `"ps ${options.join(' ')}" failed`,
     why: answer.stderr.trim().split('\n')[0],
     fix: `options of ps(1), or: ${Object.keys(descriptors).join(', ')}`,
@@ -87,6 +85,7 @@ export function filtered(text: string, pids: ReadonlySet<string>): string {
   if (at === -1) {
     throw new RootlessError({
       code: 'PS_WITHOUT_PID',
+      exit: 1,
       message: 'the output of ps has no column PID',
       why: 'it says which processes are of the container',
       fix: 'add pid: rootless top CONTAINER -o pid,args',
