@@ -25,17 +25,20 @@ export default command({
     const paths = findPaths(env);
     if (args.length === 0 && !flags.all) throw nothingNamed();
     const wanted = flags.all ? [...new Set(readIndex(paths).images.map(({ id }) => id))] : args;
-    let code = 0;
+    let [code, deleted] = [0, 0];
     for (const name of wanted) {
       try {
-        print(removalLines(await tellingNames(paths, () => remove(paths, name, flags.force || (flags.all && !isUsed(paths, name))))));
+        const removal = await tellingNames(paths, () => remove(paths, name, flags.force || (flags.all && !isUsed(paths, name))));
+        print(removalLines(removal));
+        deleted += removal.deleted.length;
       } catch (error) {
         // With --force what is not there is what was asked for.
         if (flags.force && error instanceof RootlessError && error.code === 'IMAGE_NOT_FOUND') continue;
         code = report(error, debug);
       }
     }
-    await collectUnused(paths, env);
+    // A name alone frees nothing.
+    if (deleted > 0) await collectUnused(paths, env);
     return code;
   },
 });
