@@ -1,11 +1,13 @@
 /** Rows of `ps`: docker's words for a state, its ports as ranges, its filters. */
 
+import { readFileSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { containerFilter, parseContainerFilter } from '../../src/cli/container-filter.ts';
 import { exposedPorts, portsText } from '../../src/cli/container-ports.ts';
 import { containerHeadings, containerRow, statusText } from '../../src/cli/container-row.ts';
 import { localDate, parseFormat, render } from '../../src/cli/format.ts';
+import { statsRow } from '../../src/cli/stats-row.ts';
 import { parsePort } from '../../src/cli/values/port.ts';
 import { RootlessError } from '../../src/errors.ts';
 import { findPaths } from '../../src/paths.ts';
@@ -241,5 +243,22 @@ test('before and since are by the time of another container, which must exist', 
       (error: unknown) => error instanceof RootlessError && error.code === 'CONTAINER_NOT_FOUND',
     );
   }));
+
+/** Words in backquotes of a row of the table "Fields". */
+function documented(command: string): string[] {
+  const page = readFileSync('docs/format.md', 'utf8');
+  const line =
+    page
+      .slice(page.indexOf('## Fields'))
+      .split('\n')
+      .find((text) => text.startsWith(`| \`${command}\` |`)) ?? '';
+  return [...line.slice(line.indexOf('|', 2)).matchAll(/`([^`]+)`/g)].flatMap(([, words = '']) => words.split(' '));
+}
+
+test('the fields of ps and stats are those that are documented', () => {
+  const stats = statsRow({ asked: '', id: '', name: '', before: undefined, now: undefined }, false);
+  assert.equal(Object.keys(containerRow(container(), facts)).sort(), documented('ps').sort());
+  assert.equal(Object.keys(stats).sort(), documented('stats').sort());
+});
 
 test.run();
