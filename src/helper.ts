@@ -1,6 +1,6 @@
 /** The one door to Rust: find the helper, run it, read its events. */
 
-import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
+import type { ChildProcess, StdioOptions } from 'node:child_process';
 import { accessSync, constants as access } from 'node:fs';
 import { constants } from 'node:os';
 import type { Readable } from 'node:stream';
@@ -76,6 +76,8 @@ export function startHelper(paths: Paths, args: readonly string[], stdio: Helper
     'pipe',
     ...(stdio[3] ? (['pipe'] as const) : []),
   ];
+  // Loaded when it is needed: where a front becomes the helper, nothing is started from here.
+  const { spawn } = process.getBuiltinModule('node:child_process');
   const child = spawn(paths.helper, ['--events-fd', '3', ...args], { stdio: all, ...(signal ? { signal } : {}) });
   const pipe = child.stdio[3] as NodeJS.ReadableStream;
   const events = collect(pipe);
@@ -121,7 +123,7 @@ export function followEvents(pipe: NodeJS.ReadableStream, told: Told): void {
   });
 }
 
-function parseEvents(text: string): HelperEvent[] {
+export function parseEvents(text: string): HelperEvent[] {
   return text
     .split('\n')
     .filter((line) => line !== '')

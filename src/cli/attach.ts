@@ -1,10 +1,10 @@
 /** `rootless attach`: joins this terminal, or these streams, to a running container's program. */
 
-import { isatty } from 'node:tty';
 import { RootlessError } from '../errors.ts';
 import { findPaths } from '../paths.ts';
 import { attachTo } from '../runtime/attach.ts';
 import { findContainer, latestContainer } from '../runtime/state.ts';
+import { isTerminal } from '../tty.ts';
 import { command } from './command.ts';
 import { inputNotTty } from './terminal.ts';
 import { parseKeys } from './values/keys.ts';
@@ -25,7 +25,7 @@ export default command({
     if ((word === undefined) !== flags.latest) throw wrongWords(flags.latest);
     const container = word === undefined ? latestContainer(paths) : findContainer(paths, word);
     const input = !flags['no-stdin'];
-    if (input && container.status === 'running' && container.options.tty && container.options.interactive && !isatty(0))
+    if (input && container.status === 'running' && container.options.tty && container.options.interactive && !isTerminal(0))
       throw inputNotTty();
     return attachTo(paths, container, { input, sigProxy: flags['sig-proxy'], detachKeys: flags['detach-keys'], front });
   },

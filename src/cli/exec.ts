@@ -1,10 +1,10 @@
 /** `rootless exec`: one more program in a running container. */
 
-import { isatty } from 'node:tty';
 import { RootlessError } from '../errors.ts';
 import { findPaths, type Paths } from '../paths.ts';
 import { execIn } from '../runtime/exec.ts';
 import { findContainer, latestContainer, type Listed } from '../runtime/state.ts';
+import { isTerminal } from '../tty.ts';
 import { command } from './command.ts';
 import { inputNotTty } from './terminal.ts';
 import { BadValue } from './values/bad.ts';
@@ -51,7 +51,7 @@ export default command({
     const paths = findPaths(env);
     const { interactive, tty, detach, workdir, user, privileged } = flags;
     const { container, words } = choose(paths, args, flags.latest);
-    if (interactive && tty && !detach && !isatty(0)) throw inputNotTty();
+    if (interactive && tty && !detach && !isTerminal(0)) throw inputNotTty();
     const files = flags['env-file'].length > 0 ? await readFiles(flags['env-file']) : [];
     return execIn(paths, container, {
       ...{ command: words, interactive, tty, detach, workdir, user, privileged },

@@ -1,9 +1,9 @@
 /** Leaves a container to the program that started this one: no JavaScript engine stays beside it. */
 
-import { closeSync, openSync } from 'node:fs';
-import { isatty } from 'node:tty';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { type Front, handOver, letGo } from '../front.ts';
-import { followEvents, type HelperEvent } from '../helper.ts';
+import { followEvents, type HelperEvent, parseEvents } from '../helper.ts';
+import { isTerminal } from '../tty.ts';
 import type { Starting } from './launch.ts';
 import type { Ties } from './run-arguments.ts';
 
@@ -36,13 +36,28 @@ export async function hear(front: Front): Promise<readonly HelperEvent[]> {
   return events;
 }
 
+/** The same for a process that has nothing else to do: without sockets and streams, which take longer to load than this takes to hear. */
+export function hearNow(front: Front): readonly HelperEvent[] {
+  const block = Buffer.alloc(64 << 10);
+  const events: HelperEvent[] = [];
+  for (let text = ''; events.every(({ event }) => event === 'created'); ) {
+    const count = readSync(front.fd, block);
+    if (count === 0) return events;
+    const lines = (text + block.toString('utf8', 0, count)).split('\n');
+    text = lines.pop() ?? '';
+    events.push(...parseEvents(lines.join('\n')));
+  }
+  if (events.some(({ event }) => event === 'running')) leaveTerminal();
+  return events;
+}
+
 /**
  * At its end Node sets each terminal that it found on 0, 1 and 2 to what it was, which is the end of the front's raw mode: it must not
  * find them there any more (node::ResetStdio).
  */
 function leaveTerminal(): void {
   for (const fd of [0, 1, 2]) {
-    if (!isatty(fd)) continue;
+    if (!isTerminal(fd)) continue;
     closeSync(fd);
     // The lowest number that is free: the same.
     openSync('/dev/null', 'r+');

@@ -67,10 +67,10 @@ export async function openSession(paths: Paths, id: string, request: SessionRequ
 
 /** This process is not needed any more once the monitor has done what was asked; the code is the front's to know. */
 async function openInFront(front: Front, args: readonly string[], request: SessionRequest, { input }: Manner): Promise<SessionEnd> {
-  const { hear } = await import('./front-launch.ts');
+  const { hearNow } = await import('./front-launch.ts');
   handOver(front, { args, input, request });
   // What is sent to the front is for the program; a key press reaches this process too.
   for (const name of passed) process.on(name, () => {});
-  const events = await hear(front);
+  const events = hearNow(front);
   return { code: 0, failure: events.find((event) => event.event === 'error') };
 }
