@@ -1,6 +1,7 @@
 /** `rootless rmi`: removes names of images, and images that have no name left. */
 
 import { findStored } from '../image/find.ts';
+import { parsePlatform, type Platform } from '../image/platform.ts';
 import { planRemoval, type Removal } from '../image/removal.ts';
 import { listImages, readIndex } from '../image/store.ts';
 import { changeIndex } from '../image/store-write.ts';
@@ -17,6 +18,13 @@ export default command({
   flags: {
     force: { type: 'boolean', alias: 'f', description: 'also what stopped containers use, and an image with several names' },
     all: { type: 'boolean', alias: 'a', description: 'every image' },
+    platform: {
+      type: 'string',
+      valueHint: 'PLATFORM',
+      repeat: true,
+      parse: parsePlatform,
+      description: 'only OS/ARCH[/VARIANT] of a name for several',
+    },
     'no-prune': { type: 'boolean', hidden: true, description: 'an image here has no parents' },
   },
   words: { usage: 'IMAGE [IMAGE...]', min: 0, max: Number.POSITIVE_INFINITY, complete: 'image' },
@@ -28,7 +36,9 @@ export default command({
     let [code, deleted] = [0, 0];
     for (const name of wanted) {
       try {
-        const removal = await tellingNames(paths, () => remove(paths, name, flags.force || (flags.all && !isUsed(paths, name))));
+        const removal = await tellingNames(paths, () =>
+          remove(paths, name, flags.force || (flags.all && !isUsed(paths, name)), flags.platform),
+        );
         print(removalLines(removal));
         deleted += removal.deleted.length;
       } catch (error) {
@@ -49,10 +59,10 @@ export function removalLines({ untagged, deleted }: Pick<Removal, 'untagged' | '
 }
 
 /** Containers are looked at under the lock of the names: one that starts now either has the image or is seen. */
-function remove(paths: Paths, wanted: string, force: boolean): Promise<Removal> {
+function remove(paths: Paths, wanted: string, force: boolean, platforms: readonly Platform[]): Promise<Removal> {
   return changeIndex(paths, ({ images, lists }) => {
     if (findStored(images, wanted) === undefined && findStored(listImages(paths), wanted) !== undefined) throw readOnly(paths, wanted);
-    const removal = planRemoval(images, wanted, { force, uses: imageUses(paths) });
+    const removal = planRemoval(images, wanted, { force, uses: imageUses(paths), platforms });
     return [{ images: removal.images, lists }, removal];
   });
 }

@@ -3,6 +3,7 @@
 import { RootlessError } from '../errors.ts';
 import { type Digest, hexOf } from './digest.ts';
 import { namedShort, noSuchImage, referenceOf } from './find.ts';
+import { distance, type Platform, platformNotFound } from './platform.ts';
 import { familiarName, parseReference, type RegistryReference } from './reference.ts';
 import { findById, repositoryOf, type StoredImage } from './store.ts';
 import { isTagged } from './store-write.ts';
@@ -19,11 +20,27 @@ export type Removal = {
   readonly deleted: readonly Digest[];
 };
 
-type Rules = { readonly force: boolean; readonly uses: readonly ImageUse[] };
+type Rules = {
+  readonly force: boolean;
+  readonly uses: readonly ImageUse[];
+  /** Only these of a name for several; empty is all. */
+  readonly platforms?: readonly Platform[];
+};
 
 /** @throws RootlessError IMAGE_NOT_FOUND, IMAGE_IN_USE, IMAGE_HAS_NAMES */
 export function planRemoval(images: readonly StoredImage[], wanted: string, rules: Rules): Removal {
-  const named = namedBy(images, referenceOf(wanted));
+  const { platforms = [] } = rules;
+  const [first] = platforms;
+  const fits = ({ manifest }: StoredImage) =>
+    platforms.length === 0 || platforms.some((platform) => manifest.platform !== undefined && distance(platform, manifest.platform) === 0);
+  const all = namedBy(images, referenceOf(wanted));
+  const named = all.filter(fits);
+  if (all.length > 0 && named.length === 0 && first !== undefined)
+    throw platformNotFound(
+      first,
+      all.flatMap(({ manifest }) => manifest.platform ?? []),
+      wanted,
+    );
   if (named.length > 0) return removeNames(images, named, wanted, rules);
   const id = (findById(images, wanted) ?? noSuchImage(wanted)).id;
   return removeId(images, id, rules);

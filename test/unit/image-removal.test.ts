@@ -56,6 +56,17 @@ test('every platform of a name goes', () => {
   assert.equal(plan(images, 'x:1'), { left: [], untagged: ['x:1'], deleted: ['a', 'b'] });
 });
 
+test('one platform of a name goes alone', () => {
+  const images = [image('a', 'x:1'), image('b', 'x:1', 'arm64')];
+  const removal = (architecture: string) =>
+    planRemoval(images, 'x:1', { force: false, uses: [], platforms: [{ os: 'linux', architecture }] });
+  assert.equal(removal('arm64').deleted, [digest('b')]);
+  assert.throws(
+    () => removal('riscv64'),
+    (error: RootlessError) => error.code === 'PLATFORM_NOT_FOUND',
+  );
+});
+
 test('an id stands for all names of its image, if there is one or it is forced', () => {
   assert.equal(plan([image('a', 'x:1')], 'aaaa'), { left: [], untagged: ['x:1'], deleted: ['a'] });
   assert.equal(plan([image('a', undefined)], digest('a')), { left: [], untagged: [], deleted: ['a'] });
