@@ -117,7 +117,7 @@ export const createFlags = {
     valueHint: 'KEY=VALUE,...',
     repeat: true,
     parse: parseMount,
-    description: 'type=bind|volume|tmpfs,src=S,dst=D,readonly',
+    description: 'type=bind|volume|tmpfs|image,src=S,dst=D,ro',
   },
   tmpfs: {
     type: 'string',

@@ -12,7 +12,7 @@ use crate::layers::flatten::{flatten_open, locate};
 use crate::layers::remove::remove_at;
 use crate::owners::{self, Owner};
 use crate::user;
-use crate::userns::{self, IdMap};
+use crate::userns::{self, to_container, to_host, IdMap};
 use rootless_core::oci::runtime::IdMapping;
 use rustix::fs::{fchown, flock, mkdirat, open, openat, renameat, FlockOperation, Mode, OFlags, Stat};
 use rustix::io::Errno;
@@ -209,19 +209,9 @@ impl Translation {
 }
 
 fn translate(whole: &[IdMapping], from: &[IdMapping], to: &[IdMapping], id: u32) -> rustix::io::Result<u32> {
-    let Some(inside) = outside_of(whole, id).and_then(|host| inside_of(from, host)) else { return Ok(id) };
+    let Some(inside) = to_host(whole, id).and_then(|host| to_container(from, host)) else { return Ok(id) };
     // The new mapping may be shorter, or reach ids that are not the caller's any more.
-    outside_of(to, inside).and_then(|host| inside_of(whole, host)).ok_or(Errno::OVERFLOW)
-}
-
-fn outside_of(map: &[IdMapping], id: u32) -> Option<u32> {
-    let found = map.iter().find(|one| id.checked_sub(one.container_id).is_some_and(|offset| offset < one.size))?;
-    found.host_id.checked_add(id - found.container_id)
-}
-
-fn inside_of(map: &[IdMapping], id: u32) -> Option<u32> {
-    let found = map.iter().find(|one| id.checked_sub(one.host_id).is_some_and(|offset| offset < one.size))?;
-    found.container_id.checked_add(id - found.host_id)
+    to_host(to, inside).and_then(|host| to_container(whole, host)).ok_or(Errno::OVERFLOW)
 }
 
 #[cfg(test)]
