@@ -1,5 +1,6 @@
 /** Lists and objects on standard output: docker's tables, `--format json`, Go-like templates. */
 
+import { isatty } from 'node:tty';
 import type { ValueFlag } from './flags.ts';
 import { plain } from './paint.ts';
 import { evaluate, evaluateWith, mentions, parseTemplate, type Template } from './template.ts';
@@ -38,7 +39,9 @@ export function render(format: Format, rows: readonly Row[], shape: 'list' | 'on
     if (shape === 'array') return `${JSON.stringify(rows)}\n`;
     return rows.map((row) => `${shape === 'list' ? JSON.stringify(row) : JSON.stringify(row, null, 2)}\n`).join('');
   }
-  const lines = rows.map((row) => evaluate(format.template, row));
+  // Labels and names may be those of strangers: no terminal is sent their control characters.
+  const clean = isatty(1) ? plain : undefined;
+  const lines = rows.map((row) => evaluate(format.template, row, clean));
   if (!format.table) return lines.map((line) => `${line}\n`).join('');
   return table([headOf(format.template, headings), ...lines].map((line) => line.split('\t')));
 }
@@ -51,6 +54,7 @@ function headOf(template: Template, headings: Headings): string {
     field: (_value, name) => (name === 'Label' ? labelHeading : Object.hasOwn(headings, name) ? headings[name] : title(name)),
     call: (_name, args, value) => value(args.find(({ kind }) => kind !== 'literal') ?? { kind: 'literal', value: '' }),
     walk: (value) => [[value, value]],
+    clean: (text) => text,
   });
 }
 

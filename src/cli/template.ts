@@ -8,8 +8,8 @@ import { entries, failed, show, truth } from './template-values.ts';
 export { parseTemplate, type Template };
 
 /** @throws RootlessError TEMPLATE_FAILED: a field that is not there, an index out of range */
-export function evaluate(template: Template, data: unknown): string {
-  return evaluateWith(template, data, { field, call, walk });
+export function evaluate(template: Template, data: unknown, clean: (text: string) => string = (text) => text): string {
+  return evaluateWith(template, data, { field, call, walk, clean });
 }
 
 /** How fields and functions are answered: the heading of a table answers them in its own way. */
@@ -18,6 +18,8 @@ export type Answers = {
   readonly call: (name: string, args: readonly Expression[], value: (expression: Expression) => unknown) => unknown;
   /** Keys and values of what a range walks over. */
   readonly walk: (value: unknown) => readonly (readonly [unknown, unknown])[];
+  /** What is done to a value before it is shown; the text of the template stays as it is. */
+  readonly clean: (text: string) => string;
 };
 
 export function evaluateWith(template: Template, data: unknown, answers: Answers): string {
@@ -56,7 +58,7 @@ class Run {
         this.text += node.text;
         return undefined;
       case 'value':
-        this.text += show(this.#value(node.value, dot));
+        this.text += this.#answers.clean(show(this.#value(node.value, dot)));
         return undefined;
       case 'set':
         this.#set(node.name, this.#value(node.value, dot), node.declare);

@@ -4,7 +4,7 @@ import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { data, rootless } from '../support/cli.ts';
-import { detached, ok } from '../support/detached.ts';
+import { detached, ok, terminal } from '../support/detached.ts';
 import { eventually } from '../support/eventually.ts';
 import { busyboxImage } from '../support/images.ts';
 import { live } from '../support/live.ts';
@@ -103,6 +103,16 @@ live('prune takes what does not run, and asks first', needs, async () => {
     assert.equal(await names('-a'), ['busy']);
   });
   assert.equal(readdirSync(join(data, 'containers')), []);
+});
+
+live("a terminal is not sent what a stranger's label says to it, a pipe is", [...needs, 'python'], async () => {
+  await ok(['create', '--name', 'hostile', '--label', 'x=\x1b[2Jgone', ...none, busyboxImage(), 'true']);
+  const template = ['ps', '-a', '--format', '{{.Names}}: {{.Labels}}'];
+  assert.is(await ok(template), 'hostile: x=\x1b[2Jgone\n');
+  const screen = terminal(template);
+  await screen.shows(/hostile: x=\\x1b\[2Jgone/);
+  await screen.ended;
+  await ok(['rm', 'hostile']);
 });
 
 live('exists answers by its exit code', needs, async () => {

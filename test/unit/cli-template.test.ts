@@ -172,6 +172,11 @@ for (const [template, words] of [
   });
 }
 
+test('values can be made harmless, the template is its own', () => {
+  const clean = (text: string) => text.replaceAll('\x1b', '?');
+  assert.is(evaluate(parseTemplate('\x1b[1m{{.A}}{{range .B}}{{.}}{{end}}'), { A: '\x1b[2J', B: ['\x1b'] }, clean), '\x1b[1m?[2J?');
+});
+
 test('a method is no value', () => {
   assert.is(evaluate(parseTemplate('{{.}} {{json .}}'), { A: 1, Label: () => '' }), 'map[A:1] {"A":1}');
 });
