@@ -135,7 +135,11 @@ impl Client {
             Parsed::Whole(Frame::Input(bytes), used) => (Done::Input(bytes.to_vec()), used),
             Parsed::Whole(Frame::Resize { rows, cols }, used) => (Done::Resize(rows, cols), used),
             Parsed::Whole(Frame::EndOfInput, used) => (Done::EndOfInput, used),
-            Parsed::Part => return None,
+            Parsed::Part => {
+                // Half a frame, and nothing will follow.
+                self.gone |= self.deaf && !self.inbox.is_empty();
+                return None;
+            }
             Parsed::Wrong(_) => {
                 self.gone = true;
                 return None;

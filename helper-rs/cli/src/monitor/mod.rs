@@ -16,7 +16,7 @@ pub mod leave;
 mod life;
 mod options;
 mod pause;
-mod queue;
+pub mod queue;
 mod request;
 mod restart;
 mod sdnotify;

@@ -32,6 +32,17 @@ fn unused_stack(maps: &str) -> Option<Range<usize>> {
     (unused.start < unused.end && unused.end <= stack.end).then_some(unused)
 }
 
+/// The stack of callers that are never returned to, without the arguments and the environment at its end, which ps(1) shows.
+fn finished_stack(maps: &str) -> Option<Range<usize>> {
+    let here = 0_u8;
+    let stack = maps.lines().find(|line| line.ends_with("[stack]")).and_then(range)?;
+    let shown = std::fs::read_to_string("/proc/self/stat").ok()?;
+    // Fields 48 to 51 are their bounds (proc_pid_stat(5)).
+    let arguments: usize = shown[shown.rfind(')')?..].split_ascii_whitespace().nth(46)?.parse().ok()?;
+    let finished = ((&raw const here as usize).saturating_add(12 << 10) & !4095)..(arguments & !4095);
+    (stack.contains(&finished.start) && finished.start < finished.end && finished.end <= stack.end).then_some(finished)
+}
+
 fn range(line: &str) -> Option<Range<usize>> {
     let (from, to) = line.split_ascii_whitespace().next()?.split_once('-')?;
     Some(usize::from_str_radix(from, 16).ok()?..usize::from_str_radix(to, 16).ok()?)
@@ -51,7 +62,7 @@ pub fn keep(line: OwnedFd, container: OwnedFd, cgroup_kill: Option<OwnedFd>) -> 
     let group = cgroup_kill.as_ref().map_or(-1, AsRawFd::as_raw_fd);
     let maps = std::mem::ManuallyDrop::new(std::fs::read_to_string("/proc/self/maps").unwrap_or_default());
     let heap = maps.lines().find(|line| line.ends_with("[heap]")).and_then(range).unwrap_or_default();
-    let stack = unused_stack(&maps).unwrap_or_default();
+    let (stack, above) = (unused_stack(&maps).unwrap_or_default(), finished_stack(&maps).unwrap_or_default());
     let code = code(&maps);
     let code = std::mem::ManuallyDrop::new(code).first().cloned().unwrap_or_default();
     let mut fds = [line.as_raw_fd(), container.as_raw_fd()].map(|fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 });
@@ -59,7 +70,7 @@ pub fn keep(line: OwnedFd, container: OwnedFd, cgroup_kill: Option<OwnedFd>) -> 
     // SAFETY: from here on nothing is read from the heap and nothing is allocated: there are only system calls on copies of numbers,
     // and the end. The other ranges are those of `shrink`.
     unsafe {
-        for range in [&heap, &stack, &code] {
+        for range in [&heap, &stack, &above, &code] {
             libc::madvise(range.start as *mut libc::c_void, range.end - range.start, libc::MADV_DONTNEED);
         }
         // All signals but SIGKILL are blocked or ignored: only an end wakes it.
