@@ -2,7 +2,10 @@
 
 import { fstatSync, writeSync } from 'node:fs';
 
-export type Front = { readonly fd: number };
+export type Front = {
+  readonly fd: number;
+  readonly pid: number;
+};
 
 /** What it shall become. */
 export type Order = {
@@ -18,7 +21,12 @@ export type Order = {
 export function takeFront(env: NodeJS.ProcessEnv): Front | undefined {
   const fd = Number(env['ROOTLESS_FRONT'] ?? Number.NaN);
   delete env['ROOTLESS_FRONT'];
-  return Number.isInteger(fd) && fd > 2 && isSocket(fd) ? { fd } : undefined;
+  return Number.isInteger(fd) && fd > 2 && isSocket(fd) ? { fd, pid: process.ppid } : undefined;
+}
+
+/** It was killed: whoever asked is not there any more. */
+export function isGone(front: Front | undefined): boolean {
+  return front !== undefined && process.ppid !== front.pid;
 }
 
 /** Can be done once. */

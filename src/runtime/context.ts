@@ -1,6 +1,7 @@
 /** What surrounds a run and is not part of the container: folders, image policy, where progress and notices go. */
 
-import type { Front } from '../front.ts';
+import { RootlessError } from '../errors.ts';
+import { type Front, isGone } from '../front.ts';
 import type { Platform } from '../image/platform.ts';
 import type { Progress } from '../image/progress.ts';
 import type { PullPolicy } from '../image/resolve.ts';
@@ -39,3 +40,9 @@ export type RunContext = {
   /** Ends preparation. Once the program runs, signals are forwarded to it instead. */
   readonly signal?: AbortSignal | undefined;
 };
+
+/** Before a container goes on without its caller. @throws RootlessError INTERRUPTED when the one who asked was killed meanwhile */
+export function checkCaller({ front }: RunContext): void {
+  if (!isGone(front)) return;
+  throw new RootlessError({ code: 'INTERRUPTED', message: 'whoever started this is gone', exit: 137 });
+}

@@ -4,7 +4,7 @@ import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { isLimited } from '../cgroup/limits.ts';
 import { formatConfig } from './bundle.ts';
-import type { RunContext } from './context.ts';
+import { checkCaller, type RunContext } from './context.ts';
 import { tellContainer } from './events.ts';
 import { asideFolder, removeTree } from './folders.ts';
 import { launch, pidsOf, type Starting, startEarly } from './launch.ts';
@@ -64,6 +64,7 @@ async function live(asked: ContainerOptions, context: RunContext, undo: Undo, al
     return 0;
   }
   context.signal?.throwIfAborted();
+  checkCaller(context);
   writeContainer(paths, { ...container, ports });
   context.created?.(id);
   tellContainer(paths, container, 'create');

@@ -7,7 +7,7 @@ import { RootlessError } from '../errors.ts';
 import { readHost } from '../userns/host.ts';
 import { ourselves } from './alive.ts';
 import { layersOf } from './base.ts';
-import type { RunContext } from './context.ts';
+import { checkCaller, type RunContext } from './context.ts';
 import { removeTree } from './folders.ts';
 import { launch, type Outcome, pidsOf, type Starting, startEarly } from './launch.ts';
 import type { Ties } from './run-arguments.ts';
@@ -97,6 +97,7 @@ async function launched(
   const traces = tracesOf(paths, found);
   const facts = { id, name, folder, options, base, mapping, layers, host, labels, filled, keepInput, alone, traces };
   const { config, ports } = await prepareLaunch(facts, context);
+  checkCaller(context);
   describe(paths, { ...found, idMap: mapping.idMap, ports });
   context.created?.(id);
   return launch(paths, { id, image: options.image, config, host }, ties, starting);
