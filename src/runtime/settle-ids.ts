@@ -1,5 +1,6 @@
 /** The ids of a container once its image is known, and its layers unpacked for them. */
 
+import { layersFolder, missingLayers } from '../image/layers.ts';
 import type { Image } from '../image/resolve.ts';
 import { mapWantedUser } from '../userns/choose.ts';
 import type { Host } from '../userns/host.ts';
@@ -36,7 +37,12 @@ export async function settleIds(
   if (image.kind === 'layers' && mayFit(options, host, first)) {
     const { fitIds } = await import('./fit-ids.ts');
     const mapping = fitIds({ paths: context.paths, id, host, options, user, layers, notice: context.notice });
-    if (mapping) return { mapping, layers: await layersOf(base, options.image, mapping, { ...context, pull: 'missing' }) };
+    if (mapping) {
+      // Once an image and user: only root may mount a disk with other ids.
+      const again = missingLayers(layersFolder(context.paths, mapping), image.diffIds).length > 0;
+      if (again && context.progress) context.notice?.(`"${options.image}" is unpacked once more, with you as its user ${user}`);
+      return { mapping, layers: await layersOf(base, options.image, mapping, { ...context, pull: 'missing' }) };
+    }
   }
   return { mapping: mapWantedUser(first, host, user), layers };
 }
