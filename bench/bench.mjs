@@ -1,5 +1,5 @@
 // `npm run bench [-- start|unpack|memory|lifecycle… --write]`: runs what is installed side by side, as an unprivileged user, and prints ratios.
-// Started as root it makes that user, and gives its processes a pure cgroup v2 (crun and podman need one). Nothing here is a test.
+// `npm run bench -- fuzz` is something else: a bounded run of the fuzzers. Started as root it makes that user, and gives its processes a pure cgroup v2 (crun and podman need one). Nothing here is a test.
 import { dirname } from 'node:path';
 import { setUp } from '../scripts/setup.mjs';
 import { benchPackages } from '../scripts/packages.mjs';
@@ -11,7 +11,9 @@ const asked = process.argv.slice(2);
 const picked = sections.filter((name) => asked.includes(name));
 const wanted = picked.length > 0 ? picked : sections;
 
-if (asked.includes('--inside')) {
+if (asked.includes('fuzz')) {
+  process.exitCode = (await import('./fuzz.mjs')).fuzz(asked);
+} else if (asked.includes('--inside')) {
   // The program is started as a user does, and finds the Node that runs this in PATH.
   process.env.PATH = `${dirname(process.execPath)}:${process.env.PATH}`;
   const results = [];

@@ -2,6 +2,8 @@
 //! Pure: no system call, no environment; the same code runs native and in both WebAssembly builds.
 
 pub mod caps;
+#[cfg(test)]
+mod fuzz;
 pub mod lower;
 pub mod oci;
 pub mod seccomp;

@@ -13,6 +13,9 @@ mod sparse;
 mod tests;
 mod write;
 
+#[cfg(test)]
+pub use tests::{sample, sign_again};
+
 pub use entry::{Entry, Kind, Time};
 pub use fault::{Fault, TarError};
 pub use names::{clean, Escape};

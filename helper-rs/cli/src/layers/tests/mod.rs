@@ -4,12 +4,14 @@
 mod archive;
 mod attributes;
 mod checked;
+mod fuzz;
 mod hostile;
 mod located;
 mod merged;
 mod packed;
 mod removed;
 mod replaced;
+mod tarred;
 mod whiteouts;
 
 use super::remove::remove_tree;

@@ -26,6 +26,20 @@ fn read(bytes: &[u8], step: usize) -> Result<Vec<(Entry, Vec<u8>)>, TarError> {
     Ok(entries)
 }
 
+/// An archive with an entry of every kind, to be changed.
+pub fn sample() -> Vec<u8> {
+    mutation::seed()
+}
+
+/// Signs a block anew if it may be a header.
+pub fn sign_again(block: &mut [u8]) {
+    if let Ok(block) = <&mut [u8; 512]>::try_from(block) {
+        if block[257..262] == *b"ustar" {
+            archive::sign(block);
+        }
+    }
+}
+
 /// The only entry of an archive that has one.
 fn one(bytes: &[u8]) -> (Entry, Vec<u8>) {
     let mut entries = read(bytes, 512).expect("a good archive");

@@ -2,20 +2,9 @@
 
 use super::archive::{sign, Archive, Member};
 use super::read;
+use crate::fuzz::Random;
 
-/// xorshift64*: the same mutations on every run.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self, below: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % below.max(1)
-    }
-}
-
-fn seed() -> Vec<u8> {
+pub fn seed() -> Vec<u8> {
     let sparse = [("GNU.sparse.size", &b"2000"[..]), ("GNU.sparse.map", b"0,4,1000,4")];
     let lines = [("GNU.sparse.major", &b"1"[..]), ("GNU.sparse.minor", b"0"), ("GNU.sparse.realsize", b"2000")];
     let mut map = b"2\n0\n4\n1000\n4\n".to_vec();
