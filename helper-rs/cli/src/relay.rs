@@ -158,17 +158,19 @@ fn unblock(fd: &OwnedFd) {
     }
 }
 
-/// The caller's stream, and how much may be written to it at once: a terminal is opened again, without blocking; files never
-/// block; a pipe takes a little.
-pub fn writable(stream: OwnedFd) -> (OwnedFd, usize) {
-    if isatty(&stream) {
-        let flags = OFlags::WRONLY | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        return match rustix::fs::open(format!("/proc/self/fd/{}", stream.as_raw_fd()), flags, Mode::empty()) {
-            Ok(own) => (own, ROOM),
-            Err(_) => (stream, SAFE),
-        };
-    }
+/// The caller's stream, and how much may be written to it at once: a terminal or a pipe is opened again, without blocking, where that
+/// is allowed; files never block; anything else takes a little.
+fn writable(stream: OwnedFd) -> (OwnedFd, usize) {
     let kind = fstat(&stream).map(|stat| FileType::from_raw_mode(stat.st_mode));
-    let at_once = if kind == Ok(FileType::RegularFile) { ROOM } else { SAFE };
-    (stream, at_once)
+    match kind {
+        Ok(FileType::RegularFile) => return (stream, ROOM),
+        Ok(FileType::Fifo) => {}
+        _ if isatty(&stream) => {}
+        _ => return (stream, SAFE),
+    }
+    let flags = OFlags::WRONLY | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    match rustix::fs::open(format!("/proc/self/fd/{}", stream.as_raw_fd()), flags, Mode::empty()) {
+        Ok(own) => (own, ROOM),
+        Err(_) => (stream, SAFE),
+    }
 }

@@ -20,7 +20,7 @@ pub struct Journal {
     fields: Vec<u8>,
     entry: Vec<u8>,
     when_full: WhenFull,
-    missing: u64,
+    pub(super) missing: u64,
 }
 
 impl Journal {
@@ -28,7 +28,7 @@ impl Journal {
         Journal::connect(Path::new(SOCKET), options, facts)
     }
 
-    fn connect(path: &Path, options: &LogOptions, facts: &Facts<'_>) -> Step<Journal> {
+    pub(super) fn connect(path: &Path, options: &LogOptions, facts: &Facts<'_>) -> Step<Journal> {
         let on = |errno: Errno| Failure::because("log", "no journal runs here").errno(errno).on(path.display());
         rustix::fs::access(path, rustix::fs::Access::WRITE_OK).map_err(on)?;
         let address = SocketAddrUnix::new(path).map_err(on)?;

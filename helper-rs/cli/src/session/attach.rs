@@ -1,20 +1,17 @@
 //! The caller's streams, joined to those of a container's own program.
 
 use super::frame::{self, END, END_OF_INPUT, RESIZE, STDERR, STDIN, STDOUT};
-use super::outlet::Outlet;
 use super::watch::{News, Watch};
 use super::{code_of, scanner, Connection, End, Manner, Monitor};
 use crate::failure::{During, Failure, Step};
 use crate::keys::Scanner;
+use crate::monitor::queue::Outlet;
 use crate::terminal::Raw;
 use rustix::event::{poll, PollFd, PollFlags};
 use rustix::fd::{BorrowedFd, OwnedFd};
 use rustix::io::{fcntl_dupfd_cloexec, Errno};
 use rustix::termios::{isatty, tcgetwinsize};
 use serde_json::json;
-
-/// So much may wait for a reader before the monitor has to.
-const ENOUGH: usize = 1 << 20;
 
 pub fn run(monitor: &Monitor<'_>, connection: Connection, tty: bool, manner: &Manner) -> Step<End> {
     let watch = Watch::new(manner)?;
@@ -23,7 +20,7 @@ pub fn run(monitor: &Monitor<'_>, connection: Connection, tty: bool, manner: &Ma
         monitor,
         connection,
         watch,
-        outlets: [Outlet::new(copy(rustix::stdio::stdout())?), Outlet::new(copy(rustix::stdio::stderr())?)],
+        outlets: [Some(Outlet::new(copy(rustix::stdio::stdout())?)), Some(Outlet::new(copy(rustix::stdio::stderr())?))],
         stdin: if manner.stdin { Some(copy(rustix::stdio::stdin())?) } else { None },
         keys: tty.then(|| scanner(manner)),
         tty,
@@ -49,7 +46,8 @@ struct Session<'a> {
     monitor: &'a Monitor<'a>,
     connection: Connection,
     watch: Watch<'a>,
-    outlets: [Outlet; 2],
+    /// `None`: nobody reads it any more.
+    outlets: [Option<Outlet>; 2],
     stdin: Option<OwnedFd>,
     /// With a terminal.
     keys: Option<Scanner>,
@@ -71,7 +69,7 @@ struct Fired {
 
 impl Session<'_> {
     fn step(&mut self) -> Step<Option<End>> {
-        if let Some(code) = self.end.filter(|_| self.outlets.iter().all(|outlet| outlet.waiting() == 0)) {
+        if let Some(code) = self.end.filter(|_| !self.outlets.iter().flatten().any(Outlet::is_waiting)) {
             return Ok(Some(End::Code(code)));
         }
         let fired = self.sleep()?;
@@ -83,10 +81,12 @@ impl Session<'_> {
             }
         }
         for (outlet, _) in self.outlets.iter_mut().zip(fired.outlets).filter(|(_, fired)| *fired) {
-            outlet.pump();
+            // Fired without anything to write: its reader has gone.
+            let stays = outlet.as_mut().is_some_and(|outlet| outlet.is_waiting() && outlet.flush());
+            *outlet = outlet.take().filter(|_| stays);
         }
         // As a program whose reader is gone.
-        if self.outlets[0].is_gone() {
+        if self.outlets[0].is_none() {
             return Ok(Some(End::Signal(libc::SIGPIPE)));
         }
         if fired.stdin && self.take_input() {
@@ -105,11 +105,13 @@ impl Session<'_> {
         let mut fds = self.watch.interest();
         let outside = fds.len();
         let outlets_at = self.outlets.each_ref().map(|outlet| {
-            fds.extend(outlet.interest());
-            outlet.interest().map(|_| fds.len() - 1)
+            let outlet = outlet.as_ref()?;
+            let wanted = if outlet.is_waiting() { PollFlags::OUT } else { PollFlags::empty() };
+            fds.push(PollFd::new(outlet.fd(), wanted));
+            Some(fds.len() - 1)
         });
         let mut wanted = PollFlags::empty();
-        if self.end.is_none() && self.outlets.iter().all(|outlet| outlet.waiting() < ENOUGH) {
+        if self.end.is_none() && !self.outlets.iter().flatten().any(Outlet::is_full) {
             wanted |= PollFlags::IN;
         }
         if !self.out.is_empty() {
@@ -185,9 +187,14 @@ impl Session<'_> {
     fn receive(&mut self) -> Step<()> {
         let more = self.connection.receive()?;
         let (outlets, end) = (&mut self.outlets, &mut self.end);
+        let mut say = |number: usize, payload: &[u8]| {
+            if outlets[number].as_mut().is_some_and(|outlet| !outlet.write(payload)) {
+                outlets[number] = None;
+            }
+        };
         let whole = frame::take(&mut self.connection.read, |kind, payload| match kind {
-            STDOUT => outlets[0].push(payload),
-            STDERR => outlets[1].push(payload),
+            STDOUT => say(0, payload),
+            STDERR => say(1, payload),
             END => *end = Some(code_of(payload).unwrap_or(125)),
             _ => {}
         });

@@ -4,7 +4,6 @@
 mod attach;
 mod exec;
 mod frame;
-mod outlet;
 mod watch;
 
 use crate::failure::{During, Failure, Step};

@@ -42,7 +42,7 @@ struct Entry {
 enum Message {
     Text(String),
     Bytes(Vec<u8>),
-    Nothing(Option<()>),
+    Nothing(()),
 }
 
 pub fn print(id: &str, folder: &Path, wish: &Wish, printer: &mut Printer<'_>) -> Result<(), Stop> {

@@ -2,6 +2,7 @@
 
 mod followed;
 mod full;
+mod journald;
 mod read;
 mod rotated;
 
