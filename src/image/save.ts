@@ -54,7 +54,7 @@ export async function saveImages(
     await sink.discard();
     options.signal?.throwIfAborted();
     const gone = chosen.find(({ image }) => !isWhole(paths, image));
-    throw gone === undefined ? explainTarget(cause, String(output)) : incomplete(gone, cause);
+    throw gone === undefined ? explainTarget(cause, typeof output === 'number' ? 'standard output' : output) : incomplete(gone, cause);
   }
 }
 
