@@ -1,6 +1,6 @@
 /** The root filesystem's plan: which folders are stacked, and where writes go. */
 
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RootPlan } from './spec.ts';
 import type { Storage } from './storage.ts';
@@ -16,8 +16,12 @@ export function planRoot(folder: string, layers: Layers, storage: Storage, throw
   const path = join(folder, 'rootfs');
   mkdirSync(path, { recursive: true, mode: 0o755 });
   if (filled) return { path };
-  if (storage.kind === 'copy') return { path, annotation: { name: 'io.rootless.copy', value: JSON.stringify(layers) } };
   const upper = join(folder, 'upper');
+  if (storage.kind === 'copy') {
+    // What an earlier launch wrote, where overlays could be had, is the topmost layer.
+    const lower = existsSync(upper) ? [upper, ...layers.lower] : layers.lower;
+    return { path, annotation: { name: 'io.rootless.copy', value: JSON.stringify({ ...layers, lower }) } };
+  }
   const work = join(folder, 'work');
   mkdirSync(upper, { recursive: true, mode: 0o755 });
   mkdirSync(work, { recursive: true, mode: 0o755 });

@@ -8,7 +8,7 @@ import { readHost } from '../userns/host.ts';
 import { ourselves } from './alive.ts';
 import { layersOf } from './base.ts';
 import { checkCaller, type RunContext } from './context.ts';
-import { removeTree } from './folders.ts';
+import { asideFolder, removeTree } from './folders.ts';
 import { launch, type Outcome, pidsOf, type Starting, startEarly } from './launch.ts';
 import type { Ties } from './run-arguments.ts';
 import { clearLeftovers } from './leftovers.ts';
@@ -129,9 +129,13 @@ function isFilled(rootfs: string): boolean {
  * What a launch that failed half-way had put there. The work folder too, where the overlay was `volatile`: the kernel leaves a mark in it
  * and refuses to mount it again, since a crash of the machine could have lost something.
  */
-async function emptyRoot(folder: string, { remove }: Container, { paths }: RunContext, { idMap }: Mapping): Promise<void> {
+async function emptyRoot(folder: string, { id, base, remove }: Container, { paths }: RunContext, { idMap }: Mapping): Promise<void> {
   if (existsSync(join(folder, 'rootfs'))) await removeTree(paths, join(folder, 'rootfs'), idMap);
   if (remove) await removeTree(paths, join(folder, 'work'), idMap);
+  if (base.kind !== 'host') return;
+  for (const store of [join(folder, 'host'), asideFolder(paths, id)]) {
+    for (const name of existsSync(store) ? readdirSync(store) : []) await removeTree(paths, join(store, name, 'work'), idMap);
+  }
 }
 
 const failureFile = (paths: RunContext['paths'], id: string): string => join(containerFolder(paths, id), 'failure.json');
