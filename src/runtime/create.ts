@@ -10,7 +10,7 @@ import { clearMark } from './marks.ts';
 import type { ContainerOptions } from './options.ts';
 import { buildProcess } from './process.ts';
 import { linkRequirements } from './requires.ts';
-import { type Container, writeContainer } from './state.ts';
+import { type Container, keepContainer, writeContainer } from './state.ts';
 import { newUndo } from './undo.ts';
 
 /** @throws RootlessError what is wrong with the request, as far as that can be known before a start; nothing is left behind then */
@@ -27,6 +27,7 @@ export async function createContainer(asked: ContainerOptions, context: RunConte
     context.signal?.throwIfAborted();
     context.created?.(id);
     writeContainer(paths, container);
+    await keepContainer(paths, id);
     clearMark(paths, id);
     undo.keep();
     release();

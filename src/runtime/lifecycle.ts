@@ -13,7 +13,7 @@ import { type Made, makeContainer } from './make.ts';
 import { clearMark } from './marks.ts';
 import type { ContainerOptions } from './options.ts';
 import { prepareLaunch } from './prepare.ts';
-import { writeContainer } from './state.ts';
+import { keepContainer, writeContainer } from './state.ts';
 import { tracesOf, watchOver } from './traces.ts';
 import { newUndo, type Undo } from './undo.ts';
 
@@ -66,9 +66,11 @@ async function live(asked: ContainerOptions, context: RunContext, undo: Undo, al
   context.signal?.throwIfAborted();
   checkCaller(context);
   writeContainer(paths, { ...container, ports });
+  const kept = context.detach && !asked.remove ? keepContainer(paths, id) : undefined;
   context.created?.(id);
   tellContainer(paths, container, 'create');
   const outcome = await launch(paths, { id, image: asked.image, config, host: made.host }, ties, starting);
+  await kept;
   if (outcome.detached) {
     always.keep();
     if (watchOver(paths, id)) undo.keep();

@@ -11,7 +11,7 @@ import { markOf, marks } from './marks.ts';
 import { idOfName } from './names.ts';
 import type { ContainerOptions, PortRequest } from './options.ts';
 import { ambiguous, noContainers, noSuchContainer } from './refusals.ts';
-import { replace } from './replace.ts';
+import { keep, replace } from './replace.ts';
 import { type Life, readLife } from './status.ts';
 import { wreckOf } from './wreck.ts';
 
@@ -76,6 +76,11 @@ export function makeFolder(paths: Paths, id: string): string {
 
 export function writeContainer(paths: Paths, container: Container): void {
   replace(join(containerFolder(paths, container.id), 'container.json'), JSON.stringify(container));
+}
+
+/** Its description is still there after a power cut. */
+export function keepContainer(paths: Paths, id: string): Promise<void> {
+  return keep(join(containerFolder(paths, id), 'container.json'));
 }
 
 /** Writes down a container that was read, without what was read of its life. */

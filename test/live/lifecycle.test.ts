@@ -48,6 +48,15 @@ live('what a container wrote is there when it starts again, and its hostname sta
   await ok(['rm', 'again']);
 });
 
+live('host: starts again where it began, with what it wrote', ['userns', 'overlay'], async () => {
+  const script = 'echo x >> /opt/zz-life; wc -l < /opt/zz-life; pwd';
+  await ok(['create', '--name', 'hosted', ...none, 'host:', 'sh', '-c', script]);
+  const first = await ok(['start', '-a', 'hosted']);
+  assert.match(first, /^1\n\//);
+  assert.is(await ok(['start', '-a', 'hosted']), first.replace('1', '2'));
+  await ok(['rm', 'hosted']);
+});
+
 live('start -a leaves with the exit code, -i passes input', needs, async () => {
   await ok(['create', '-i', '--name', 'reader', ...none, busyboxImage(), 'sh', '-c', 'cat; echo err >&2; exit 9']);
   const output = await rootless(['start', '-ai', 'reader'], { input: 'typed\n' });
