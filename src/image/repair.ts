@@ -6,6 +6,7 @@ import type { Problem } from './check.ts';
 import { collectBlobs } from './collect.ts';
 import { collectLayers, type LayersInUse, type Mappers, withMappers } from './collect-layers.ts';
 import { mapFolders, readMap } from './layers.ts';
+import { tryHold } from './lock.ts';
 import { changeIndex } from './store-write.ts';
 import { blobFile, isWhole, type StoredImage } from './store.ts';
 import { removeTrees } from './unpack.ts';
@@ -25,7 +26,9 @@ export async function repair(
   for (const { level, kind, files } of problems) {
     // Below a running container nothing goes.
     const held = kind.startsWith('layer-') && files.some((file) => used === undefined || used.has(file));
-    if ((level === 'broken' && !held) || kind === 'stale-lock') await removeFiles(paths, files, mappers);
+    if (level === 'broken' && !held) await removeFiles(paths, files, mappers);
+    // Taken over and given back: somebody may hold it by now.
+    if (kind === 'stale-lock') for (const file of files) tryHold(file)?.[Symbol.dispose]();
   }
   const refused = new Map<StoredImage, string>();
   for (const image of new Set(problems.flatMap(({ images }) => images))) {
