@@ -61,6 +61,8 @@ export function containerRow(container: Listed, { full, now, size }: RowFacts): 
     Pid: running ? (life?.pid ?? 0) : 0,
     Restarts: life?.restarts ?? 0,
     get Ports() {
+      // A container that does not run listens nowhere; docker shows nothing then.
+      if (!running) return '';
       return portsText(container.ports, [...container.options.expose, ...exposedBy(container)]);
     },
     Names: container.name,
