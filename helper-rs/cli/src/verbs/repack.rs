@@ -72,7 +72,9 @@ mod tests {
         fs::write(folder.join("plain"), &plain).expect("written");
         let mut from = folder.join("plain");
         let mut seen = Vec::new();
-        for (name, compression) in [("gzip", Compression::Gzip), ("zstd", Compression::Zstd), ("none", Compression::None)] {
+        for (name, compression) in
+            [("gzip", Compression::Gzip), ("zstd", Compression::Zstd), ("none", Compression::None)]
+        {
             let to = folder.join(name);
             let made = sums(&from, &to, compression).expect("repacked");
             assert_eq!(made["size"], plain.len());

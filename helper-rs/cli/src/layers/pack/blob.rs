@@ -1,8 +1,8 @@
-//! A layer on its way to disk: hashed plain, compressed and hashed again on a second thread, in one pass.
+//! A layer on its way to disk: hashed plain, compressed and hashed again on other threads, in one pass.
 //!
 //!     caller ──plain, hashed──▶ compress ──packed, hashed──▶ file
 
-use flate2::write::GzEncoder;
+use super::gzip::GzipWriter;
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::{self, Write};
@@ -104,7 +104,7 @@ impl Write for Blob {
 
 enum Encoder {
     None(Hashed<File>),
-    Gzip(GzEncoder<Hashed<File>>),
+    Gzip(GzipWriter<Hashed<File>>),
     Zstd(zstd::stream::write::Encoder<'static, Hashed<File>>),
 }
 
@@ -112,7 +112,7 @@ impl Encoder {
     fn new(out: Hashed<File>, compression: Compression) -> io::Result<Encoder> {
         Ok(match compression {
             Compression::None => Encoder::None(out),
-            Compression::Gzip => Encoder::Gzip(GzEncoder::new(out, flate2::Compression::new(6))),
+            Compression::Gzip => Encoder::Gzip(GzipWriter::new(out, flate2::Compression::new(6))?),
             Compression::Zstd => {
                 let mut encoder = zstd::stream::write::Encoder::new(out, 3)?;
                 encoder.include_checksum(true)?;

@@ -4,6 +4,7 @@ mod below;
 mod blob;
 mod compare;
 mod describe;
+mod gzip;
 mod lines;
 mod tarball;
 mod walk;
