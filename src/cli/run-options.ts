@@ -84,10 +84,14 @@ function toLife(flags: CreateValues): Partial<ContainerOptions> {
   };
 }
 
-/** podman's rule: the caller's groups as they are, or groups by name and number. */
+/** podman's `keep-groups` cannot be had: groups that are not mapped are given up with the user namespace. */
 function groups(added: readonly string[]): readonly string[] {
-  if (!added.includes('keep-groups') || added.length === 1) return added;
-  throw conflict("the '--group-add keep-groups' option is not allowed with any other --group-add options", 'they would replace the kept ones');
+  if (!added.includes('keep-groups')) return added;
+  throw new RootlessError({
+    code: 'FLAGS_CONFLICT',
+    message: '--group-add keep-groups is not possible here',
+    why: 'the groups of this user that are not mapped are given up when the container is made',
+  });
 }
 
 /** The monitor stands somewhere else. */

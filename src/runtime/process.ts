@@ -100,12 +100,8 @@ function limitValue(value: number): number {
   return value < 0 ? Number.POSITIVE_INFINITY : value;
 }
 
-/** podman's word for "the groups that the caller has". */
-export const keepGroups = 'keep-groups';
-
 /** Numbers go into the standard's list; names are looked up in the container, where they mean something. */
-export function splitGroups(all: readonly string[]): { readonly ids: number[]; readonly names: string[] } {
-  const groups = all.filter((group) => group !== keepGroups);
+export function splitGroups(groups: readonly string[]): { readonly ids: number[]; readonly names: string[] } {
   const isNumber = (text: string) => /^\d+$/.test(text) && Number(text) < 0xffff_ffff;
   return { ids: groups.filter(isNumber).map(Number), names: groups.filter((text) => !isNumber(text)) };
 }

@@ -7,7 +7,7 @@ import { toHost } from '../userns/idmap.ts';
 import { buildMounts, clean, type MountBacking, type OwnMount } from './mounts.ts';
 import type { OciConfig, OciMount, OciSeccomp } from './oci.ts';
 import type { ContainerOptions, Mapping } from './options.ts';
-import { buildProcess, type ImageDefaults, keepGroups, splitGroups } from './process.ts';
+import { buildProcess, type ImageDefaults, splitGroups } from './process.ts';
 
 /** How the root filesystem comes to be: `io.rootless.overlay` or `io.rootless.copy` and its value; or a folder as it is. */
 export type RootPlan = {
@@ -75,7 +75,6 @@ function annotations(options: ContainerOptions, { root, mapping, companion, imag
   const groups = splitGroups(options.groupAdd).names;
   return {
     ...options.annotations,
-    ...(options.groupAdd.includes(keepGroups) ? { 'run.oci.keep_original_groups': '1' } : {}),
     ...(root.annotation ? { [root.annotation.name]: root.annotation.value } : {}),
     'io.rootless.user': options.user || image.user || '0',
     ...mountExtras(options.mounts),
