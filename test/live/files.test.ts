@@ -5,7 +5,8 @@ import { existsSync, mkdirSync, readFileSync, readlinkSync, statSync, symlinkSyn
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { type Output, rootless, start, until } from '../support/cli.ts';
-import { busyboxImage } from '../support/images.ts';
+import { bin } from '../support/checkout.ts';
+import { busyboxImage, busyboxRootfs, ociLayout, tarOf } from '../support/images.ts';
 import { live } from '../support/live.ts';
 import { tarBytes } from '../support/tar.ts';
 import { withTmp } from '../support/tmp.ts';
@@ -243,6 +244,40 @@ live('export is the filesystem without what is mounted, of a container that runs
     await whileRunning(script, check, ['-v', '/vol']);
     const none = await rootless(['export', '-o', join(folder, 'no/such/folder'), 'nobody']);
     assert.match(none.stderr, /no such container/);
+  }),
+);
+
+live('image mount shows an image to the shell of unshare that asks, read-only, and to nobody else', ['userns', 'overlay'], async () => {
+  const name = await ended('echo there > /shown');
+  good(await rootless(['commit', name, 'shown']));
+  good(await rootless(['run', '--rm', ...flags, 'shown', 'true']));
+  const outside = await rootless(['image', 'mount', 'shown']);
+  assert.match(outside.stderr, /rootless unshare/);
+  const script = `h="${process.execPath} -- ${bin}"
+    p=$($h image mount shown); cat $p/shown $p/etc/passwd | head -2; : 2>/dev/null > $p/new || echo read-only
+    $h image mount | wc -l; $h image unmount shown; $h image mount | wc -l; ls $p 2>/dev/null || echo gone`;
+  const seen = good(await rootless(['unshare', 'sh', '-c', script])).split('\n');
+  assert.equal([seen[0], seen[1]?.slice(0, 5), seen[2], seen[3], seen[5], seen[6]], ['there', 'root:', 'read-only', '1', '0', 'gone']);
+  assert.match(seen[4] ?? '', /^sha256:/);
+});
+
+live('an image of 127 layers runs, and its changes are one more', ['userns', 'overlay'], () =>
+  withTmp(async (folder) => {
+    const layers = [tarOf(busyboxRootfs(join(folder, 'rootfs')))];
+    for (let at = 1; at < 127; at += 1)
+      layers.push(
+        tarBytes([
+          { name: 'n/', type: '5' },
+          { name: `n/${at}`, data: `${at}` },
+          { name: 'top', data: `${at}` },
+        ]),
+      );
+    const image = `oci:${ociLayout(join(folder, 'layout'), layers, { Env: ['PATH=/bin'] })}`;
+    const argv = ['sh', '-c', 'ls /n | wc -l; cat /top; rm /n/5; : > /n/new'];
+    assert.is(good(await rootless(['run', '--name', 'tall', ...flags, image, ...argv])), '126\n126');
+    assert.is(good(await rootless(['diff', 'tall'])), 'C /n\nD /n/5\nA /n/new\n');
+    good(await rootless(['commit', 'tall', 'taller']));
+    assert.is(good(await rootless(['run', '--rm', ...flags, 'taller', 'sh', '-c', 'ls /n | wc -l'])), '126\n');
   }),
 );
 

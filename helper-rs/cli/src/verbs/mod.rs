@@ -10,6 +10,7 @@ mod kill;
 mod list;
 mod log;
 mod mapped;
+mod mount;
 mod pack;
 mod probe;
 mod repack;
@@ -55,6 +56,8 @@ pub fn run(global: Global) -> Step<u8> {
         "pack" => pack::pack(global),
         "repack" => repack::repack(global),
         "archive" => archive::archive(global),
+        "mount" => mount::mount(global),
+        "unmount" => mount::unmount(global),
         "fill" => volume::fill(global),
         "export" => volume_tar::export(global),
         "import" => volume_tar::import(global),
