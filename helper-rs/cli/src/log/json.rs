@@ -106,7 +106,7 @@ fn special(word: u64) -> u64 {
     let is = |byte: u8| zeros(word ^ (ONES * u64::from(byte)));
     let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
     // `<` and `>` differ in one bit.
-    let angle = zeros((word | ONES * 2) ^ (ONES * u64::from(b'>')));
+    let angle = zeros((word | (ONES * 2)) ^ (ONES * u64::from(b'>')));
     (word & HIGH) | control | is(b'"') | is(b'\\') | is(b'&') | angle
 }
 

@@ -167,7 +167,7 @@ mod tests {
         }
         assert!(printer.flush().is_ok());
         drop(printer);
-        let mut all = |fd: &mut rustix::fd::OwnedFd| {
+        let all = |fd: &mut rustix::fd::OwnedFd| {
             let mut text = Vec::new();
             std::fs::File::from(fd.try_clone().unwrap()).read_to_end(&mut text).unwrap();
             text
