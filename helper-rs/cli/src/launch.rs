@@ -212,8 +212,11 @@ fn record(plan: &Plan, options: &LaunchOptions, child: &Child) -> Step<()> {
 /// Temp file, then rename: readers see all or nothing.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let temporary = path.with_extension(format!("tmp-{}", std::process::id()));
-    std::fs::write(&temporary, bytes)?;
-    std::fs::rename(&temporary, path)
+    let written = std::fs::write(&temporary, bytes).and_then(|()| std::fs::rename(&temporary, path));
+    if written.is_err() {
+        let _ = std::fs::remove_file(&temporary);
+    }
+    written
 }
 
 fn names(flags: i32) -> String {

@@ -114,7 +114,9 @@ fn view() -> Step<OwnedFd> {
 
 /// The size and the time of a change stand for the content: an overlay has inode numbers of its own.
 fn is_same(one: &OwnedFd, other: &OwnedFd) -> bool {
-    let facts = |file| fstat(file).map(|stat| (stat.st_size, stat.st_mtime, stat.st_mtime_nsec, stat.st_ctime, stat.st_ctime_nsec));
+    let facts = |file| {
+        fstat(file).map(|stat| (stat.st_size, stat.st_mtime, stat.st_mtime_nsec, stat.st_ctime, stat.st_ctime_nsec))
+    };
     matches!((facts(one), facts(other)), (Ok(one), Ok(other)) if one == other)
 }
 

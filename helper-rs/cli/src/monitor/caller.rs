@@ -44,6 +44,11 @@ impl Caller {
         self.stdin.as_ref()
     }
 
+    /// It is a terminal in raw mode.
+    pub fn has_keys(&self) -> bool {
+        self.scanner.is_some()
+    }
+
     pub fn read(&mut self) -> Typed {
         let mut typed = Typed { bytes: Vec::new(), detach: false, ends: false };
         let Some(stdin) = &self.stdin else { return typed };

@@ -133,7 +133,8 @@ impl Monitor {
             Some(reason) => format!("{reason}: {said}"),
             None => said,
         };
-        let age = self.life.as_ref().map_or(Duration::MAX, |life| running.began.saturating_duration_since(life.started));
+        let age =
+            self.life.as_ref().map_or(Duration::MAX, |life| running.began.saturating_duration_since(life.started));
         self.note_check(running.start, age, code, output);
     }
 
@@ -188,8 +189,7 @@ impl Monitor {
 
 /// What is still in the pipe, without waiting for those who hold it open.
 fn last_words(session: &mut Session) -> String {
-    loop {
-        let Some(source) = session.drain(0) else { break };
+    while let Some(source) = session.drain(0) {
         let mut fds = [PollFd::new(source, PollFlags::IN)];
         match poll(&mut fds, Some(&Timespec::default())) {
             Ok(count) if count > 0 && session.said.len() <= MOST_SAID => session.discard(0),
@@ -230,6 +230,9 @@ mod tests {
 
     #[test]
     fn a_timeout_is_named_in_words() {
-        assert_eq!((seconds(Duration::from_secs(30)), seconds(Duration::from_millis(1500))), ("30s".into(), "1500ms".into()));
+        assert_eq!(
+            (seconds(Duration::from_secs(30)), seconds(Duration::from_millis(1500))),
+            ("30s".into(), "1500ms".into())
+        );
     }
 }

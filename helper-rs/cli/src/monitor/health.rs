@@ -119,9 +119,7 @@ impl Record {
     }
 
     pub fn to_json(&self) -> Value {
-        let entry = |outcome: &Outcome| {
-            json!({ "start": outcome.start, "end": outcome.end, "exitCode": outcome.code, "output": outcome.output })
-        };
+        let entry = |outcome: &Outcome| json!({ "start": outcome.start, "end": outcome.end, "exitCode": outcome.code, "output": outcome.output });
         let log: Vec<Value> = self.log.iter().map(entry).collect();
         json!({ "status": self.health.name(), "failingStreak": self.streak, "log": log })
     }

@@ -211,3 +211,70 @@ impl Input {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::{Driver, Facts, LogOptions};
+    use std::path::Path;
+
+    fn hub() -> (Hub, Ends) {
+        let options = LogOptions { driver: Driver::None, ..LogOptions::default() };
+        let facts = Facts { id: "i", name: "n", image: "m", folder: Path::new("/") };
+        let mut hub = Hub::new(Log::open(&options, &facts, false).unwrap());
+        let ends = hub.connect(true).unwrap();
+        (hub, ends)
+    }
+
+    fn read(fd: Option<&OwnedFd>) -> Result<Vec<u8>, Errno> {
+        let mut block = vec![0; 1 << 20];
+        let got = rustix::io::read(fd.unwrap(), &mut block[..])?;
+        block.truncate(got);
+        Ok(block)
+    }
+
+    #[test]
+    fn both_streams_are_read_and_closed_one_by_one() {
+        let (mut hub, [_stdin, out, err]) = hub();
+        rustix::io::write(err.as_ref().unwrap(), b"oops").unwrap();
+        assert_eq!(hub.read(Stream::Stdout), None);
+        assert_eq!(hub.read(Stream::Stderr).as_deref(), Some(&b"oops"[..]));
+        drop(out);
+        assert_eq!(hub.read(Stream::Stdout), None);
+        assert!(hub.source(Stream::Stdout).is_none() && !hub.is_drained());
+        drop(err);
+        assert_eq!(hub.read(Stream::Stderr), None);
+        assert!(hub.is_drained());
+    }
+
+    #[test]
+    fn input_waits_for_a_program_that_does_not_read_and_none_of_it_is_lost() {
+        let (mut hub, [stdin, _out, _err]) = hub();
+        unblock(stdin.as_ref().unwrap());
+        let mut typed = Vec::new();
+        while hub.takes_input() {
+            let block = vec![typed.len() as u8; 10_000];
+            hub.type_in(&block);
+            typed.extend(block);
+        }
+        assert!(hub.thirsty().is_some());
+        hub.end_input();
+        hub.type_in(b"after the end");
+        let mut got = Vec::new();
+        while got.len() < typed.len() {
+            got.extend(read(stdin.as_ref()).unwrap());
+            hub.pour();
+        }
+        assert!(got == typed);
+        assert!(!hub.has_input());
+        assert_eq!(read(stdin.as_ref()), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn a_program_that_closes_its_input_is_not_waited_for() {
+        let (mut hub, [stdin, _out, _err]) = hub();
+        drop(stdin);
+        hub.type_in(b"x");
+        assert!(!hub.has_input() && hub.takes_input() && hub.thirsty().is_none());
+    }
+}

@@ -32,7 +32,8 @@ impl Journal {
         attributes.insert("name".into(), json!(self.facts.name));
         attributes.insert("image".into(), json!(self.facts.image));
         attributes.extend(more.iter().map(|(key, value)| ((*key).to_string(), value.clone())));
-        let event = json!({ "time": time, "type": "container", "action": action, "id": self.id, "attributes": attributes });
+        let event =
+            json!({ "time": time, "type": "container", "action": action, "id": self.id, "attributes": attributes });
         format!("{event}\n")
     }
 }

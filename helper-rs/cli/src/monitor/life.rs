@@ -121,7 +121,11 @@ impl Monitor {
             started: Instant::now(),
             killed_by: None,
             kill_at: None,
-            over_at: self.options.timeout.filter(|time| *time > 0).map(|time| Instant::now() + Duration::from_nanos(time)),
+            over_at: self
+                .options
+                .timeout
+                .filter(|time| *time > 0)
+                .map(|time| Instant::now() + Duration::from_nanos(time)),
             paused: None,
             ended: None,
             ended_at: None,
@@ -184,7 +188,13 @@ impl Monitor {
     fn wants_input(&self) -> bool {
         match &self.caller {
             Some(caller) => caller.stdin().is_some(),
-            None => if self.detached { self.options.stdin } else { has_input() },
+            None => {
+                if self.detached {
+                    self.options.stdin
+                } else {
+                    has_input()
+                }
+            }
         }
     }
 

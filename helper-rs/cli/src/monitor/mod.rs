@@ -44,8 +44,8 @@ use leave::Line;
 use life::Life;
 pub use options::Options;
 use restart::BackOff;
-use sdnotify::Notifier;
 use rustix::fd::OwnedFd;
+use sdnotify::Notifier;
 use serde_json::json;
 use server::Server;
 use session::Session;
@@ -267,26 +267,34 @@ impl Monitor {
     }
 
     /// To the container's last end.
-    pub fn run(mut self: Box<Monitor>) -> Step<Finished> {
-        loop {
+    pub fn run(mut self: Box<Monitor>) -> Finished {
+        let watched = self.watch().and_then(|()| self.say_farewell());
+        if let Err(failure) = watched {
+            // Not even waiting is possible: the container is not left without somebody who watches it.
+            self.abandon();
+            self.status.failed(&failure, Phase::Exited);
+            self.last = End { code: failure.exit, signal: None, oom: false };
+            self.reporter.failure(&failure);
+        }
+        Finished {
+            end: self.last,
+            place: self.place,
+            userns: self.userns,
+            traces: self.options.traces,
+            keep: self.keep,
+        }
+    }
+
+    fn watch(&mut self) -> Step<()> {
+        while self.life.is_some() || self.again.is_some() {
             let ready = self.wait()?;
             self.serve(ready)?;
             self.keep_time();
             if self.life.as_ref().is_some_and(|life| life.is_over(&self.hub)) {
                 self.end_life();
             }
-            if self.life.is_none() && self.again.is_none() {
-                break;
-            }
         }
-        self.say_farewell()?;
-        Ok(Finished {
-            end: self.last,
-            place: self.place,
-            userns: self.userns,
-            traces: self.options.traces,
-            keep: self.keep,
-        })
+        Ok(())
     }
 
     /// Something took memory that is not needed for long.

@@ -121,8 +121,7 @@ impl Options {
             return Err(Failure::because("bundle", format!("it has {size} bytes")).on(file.display()));
         }
         let text = std::fs::read(file).during("bundle", file.display())?;
-        serde_json::from_slice(&text)
-            .map_err(|error| Failure::because("config", error.to_string()).on(file.display()))
+        serde_json::from_slice(&text).map_err(|error| Failure::because("config", error.to_string()).on(file.display()))
     }
 }
 

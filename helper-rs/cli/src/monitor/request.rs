@@ -150,7 +150,10 @@ mod tests {
         assert_eq!(request(r#"{"op":"attach"}"#), Ok(Request::Attach { stdin: false }));
         assert_eq!(request(r#"{"op":"kill","signal":9}"#), Ok(Request::Kill { signal: 9 }));
         assert_eq!(request(r#"{"op":"stop"}"#), Ok(Request::Stop { signal: None, timeout: None, keep: false }));
-        assert_eq!(request(r#"{"op":"stop","timeout":5,"signal":2,"keep":true}"#), Ok(Request::Stop { signal: Some(2), timeout: Some(5), keep: true }));
+        assert_eq!(
+            request(r#"{"op":"stop","timeout":5,"signal":2,"keep":true}"#),
+            Ok(Request::Stop { signal: Some(2), timeout: Some(5), keep: true })
+        );
         assert_eq!(request(r#"{"op":"resize","rows":1,"cols":2}"#), Ok(Request::Resize { rows: 1, cols: 2 }));
         for (name, wanted) in [
             ("wait", Request::Wait),
@@ -162,13 +165,25 @@ mod tests {
         ] {
             assert_eq!(request(&format!(r#"{{"op":"{name}"}}"#)), Ok(wanted));
         }
-        let Ok(Request::Exec(exec)) = request(r#"{"op":"exec","process":{"args":["a"]},"detach":true}"#) else { panic!() };
+        let Ok(Request::Exec(exec)) = request(r#"{"op":"exec","process":{"args":["a"]},"detach":true}"#) else {
+            panic!()
+        };
         assert!(exec.detach && !exec.privileged && exec.process["args"][0] == "a");
     }
 
     #[test]
     fn anything_else_is_an_error_that_takes_its_line() {
-        for line in ["", "{", "[]", "null", "\u{0}", r#"{"op":"fly"}"#, r#"{"op":"kill"}"#, r#"{"op":"kill","signal":"9"}"#, r#"{"op":"resize","rows":-1,"cols":70000}"#] {
+        for line in [
+            "",
+            "{",
+            "[]",
+            "null",
+            "\u{0}",
+            r#"{"op":"fly"}"#,
+            r#"{"op":"kill"}"#,
+            r#"{"op":"kill","signal":"9"}"#,
+            r#"{"op":"resize","rows":-1,"cols":70000}"#,
+        ] {
             assert!(request(line).is_err(), "{line}");
         }
     }
@@ -176,8 +191,14 @@ mod tests {
     #[test]
     fn only_exec_may_be_long() {
         let padding = "x".repeat(MOST);
-        assert_eq!(parse(format!(r#"{{"op":"wait","a":"{padding}"#).as_bytes()), Parsed::Wrong("the request is too long"));
-        assert_eq!(parse(format!("{{\"op\":\"wait\",\"a\":\"{padding}\"}}\n").as_bytes()), Parsed::Wrong("the request is too long"));
+        assert_eq!(
+            parse(format!(r#"{{"op":"wait","a":"{padding}"#).as_bytes()),
+            Parsed::Wrong("the request is too long")
+        );
+        assert_eq!(
+            parse(format!("{{\"op\":\"wait\",\"a\":\"{padding}\"}}\n").as_bytes()),
+            Parsed::Wrong("the request is too long")
+        );
         let exec = format!(r#"{{"op":"exec","process":{{"args":["{padding}"]}}}}"#);
         assert_eq!(parse(exec.as_bytes()), Parsed::Part);
         assert!(request(&exec).is_ok());
@@ -200,7 +221,13 @@ mod tests {
 
     #[test]
     fn what_is_no_frame_is_refused() {
-        for bytes in [[9, 0, 0, 0, 0, 0, 0, 0], [0, 1, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 1, 0, 1], [0, 0, 0, 0, 255, 255, 255, 255], [4, 0, 0, 0, 0, 0, 0, 0]] {
+        for bytes in [
+            [9, 0, 0, 0, 0, 0, 0, 0],
+            [0, 1, 0, 0, 0, 0, 0, 0],
+            [0, 0, 0, 0, 0, 1, 0, 1],
+            [0, 0, 0, 0, 255, 255, 255, 255],
+            [4, 0, 0, 0, 0, 0, 0, 0],
+        ] {
             assert!(matches!(frame(&bytes), Parsed::Wrong(_)), "{bytes:?}");
         }
     }

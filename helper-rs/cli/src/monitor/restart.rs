@@ -25,7 +25,9 @@ impl BackOff {
         let goes_on = match rule.policy {
             _ if stopped => false,
             Policy::No => false,
-            Policy::OnFailure => code != 0 && rule.retries.filter(|most| *most > 0).is_none_or(|most| self.in_a_row < most),
+            Policy::OnFailure => {
+                code != 0 && rule.retries.filter(|most| *most > 0).is_none_or(|most| self.in_a_row < most)
+            }
             Policy::Always | Policy::UnlessStopped => true,
         };
         if !goes_on {

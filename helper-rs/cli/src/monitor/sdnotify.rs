@@ -178,7 +178,10 @@ mod tests {
     #[test]
     fn process_numbers_of_the_container_stay_inside() {
         let me = std::process::id();
-        assert_eq!(words("MAINPID=7\nREADY=1\nSTATUS=on\nFDSTORE=1\nnonsense"), format!("READY=1\nSTATUS=on\nMAINPID={me}\n"));
+        assert_eq!(
+            words("MAINPID=7\nREADY=1\nSTATUS=on\nFDSTORE=1\nnonsense"),
+            format!("READY=1\nSTATUS=on\nMAINPID={me}\n")
+        );
         assert_eq!(words("STOPPING=1"), "STOPPING=1\n");
         assert_eq!(words("READY=10\n"), "READY=10\n");
         assert_eq!(words("BARRIER=1"), "");

@@ -20,6 +20,9 @@ use std::time::{Duration, Instant};
 /// A copy of a signal from the CLI within this time of one that came directly is the same key press.
 const ECHO: Duration = Duration::from_secs(1);
 
+/// What a terminal in raw mode sends for an interrupt.
+const CONTROL_C: u8 = 3;
+
 impl Monitor {
     pub fn serve(&mut self, ready: Ready) -> Step<()> {
         for (token, flags) in ready {
@@ -79,6 +82,9 @@ impl Monitor {
     fn take_typed(&mut self) {
         let Some(caller) = &mut self.caller else { return };
         let Typed { bytes, detach, ends } = caller.read();
+        if self.life.is_none() && bytes.contains(&CONTROL_C) {
+            self.give_up();
+        }
         self.hub.type_in(&bytes);
         if ends {
             self.hub.end_input();
@@ -145,14 +151,18 @@ impl Monitor {
             self.direct = Some((caught.signal, Instant::now()));
         }
         if self.life.is_none() && ends(caught.signal) {
-            // Nothing runs now: the wish is that nothing will, and that nobody is waited for.
-            self.status.stopped();
-            self.again = None;
-            if let Some(caller) = &mut self.caller {
-                caller.drop_outlets();
-            }
+            self.give_up();
         }
         let _ = self.signal(caught.signal);
+    }
+
+    /// Nothing runs now: the wish is that nothing will, and that nobody is waited for.
+    fn give_up(&mut self) {
+        self.status.stopped();
+        self.again = None;
+        if let Some(caller) = &mut self.caller {
+            caller.drop_outlets();
+        }
     }
 
     fn hear(&mut self, at: usize, flags: PollFlags) {

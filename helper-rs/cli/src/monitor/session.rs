@@ -232,9 +232,8 @@ struct Streams {
 
 fn streams(kind: Kind, terminal: bool) -> Step<Streams> {
     let pipe = || pipe_with(PipeFlags::CLOEXEC).during("console", "pipe");
-    let null = || {
-        rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()).during("console", "/dev/null")
-    };
+    let null =
+        || rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()).during("console", "/dev/null");
     if terminal {
         return Ok(Streams::default());
     }

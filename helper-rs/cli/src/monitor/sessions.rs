@@ -21,7 +21,11 @@ impl Monitor {
             return refuse("too many programs were entered into the container");
         }
         let Some(life) = &self.life else {
-            return refuse(if self.again.is_some() { "the container is restarting" } else { "the container is not running" });
+            return refuse(if self.again.is_some() {
+                "the container is restarting"
+            } else {
+                "the container is not running"
+            });
         };
         if life.has_ended() {
             return refuse("the container is not running");

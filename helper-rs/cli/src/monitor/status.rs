@@ -224,7 +224,10 @@ mod tests {
         assert_eq!(first["monitor"]["bootId"].as_str().map(str::len), Some(36));
         status.ended(End { code: 137, signal: Some(9), oom: true }, Phase::Restarting);
         let second = read(&file);
-        assert_eq!((&second["status"], &second["code"], &second["oom"]), (&json!("restarting"), &json!(137), &json!(true)));
+        assert_eq!(
+            (&second["status"], &second["code"], &second["oom"]),
+            (&json!("restarting"), &json!(137), &json!(true))
+        );
         status.restarted();
         status.running(me);
         let third = read(&file);

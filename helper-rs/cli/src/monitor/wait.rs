@@ -105,7 +105,8 @@ impl Monitor {
         set.add(Token::Input, self.hub.thirsty(), PollFlags::OUT);
         let Some(caller) = &self.caller else { return };
         set.add(Token::Parent, caller.parent.as_ref(), PollFlags::IN);
-        if self.hub.has_input() && self.hub.takes_input() {
+        // Between two lives a terminal's keys are the only way out.
+        if (self.hub.has_input() && self.hub.takes_input()) || (self.life.is_none() && caller.has_keys()) {
             set.add(Token::CallerIn, caller.stdin(), PollFlags::IN);
         }
         for stream in STREAMS {
@@ -120,7 +121,8 @@ impl Monitor {
         let clients = self.server.clients.iter().filter_map(|client| client.deadline()).min();
         let log = self.hub.log_due().map(|rest| now + rest);
         let checks = self.checks.as_ref().and_then(|checks| checks.deadline());
-        [self.again, self.tidy, life, clients, log, checks].into_iter().flatten().min()
+        let server = self.server.deadline();
+        [self.again, self.tidy, life, clients, log, checks, server].into_iter().flatten().min()
     }
 }
 

@@ -65,7 +65,8 @@ pub fn keep(line: OwnedFd, container: OwnedFd, cgroup_kill: Option<OwnedFd>) -> 
     let (stack, above) = (unused_stack(&maps).unwrap_or_default(), finished_stack(&maps).unwrap_or_default());
     let code = code(&maps);
     let code = std::mem::ManuallyDrop::new(code).first().cloned().unwrap_or_default();
-    let mut fds = [line.as_raw_fd(), container.as_raw_fd()].map(|fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 });
+    let mut fds =
+        [line.as_raw_fd(), container.as_raw_fd()].map(|fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 });
     let container = container.as_raw_fd();
     // SAFETY: from here on nothing is read from the heap and nothing is allocated: there are only system calls on copies of numbers,
     // and the end. The other ranges are those of `shrink`.

@@ -215,7 +215,8 @@ fn monitored(begin: Begin, line: Option<Line>) -> Step<u8> {
         let keys = wish.keys.unwrap_or_default();
         let root = global.root.clone();
         let (detach, front) = (wish.detach, wish.front);
-        let start = monitor::Start { root, file, options, reporter, signals, parent, keys, line, detach, front, launch };
+        let start =
+            monitor::Start { root, file, options, reporter, signals, parent, keys, line, detach, front, launch };
         Monitor::start(&mut plan, start)
     });
     let (id, bundle) = (plan.id.clone(), plan.bundle.clone());
@@ -231,7 +232,7 @@ fn monitored(begin: Begin, line: Option<Line>) -> Step<u8> {
         }
     };
     drop(plan);
-    let Finished { end, place, userns, traces, keep } = monitor.run()?;
+    let Finished { end, place, userns, traces, keep } = monitor.run();
     if place.has_poststop {
         if let Ok(plan) = Plan::read(&id, &bundle) {
             hooks::run_poststop(&plan, &global.reporter);
