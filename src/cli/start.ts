@@ -3,7 +3,7 @@
 import { RootlessError } from '../errors.ts';
 import { findPaths } from '../paths.ts';
 import { startContainer } from '../runtime/start.ts';
-import { isActive } from '../runtime/state.ts';
+import { findContainer, isActive } from '../runtime/state.ts';
 import { command } from './command.ts';
 import { chooseContainers, choosing, filterFlag, isTarget, serve } from './containers.ts';
 import { startContext } from './start-context.ts';
@@ -48,8 +48,9 @@ export default command({
     const { container } = target;
     const outcome = await startContainer(container.id, { attach, input: flags.interactive && container.options.interactive }, context);
     if (outcome !== undefined) return outcome.detached ? 0 : outcome.code;
-    const { waitForContainer } = await import('../runtime/wait.ts');
-    return waitForContainer(paths, container, ['not-running'], 250);
+    const { attachTo } = await import('../runtime/attach.ts');
+    const running = findContainer(paths, container.id);
+    return attachTo(paths, running, { input: flags.interactive, sigProxy: true, detachKeys: flags['detach-keys'], front });
   },
 });
 

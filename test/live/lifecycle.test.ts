@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { data, rootless } from '../support/cli.ts';
 import { detached, ok } from '../support/detached.ts';
-import { busyboxImage } from '../support/images.ts';
+import { eventually } from '../support/eventually.ts';
+import { busyboxImage, busyboxRootfs, ociLayout, tarOf } from '../support/images.ts';
 import { live } from '../support/live.ts';
 import { withTmp } from '../support/tmp.ts';
 
@@ -82,9 +83,39 @@ live('SIGTERM first, or what the container and the caller want instead; SIGKILL 
 });
 
 /** Its first line stands in the log. */
-async function ready(name: string): Promise<void> {
-  for (let look = 0; look < 200 && !(await ok(['logs', name])).includes('ready'); look += 1);
+function ready(name: string, line = 'ready'): Promise<void> {
+  return eventually(async () => assert.ok((await ok(['logs', name])).includes(line)));
 }
+
+live("the image's STOPSIGNAL and HEALTHCHECK count, until the caller says otherwise", needs, () =>
+  withTmp(async (folder) => {
+    const layer = tarOf(busyboxRootfs(join(folder, 'rootfs')));
+    const image = ociLayout(join(folder, 'layout'), [layer], {
+      Env: ['PATH=/bin'],
+      Cmd: ['sh', '-c', 'trap "exit 8" USR2; echo ready; while :; do sleep 0.05; done'],
+      StopSignal: 'SIGUSR2',
+      Healthcheck: { Test: ['CMD-SHELL', 'true'], Interval: 5e7 },
+    });
+    const health = async (name: string) => (await ok(['inspect', '--format', '{{with .State.Health}}{{.Status}}{{end}}', name])).trim();
+    await ok(['run', '-d', '--name', 'of-image', ...none, `oci:${image}`]);
+    await ready('of-image');
+    assert.is(await ok(['wait', '--condition', 'healthy', 'of-image']), '-1\n');
+    await ok(['stop', 'of-image']);
+    assert.is(await state('of-image'), 'exited 8');
+    await ok(['run', '-d', '--name', 'other', '--no-healthcheck', '--stop-signal', 'KILL', ...none, `oci:${image}`]);
+    assert.is(await health('other'), '');
+    await ok(['stop', 'other']);
+    assert.is(await state('other'), 'exited 137');
+    await ok(['rm', 'of-image', 'other']);
+  }),
+);
+
+live('start -a joins a container that runs already', needs, () =>
+  detached(['--name', 'joined', '-i'], ['sh', '-c', 'read line; echo "got $line"; exit 5'], async () => {
+    const output = await rootless(['start', '-ai', 'joined'], { input: 'this\n' });
+    assert.equal(output, { code: 5, signal: null, stdout: 'got this\n', stderr: '' });
+  }),
+);
 
 live('kill sends one signal, and only to what runs', needs, () =>
   detached(['--name', 'victim'], ['sh', '-c', 'trap "echo hup" HUP; echo ready; while :; do sleep 0.05; done'], async () => {
@@ -101,7 +132,7 @@ live('kill sends one signal, and only to what runs', needs, () =>
 
 live('restart starts what does not run, and what runs anew', needs, () =>
   detached(['--name', 'twice'], ['sh', '-c', 'echo begun; exec sleep 300'], async () => {
-    await ready('twice').catch(() => undefined);
+    await ready('twice', 'begun');
     const pid = () => ok(['inspect', '--format', '{{.State.Pid}}', 'twice']);
     const first = await pid();
     assert.is(await ok(['restart', '-t', '0', 'twice']), 'twice\n');
@@ -123,7 +154,7 @@ live('wait prints exit codes, also of several and of what has ended', needs, asy
       await refused(['wait', 'nobody'], /no such container/);
     });
   });
-  await detached(['--name', 'goes', '--rm'], ['sh', '-c', 'sleep 0.3; exit 6'], async () => {
+  await detached(['--name', 'goes', '--rm'], ['sh', '-c', 'sleep 3; exit 6'], async () => {
     assert.is(await ok(['wait', 'goes']), '6\n');
   });
 });

@@ -17,6 +17,9 @@ export type ImageConfig = {
   readonly User?: string;
   readonly StopSignal?: string;
   readonly Volumes?: Readonly<Record<string, object>>;
+  readonly ExposedPorts?: Readonly<Record<string, object>>;
+  /** Times in nanoseconds. */
+  readonly Healthcheck?: { readonly Test: readonly string[]; readonly Interval?: number; readonly Retries?: number };
   readonly Labels?: Readonly<Record<string, string>>;
 };
 
