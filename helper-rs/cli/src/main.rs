@@ -100,7 +100,7 @@ fn main() -> ExitCode {
         }
     };
     let reporter = global.reporter.share();
-    match verbs::run(global) {
+    match verbs::begin(global).and_then(verbs::Rest::finish) {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
             reporter.failure(&failure);

@@ -227,6 +227,8 @@ impl Monitor {
         }
     }
 
+    /// Its memory is not the loop's.
+    #[inline(never)]
     fn relaunch(&mut self) -> Step<()> {
         let mut plan = Plan::read(&self.place.id, &self.place.bundle)?;
         let copy = |fd: &OwnedFd| rustix::io::fcntl_dupfd_cloexec(fd, 3).during("clone", "user namespace");

@@ -27,10 +27,38 @@ mod volume_tar;
 use crate::args::Global;
 use crate::failure::{Failure, Step};
 
+/// What is left of a verb when its beginning is over.
+pub enum Rest {
+    /// Nothing but the exit code.
+    Done(u8),
+    Stay(Box<run::Stay>),
+}
+
+impl Rest {
+    pub fn finish(self) -> Step<u8> {
+        match self {
+            Rest::Done(code) => Ok(code),
+            Rest::Stay(stay) => stay.finish(),
+        }
+    }
+}
+
 /// Runs the verb; answers the exit code.
 pub fn run(global: Global) -> Step<u8> {
+    begin(global)?.finish()
+}
+
+/// For a caller with little on its stack: what stays with a container for long does not stand on the beginning's.
+#[inline(never)]
+pub fn begin(global: Global) -> Step<Rest> {
     match global.verb.as_str() {
         "run" => run::run(global),
+        _ => end_at_once(global).map(Rest::Done),
+    }
+}
+
+fn end_at_once(global: Global) -> Step<u8> {
+    match global.verb.as_str() {
         "create" => create::create(global),
         "start" => start::start(global),
         "state" => state::state(global),

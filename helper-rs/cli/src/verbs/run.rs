@@ -1,5 +1,6 @@
 //! `run`: create, start, wait, delete; the helper stays beside the container: as long as its caller does, or as its monitor.
 
+use super::Rest;
 use crate::args::{self, Argument, Global, Options};
 use crate::failure::{During, Failure, Step};
 use crate::foreground::Foreground;
@@ -43,7 +44,7 @@ struct Begin {
     parent: Option<OwnedFd>,
 }
 
-pub fn run(mut global: Global) -> Step<u8> {
+pub fn run(mut global: Global) -> Step<Rest> {
     let mut launch = LaunchOptions { die_with_parent: true, ..LaunchOptions::default() };
     let mut wish = parse(&global, &mut launch)?;
     let bundle = wish.bundle.clone().unwrap_or_else(|| ".".into());
@@ -62,7 +63,7 @@ pub fn run(mut global: Global) -> Step<u8> {
     let leads = rustix::process::getpgrp() == rustix::process::getpid();
     let line = match wish.monitor.is_some() && (wish.detach || wish.front || leads) {
         true => match leave::split(parent.as_ref(), wish.detach)? {
-            Side::Front(code) => return Ok(code),
+            Side::Front(code) => return Ok(Rest::Done(code)),
             Side::Monitor(line) => Some(line),
         },
         false => None,
@@ -78,7 +79,7 @@ pub fn run(mut global: Global) -> Step<u8> {
     let begin = Begin { global, wish, plan, launch, signals, parent };
     match begin.wish.monitor.is_some() {
         true => monitored(begin, line),
-        false => watched(begin),
+        false => watched(begin).map(Rest::Done),
     }
 }
 
@@ -207,7 +208,7 @@ fn copy_of(fd: Option<&OwnedFd>) -> Step<Option<OwnedFd>> {
 }
 
 /// With `--monitor`: to the container's last end, whatever becomes of the caller.
-fn monitored(begin: Begin, line: Option<Line>) -> Step<u8> {
+fn monitored(begin: Begin, line: Option<Line>) -> Step<Rest> {
     let Begin { global, wish, mut plan, launch, signals, parent } = begin;
     let file = wish.monitor.unwrap_or_default();
     let reporter = global.reporter.share();
@@ -219,35 +220,47 @@ fn monitored(begin: Begin, line: Option<Line>) -> Step<u8> {
             monitor::Start { root, file, options, reporter, signals, parent, keys, line, detach, front, launch };
         Monitor::start(&mut plan, start)
     });
-    let (id, bundle) = (plan.id.clone(), plan.bundle.clone());
     let monitor = match started {
         Ok(monitor) => monitor,
         Err((failure, userns)) => {
-            state::forget(&global.root, &id)?;
+            state::forget(&global.root, &plan.id)?;
             if wish.remove {
-                let removed = remove_bundle(&bundle, plan.new_user_namespace(), &plan.id_map, userns.as_ref());
+                let removed = remove_bundle(&plan.bundle, plan.new_user_namespace(), &plan.id_map, userns.as_ref());
                 removed.unwrap_or_else(|failure| global.reporter.failure(&failure));
             }
             return Err(failure);
         }
     };
-    drop(plan);
-    let Finished { end, place, userns, traces, keep } = monitor.run();
-    if place.has_poststop {
-        if let Ok(plan) = Plan::read(&id, &bundle) {
-            hooks::run_poststop(&plan, &global.reporter);
+    Ok(Rest::Stay(Box::new(Stay { monitor, global, remove: wish.remove })))
+}
+
+/// A container that runs, and what its monitor has to do until it does not, and then.
+pub struct Stay {
+    monitor: Box<Monitor>,
+    global: Global,
+    remove: bool,
+}
+
+impl Stay {
+    pub fn finish(self) -> Step<u8> {
+        let Stay { monitor, global, remove } = self;
+        let Finished { end, place, userns, traces, keep } = monitor.run();
+        if place.has_poststop {
+            if let Ok(plan) = Plan::read(&place.id, &place.bundle) {
+                hooks::run_poststop(&plan, &global.reporter);
+            }
         }
-    }
-    state::forget(&global.root, &id)?;
-    if wish.remove && !keep {
-        let removed = remove_bundle(&bundle, place.new_user_namespace, &place.id_map, userns.as_ref());
-        removed.unwrap_or_else(|failure| global.reporter.failure(&failure));
-        for trace in traces {
-            let _ = std::fs::remove_file(trace);
+        state::forget(&global.root, &place.id)?;
+        if remove && !keep {
+            let removed = remove_bundle(&place.bundle, place.new_user_namespace, &place.id_map, userns.as_ref());
+            removed.unwrap_or_else(|failure| global.reporter.failure(&failure));
+            for trace in traces {
+                let _ = std::fs::remove_file(trace);
+            }
         }
+        report_exit(&global.reporter, end.code, end.signal, end.oom);
+        Ok(end.code)
     }
-    report_exit(&global.reporter, end.code, end.signal, end.oom);
-    Ok(end.code)
 }
 
 /// The bundle folder: what the container wrote as its own ids first, the rest as ourselves.
