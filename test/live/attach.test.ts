@@ -30,13 +30,16 @@ live('streams go both ways, until the program ends with its code', needs, () =>
 live('several may listen and type at once', needs, () =>
   detached(['-i'], echoing, async (id) => {
     const [listener, typist] = [start(['attach', '--no-stdin', id]), start(['attach', id])];
+    const ended = [finished(listener), finished(typist)];
+    await attached(id, 2);
     const heard = until(listener, '<hello>');
-    await eventually(async () => {
-      typist.stdin?.write('hello\n');
-      await Promise.race([heard, new Promise((_, reject) => setTimeout(reject, 200))]);
-    });
+    typist.stdin?.write('hello\n');
+    await heard;
     typist.stdin?.end();
-    assert.equal([(await finished(listener)).code, (await finished(typist)).code], [4, 4]);
+    assert.equal(
+      (await Promise.all(ended)).map(({ code }) => code),
+      [4, 4],
+    );
   }),
 );
 

@@ -4,9 +4,10 @@ import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
 import { bin } from '../support/checkout.ts';
-import { environment, finished, rootless, start, until } from '../support/cli.ts';
+import { data, environment, finished, rootless, start, until } from '../support/cli.ts';
 import { detached, ok, terminal, terminalShell } from '../support/detached.ts';
 import { eventually } from '../support/eventually.ts';
 import { live } from '../support/live.ts';
@@ -287,6 +288,23 @@ live('the end of the container is the end of its sessions', needs, () =>
     const ended = finished(child);
     await ok(['kill', id]);
     assert.is((await ended).code, 137);
+  }),
+);
+
+live('a monitor that stands still can be left', needs, () =>
+  detached([], sleeper, async (id) => {
+    const status = JSON.parse(readFileSync(join(data, 'containers', id, 'status.json'), 'utf8')) as { monitor: { pid: number } };
+    process.kill(status.monitor.pid, 'SIGSTOP');
+    try {
+      const child = start(['exec', id, 'true']);
+      const ended = finished(child);
+      await pause(500);
+      child.kill('SIGINT');
+      assert.is((await ended).code, 130);
+    } finally {
+      process.kill(status.monitor.pid, 'SIGCONT');
+    }
+    assert.is(await ok(['exec', id, 'echo', 'on']), 'on\n');
   }),
 );
 

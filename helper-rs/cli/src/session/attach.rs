@@ -13,8 +13,7 @@ use rustix::io::{fcntl_dupfd_cloexec, Errno};
 use rustix::termios::{isatty, tcgetwinsize};
 use serde_json::json;
 
-pub fn run(monitor: &Monitor<'_>, connection: Connection, tty: bool, manner: &Manner) -> Step<End> {
-    let watch = Watch::new(manner)?;
+pub fn run(monitor: &Monitor<'_>, connection: Connection, watch: Watch<'_>, tty: bool, manner: &Manner) -> Step<End> {
     let raw = if tty && manner.stdin { Raw::enter(rustix::stdio::stdin()) } else { None };
     let mut session = Session {
         monitor,

@@ -10,8 +10,7 @@ use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::{fcntl_dupfd_cloexec, Errno};
 use std::time::Instant;
 
-pub fn run(mut connection: Connection, manner: &Manner) -> Step<End> {
-    let watch = Watch::new(manner)?;
+pub fn run(mut connection: Connection, watch: Watch<'_>, manner: &Manner) -> Step<End> {
     let mut fds = std::mem::take(&mut connection.fds).into_iter();
     let (terminal, flows) = match (fds.next(), fds.next(), fds.next()) {
         (Some(input), Some(output), Some(error)) => (None, of_pipes(input, output, error, manner)?),

@@ -9,6 +9,7 @@ mod watch;
 use crate::failure::{During, Failure, Step};
 use crate::keys::{DetachKeys, Scanner};
 use crate::sys::socket::{self, MOST_FDS};
+use rustix::event::{poll, PollFd, PollFlags};
 use rustix::fd::{AsFd, AsRawFd, OwnedFd};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
@@ -17,6 +18,7 @@ use rustix::termios::{isatty, tcgetwinsize};
 use serde_json::{json, Value};
 use std::path::Path;
 use std::time::{Duration, Instant};
+use watch::{News, Watch};
 
 /// How the caller takes part.
 pub struct Manner {
@@ -43,13 +45,17 @@ pub fn open(root: &Path, id: &str, request: Value, manner: &Manner, accepted: im
     let monitor = Monitor { root, id };
     let mut connection = monitor.connect()?;
     let request = with_size(request);
+    let mut watch = Watch::new(manner)?;
     connection.send(&request)?;
-    let answer = connection.answer()?;
+    let answer = match connection.answer(&mut watch)? {
+        Answer::Said(answer) => answer,
+        Answer::Never(end) => return Ok(end),
+    };
     accepted();
     match request["op"].as_str() {
-        Some("attach") => attach::run(&monitor, connection, answer["tty"] == json!(true), manner),
+        Some("attach") => attach::run(&monitor, connection, watch, answer["tty"] == json!(true), manner),
         Some("exec") if request["detach"] == json!(true) => Ok(End::Code(0)),
-        Some("exec") => exec::run(connection, manner),
+        Some("exec") => exec::run(connection, watch, manner),
         _ => Ok(End::Code(0)),
     }
 }
@@ -92,6 +98,12 @@ impl Monitor<'_> {
     }
 }
 
+enum Answer {
+    Said(Value),
+    /// Somebody lost patience.
+    Never(End),
+}
+
 pub struct Connection {
     socket: OwnedFd,
     /// What came behind the last line.
@@ -111,12 +123,28 @@ impl Connection {
         Ok(())
     }
 
-    /// The first line; descriptors that came with it are kept.
-    fn answer(&mut self) -> Step<Value> {
+    /// The first line; descriptors that came with it are kept. A monitor that cannot answer now may be left.
+    fn answer(&mut self, watch: &mut Watch<'_>) -> Step<Answer> {
         loop {
             if let Some(end) = memchr::memchr(b'\n', &self.read) {
                 let line: Vec<u8> = self.read.drain(..=end).collect();
-                return refused(serde_json::from_slice(&line).unwrap_or(Value::Null));
+                return refused(serde_json::from_slice(&line).unwrap_or(Value::Null)).map(Answer::Said);
+            }
+            let mut fds = watch.interest();
+            fds.push(PollFd::new(&self.socket, PollFlags::IN));
+            match poll(&mut fds, None) {
+                Err(Errno::INTR) => continue,
+                result => drop(result.during("session", "poll")?),
+            }
+            let fired: Vec<bool> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
+            let (ready, outside) = fired.split_last().unwrap_or((&false, &[]));
+            for news in watch.news(outside, false)? {
+                if let News::End(end) = news {
+                    return Ok(Answer::Never(end));
+                }
+            }
+            if !ready {
+                continue;
             }
             if !self.receive()? {
                 return Err(Failure::because("session", "the monitor ended before it answered"));

@@ -45,6 +45,11 @@ pub fn session(global: Global) -> Step<u8> {
             failure.exit
         }
         Err(failure) => return Err(failure),
+        Ok(end) if !begun.get() => {
+            // The command line waits for a word.
+            global.reporter.event(&json!({ "event": "exit", "code": code_of(&global, end) }));
+            code_of(&global, end)
+        }
         Ok(end) => code_of(&global, end),
     })
 }
