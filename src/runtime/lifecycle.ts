@@ -13,7 +13,7 @@ import { type Made, makeContainer } from './make.ts';
 import { clearMark } from './marks.ts';
 import type { ContainerOptions } from './options.ts';
 import { prepareLaunch } from './prepare.ts';
-import { keepContainer, writeContainer } from './state.ts';
+import { type Container, keepContainer, writeContainer } from './state.ts';
 import { tracesOf, watchOver } from './traces.ts';
 import { newUndo, type Undo } from './undo.ts';
 
@@ -58,6 +58,7 @@ async function live(asked: ContainerOptions, context: RunContext, undo: Undo, al
   const { container, mapping } = made;
   const { id } = container;
   if (container.base.kind === 'host') always.add(() => removeTree(paths, asideFolder(paths, id), mapping.idMap));
+  if (asked.requires.length > 0 && !context.dryRun) await needOthers(container, context, undo);
   const { config, ports } = await prepareLaunch(factsOf(made, context, ties, starting), context);
   if (context.dryRun) {
     context.dryRun(`${formatConfig(config, 2)}\n`);
@@ -81,6 +82,14 @@ async function live(asked: ContainerOptions, context: RunContext, undo: Undo, al
     undo.keep();
   }
   return outcome.code;
+}
+
+async function needOthers(container: Container, context: RunContext, undo: Undo): Promise<void> {
+  const { linkRequirements, unlinkRequirements } = await import('./requires.ts');
+  const { startRequired } = await import('./start.ts');
+  undo.add(() => unlinkRequirements(context.paths, container));
+  linkRequirements(context.paths, container);
+  await startRequired(container.options.requires, context);
 }
 
 function factsOf({ container, folder, mapping, layers, host }: Made, { paths }: RunContext, ties: Ties, starting: Starting | undefined) {

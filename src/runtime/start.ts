@@ -34,7 +34,7 @@ export type StartWish = {
  */
 export async function startContainer(id: string, wish: StartWish, context: RunContext): Promise<Outcome | undefined> {
   const { paths, signal } = context;
-  await startRequired(id, context);
+  await startRequired(readContainer(paths, id)?.options.requires ?? [], context);
   const release = await lockContainer(paths, id, signal);
   try {
     const found = readContainer(paths, id);
@@ -104,8 +104,8 @@ async function launched(
 }
 
 /** Those that it needs; one that is no more is named. */
-async function startRequired(id: string, context: RunContext): Promise<void> {
-  for (const required of readContainer(context.paths, id)?.options.requires ?? []) {
+export async function startRequired(ids: readonly string[], context: RunContext): Promise<void> {
+  for (const required of ids) {
     await startContainer(required, { attach: false, input: false }, { ...context, created: undefined, front: undefined });
   }
 }

@@ -190,6 +190,12 @@ live('required containers are started first, and stay as long as they are needed
   await refused(['rm', '-f', 'base'], /other containers need it/);
   assert.is(await ok(['rm', '-f', '--depend', '-t', '0', 'base']), 'base\n');
   assert.is((await rootless(['container', 'exists', 'top'])).code, 1);
+  await ok(['create', '--name', 'base', ...none, busyboxImage(), ...sleeper]);
+  await ok(['run', '-d', '--name', 'top', '--requires', 'base', ...none, busyboxImage(), ...sleeper]);
+  assert.is(await state('base'), 'running 0');
+  await refused(['rm', '-f', 'base'], /other containers need it/);
+  await ok(['rm', '-f', '-t', '0', 'top']);
+  await ok(['rm', '-f', '-t', '0', 'base']);
   await refused(['create', '--requires', 'nobody', busyboxImage()], /no such container/, 125);
 });
 
