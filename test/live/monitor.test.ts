@@ -1,6 +1,6 @@
 /** The monitor by itself: `rootless-helper run --monitor`, its records and its socket. What the command line makes of it is elsewhere. */
 
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -232,6 +232,39 @@ live('health: unhealthy after so many failures, healthy after one success, check
     assert.is(container.status().code, 137);
   });
 });
+
+live('the service manager hears that it runs, and what its program says, but no number of the container', [...needs, 'python'], () =>
+  withTmp(async (folder) => {
+    const listener = `import socket,sys
+s=socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM); s.bind(sys.argv[1]); print("bound",flush=True)
+while True: print(s.recv(4096).decode().replace("\\n"," "),flush=True)`;
+    const manager = spawn('python3', ['-c', listener, join(folder, 's')], { stdio: ['ignore', 'pipe', 'inherit'] });
+    let heard = '';
+    manager.stdout.on('data', (chunk: Buffer) => {
+      heard += chunk.toString();
+    });
+    try {
+      await eventually(() => assert.match(heard, /bound/));
+      const notify = (mode: string) => ({ args: sleeper, monitor: { notify: { mode, socket: join(folder, 's') } } });
+      await monitored(notify('conmon'), async (container) => {
+        await eventually(() => assert.match(heard, new RegExp(`MAINPID=${container.status().monitor.pid} READY=1`)));
+      });
+      await monitored(notify('container'), async (container) => {
+        assert.is(
+          container.exec({ args: sh('test -S $NOTIFY_SOCKET'), env: ['PATH=/bin', 'NOTIFY_SOCKET=/run/notify/notify.sock'] }).status,
+          0,
+        );
+        const say =
+          'import socket,sys;socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM).sendto(b"MAINPID=7\\nREADY=1\\nSTATUS=up",sys.argv[1])';
+        spawnSync('python3', ['-c', say, 'notify.sock'], { cwd: container.path('notify') });
+        await eventually(() => assert.match(heard, new RegExp(`READY=1 STATUS=up MAINPID=${container.status().monitor.pid}`)));
+      });
+      assert.not.match(heard, /MAINPID=7/);
+    } finally {
+      manager.kill('SIGKILL');
+    }
+  }),
+);
 
 live('its whole time over, it is killed', needs, () =>
   withTmp((folder) => {

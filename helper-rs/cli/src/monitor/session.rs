@@ -6,6 +6,7 @@
 //!   over:     reaped
 //! ```
 
+use super::queue::unblock;
 use super::request::Exec;
 use crate::channel::Message;
 use crate::enter::{self, Entry};
@@ -145,6 +146,7 @@ impl Session {
         let Some(middle) = &self.middle else { return Progress::Goes };
         match middle.channel.receive(None) {
             Ok((Message::Terminal, Some(master))) => {
+                unblock(&master);
                 self.master = Some(master);
                 Progress::Goes
             }
@@ -230,8 +232,10 @@ struct Streams {
     outputs: [Option<OwnedFd>; 2],
 }
 
+/// The program can open its own pipe for reading and take away what poll(2) has announced: our ends never block.
 fn streams(kind: Kind, terminal: bool) -> Step<Streams> {
     let pipe = || pipe_with(PipeFlags::CLOEXEC).during("console", "pipe");
+    let said = || pipe().inspect(|(read, _)| unblock(read));
     let null =
         || rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()).during("console", "/dev/null");
     if terminal {
@@ -240,12 +244,12 @@ fn streams(kind: Kind, terminal: bool) -> Step<Streams> {
     Ok(match kind {
         Kind::Detached => Streams { program: [Some(null()?), Some(null()?), Some(null()?)], ..Streams::default() },
         Kind::Check => {
-            let (read, write) = pipe()?;
+            let (read, write) = said()?;
             let copy = rustix::io::fcntl_dupfd_cloexec(&write, 3).during("console", "pipe")?;
             Streams { program: [Some(null()?), Some(copy), Some(write)], input: None, outputs: [Some(read), None] }
         }
         Kind::Client => {
-            let ((in_read, in_write), (out_read, out_write), (err_read, err_write)) = (pipe()?, pipe()?, pipe()?);
+            let ((in_read, in_write), (out_read, out_write), (err_read, err_write)) = (pipe()?, said()?, said()?);
             Streams {
                 program: [Some(in_read), Some(out_write), Some(err_write)],
                 input: Some(in_write),
@@ -301,5 +305,21 @@ mod tests {
         assert!(other.terminal && !other.no_new_privileges);
         assert_eq!((other.user.uid, other.user.gid), (9, 0));
         assert!(merge(&own, &json!({"args": 7})).is_err());
+    }
+
+    #[test]
+    fn a_program_that_reads_its_own_pipe_blocks_nobody_here() {
+        for kind in [Kind::Check, Kind::Client] {
+            let made = streams(kind, false).unwrap();
+            let ends: Vec<&OwnedFd> = made.outputs.iter().flatten().collect();
+            assert_eq!(ends.len(), if kind == Kind::Check { 1 } else { 2 });
+            for end in ends {
+                assert_eq!(rustix::io::read(end, &mut [0; 8]), Err(rustix::io::Errno::AGAIN), "{kind:?}");
+            }
+            // The program's own ends are as it expects them.
+            for end in made.program.iter().flatten() {
+                assert!(!rustix::fs::fcntl_getfl(end).unwrap().contains(OFlags::NONBLOCK), "{kind:?}");
+            }
+        }
     }
 }
