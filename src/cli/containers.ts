@@ -54,14 +54,14 @@ export async function chooseContainers(paths: Paths, choice: Choice): Promise<Ch
 }
 
 /**
- * Serves them, some at a time, and prints what was typed for each that worked, in the order of the words.
+ * Serves them, some at a time, and prints for each that worked what was typed, or the text that `work` gives, in the order of the words.
  * @returns the exit code
  */
 export async function serve(
   targets: readonly Chosen[],
   atOnce: number,
   debug: boolean,
-  work: (container: Listed) => Promise<string | undefined | void>,
+  work: (container: Listed) => Promise<unknown>,
 ): Promise<number> {
   const limited = limiter(atOnce);
   const results = targets.map((target) => limited(() => outcome(target, work)));
@@ -97,11 +97,12 @@ export function isTarget(chosen: Chosen): chosen is Target {
 /** What is printed, or why not. */
 export type Result = { readonly text: string } | { readonly error: unknown };
 
-async function outcome(chosen: Chosen, work: (container: Listed) => Promise<string | undefined | void>): Promise<Result> {
+async function outcome(chosen: Chosen, work: (container: Listed) => Promise<unknown>): Promise<Result> {
   if (chosen instanceof Error) return { error: chosen };
   if (!isTarget(chosen)) return chosen;
   try {
-    return { text: (await work(chosen.container)) ?? chosen.typed };
+    const text = await work(chosen.container);
+    return { text: typeof text === 'string' ? text : chosen.typed };
   } catch (error) {
     return { error };
   }
