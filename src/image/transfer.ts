@@ -4,11 +4,13 @@ import { RootlessError } from '../errors.ts';
 import type { Paths } from '../paths.ts';
 import { addBlob, addBytes, keepBlob, lease } from './blobs.ts';
 import { sweep } from './collect.ts';
+import type { Source } from './chunked.ts';
 import type { ImageConfig } from './config.ts';
 import type { Digest } from './digest.ts';
 import { explainDisk } from './disk.ts';
 import { type LayerMapping, layersFolder, missingLayers, otherFolders } from './layers.ts';
 import type { Descriptor, Manifest } from './manifest.ts';
+import { assemble, knownPieces, planPartial } from './partial.ts';
 import type { Platform } from './platform.ts';
 import { inParallel } from './pool.ts';
 import type { Progress } from './progress.ts';
@@ -98,16 +100,23 @@ async function fetchLayers(registry: Registry, manifest: Manifest, config: Image
     mapping === undefined ? [] : missingLayers(layersFolder(paths, mapping), config.diffIds, otherFolders(paths, mapping)),
   );
   const layers = new Map(manifest.layers.map((layer, index) => [layer.digest, { layer, diffId: config.diffIds[index] }]));
+  let pieces: ReturnType<Known> | undefined;
+  const known: Known = () => {
+    pieces ??= knownPieces(paths);
+    return pieces;
+  };
   await inParallel(
     downloads,
     [...layers.values()],
     async ({ layer, diffId }, stop) => {
       const target = mapping !== undefined && diffId !== undefined && missing.delete(diffId) ? { mapping, diffId } : undefined;
-      await fetchLayer(registry, layer, target, options, stop);
+      await fetchLayer(registry, layer, target, options, known, stop);
     },
     signal,
   );
 }
+
+type Known = () => Promise<ReadonlyMap<string, Source>>;
 
 type Target = { readonly mapping: LayerMapping; readonly diffId: Digest };
 
@@ -117,6 +126,7 @@ async function fetchLayer(
   layer: Descriptor,
   target: Target | undefined,
   options: PullOptions,
+  known: Known,
   stop: AbortSignal,
 ): Promise<void> {
   const { paths } = options;
@@ -124,7 +134,25 @@ async function fetchLayer(
   using _layer = target && (await layerTurn(paths, target.mapping, target.diffId, stop));
   const done =
     target && missingLayers(layersFolder(paths, target.mapping), [target.diffId], otherFolders(paths, target.mapping)).length === 0;
+  if (!keepBlob(paths, layer)) await fetchParts(registry, layer, options, known, stop);
   await fetchInTurn(registry, layer, done ? undefined : target, options, stop);
+}
+
+/** What a partial pull brings is checked like everything else; where it fails, the whole is fetched as if nothing had been. */
+async function fetchParts(
+  registry: Registry,
+  layer: Descriptor,
+  { paths, progress }: PullOptions,
+  known: Known,
+  stop: AbortSignal,
+): Promise<void> {
+  try {
+    const stretches = await planPartial(paths, registry, layer, known, stop);
+    if (stretches !== undefined) await addBlob(paths, layer, counted(assemble(registry, layer, stretches, stop), layer, progress, stop));
+  } catch (cause) {
+    stop.throwIfAborted();
+    if (!(cause instanceof RootlessError)) throw cause;
+  }
 }
 
 async function fetchInTurn(

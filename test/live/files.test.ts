@@ -254,7 +254,7 @@ live('image mount shows an image to the shell of unshare that asks, read-only, a
   const outside = await rootless(['image', 'mount', 'shown']);
   assert.match(outside.stderr, /rootless unshare/);
   const script = `h="${process.execPath} -- ${bin}"
-    p=$($h image mount shown); cat $p/shown $p/etc/passwd | head -2; : 2>/dev/null > $p/new || echo read-only
+    p=$($h image mount shown); cat $p/shown $p/etc/passwd | head -2; touch $p/new 2>/dev/null || echo read-only
     $h image mount | wc -l; $h image unmount shown; $h image mount | wc -l; ls $p 2>/dev/null || echo gone`;
   const seen = good(await rootless(['unshare', 'sh', '-c', script])).split('\n');
   assert.equal([seen[0], seen[1]?.slice(0, 5), seen[2], seen[3], seen[5], seen[6]], ['there', 'root:', 'read-only', '1', '0', 'gone']);

@@ -26,7 +26,7 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 
-/// `layer ls|check [FILE]`: lines of JSON on stdout. Exit 0: all well, 1: an error was found, 2: usage.
+/// `layer ls|check|plain [FILE]`: lines of JSON on stdout, or the inflated bytes. Exit 0: all well, 1: an error was found, 2: usage.
 pub fn layer_verb(args: &[OsString]) -> u8 {
     let file = args.get(1).filter(|file| *file != "-");
     let input: Box<dyn io::Read + Send> = match file.map(File::open) {
@@ -51,12 +51,28 @@ pub fn layer_verb(args: &[OsString]) -> u8 {
             errors += u64::from(problem.level == Level::Error);
             print(problem.to_json())
         }),
-        _ => return complain(&"usage: layer ls|check [FILE]", 2),
+        (Some("plain"), 1..=2) => {
+            return match plain(input) {
+                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => complain(&error, 1),
+                _ => 0,
+            }
+        }
+        _ => return complain(&"usage: layer ls|check|plain [FILE]", 2),
     };
     match done.and_then(|()| out.flush()) {
         // The reader of our output has seen enough.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => complain(&error, 2),
         _ => u8::from(errors > 0),
+    }
+}
+
+/// The inflated bytes, up to a limit that no table of contents and no document needs.
+fn plain(input: Box<dyn io::Read + Send>) -> io::Result<()> {
+    const MOST: u64 = 256 << 20;
+    let mut limited = io::Read::take(decode::decoder(input)?, MOST + 1);
+    match io::copy(&mut limited, &mut io::stdout().lock())? {
+        count if count > MOST => Err(io::Error::other("more than 256 MiB come out")),
+        _ => Ok(()),
     }
 }
 
