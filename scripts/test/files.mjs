@@ -5,7 +5,9 @@ import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { top } from '../setup.mjs';
 
-export const bundles = join(top, '.cache/test');
+/** Of this run alone: two may go on at the same time. */
+export const bundles = join(top, `.cache/test-${process.pid}`);
+process.once('exit', () => rmSync(bundles, { recursive: true, force: true }));
 
 /** Bundles the test files of some stages whose name has one of the words (no words: all). */
 export async function bundleTests(stages, words) {
