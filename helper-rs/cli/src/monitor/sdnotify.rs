@@ -18,6 +18,8 @@ use std::path::{Path, PathBuf};
 /// Where the program finds the socket, as in podman.
 const INSIDE: &str = "/run/notify";
 const NAME: &str = "notify.sock";
+/// Messages of the program that are read in one turn: it may send them faster than they can be passed on.
+const AT_ONCE: usize = 8;
 
 pub struct Notifier {
     mode: NotifyMode,
@@ -79,10 +81,10 @@ impl Notifier {
         }
     }
 
-    /// Passes on what the program says.
+    /// Passes on what the program says; what is left then is for the next turn.
     fn pass_on(&mut self) {
         let mut buffer = [0; 4096];
-        loop {
+        for _ in 0..AT_ONCE {
             let Some(ear) = &self.ear else { return };
             match recv(ear, &mut buffer[..], RecvFlags::DONTWAIT) {
                 Ok((got, _)) => {
@@ -174,6 +176,33 @@ impl Monitor {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_program_that_never_falls_silent_does_not_keep_the_monitor() {
+        let folder = std::env::temp_dir().join(format!("notify-flood-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let (ear, mouth) = std::os::unix::net::UnixDatagram::pair().unwrap();
+        let mut notifier = Notifier {
+            mode: NotifyMode::Container,
+            manager: folder.join("nobody").display().to_string(),
+            ear: Some(ear.into()),
+            folder,
+            ready: false,
+        };
+        mouth.set_nonblocking(true).unwrap();
+        let mut sent = 0;
+        while sent < AT_ONCE + 2 && mouth.send(b"STATUS=on").is_ok() {
+            sent += 1;
+        }
+        notifier.pass_on();
+        let left = |notifier: &Notifier| {
+            let flags = RecvFlags::DONTWAIT | RecvFlags::PEEK;
+            recv(notifier.ear.as_ref().unwrap(), &mut [0; 16][..], flags).is_ok()
+        };
+        assert_eq!(left(&notifier), sent > AT_ONCE, "{sent} were sent");
+        notifier.pass_on();
+        assert!(!left(&notifier));
+    }
 
     #[test]
     fn process_numbers_of_the_container_stay_inside() {
