@@ -185,7 +185,12 @@ impl Client {
 
     pub fn flush(&mut self) {
         match attempt(&self.socket, &[self.outbox.waiting()]) {
-            Some(count) => self.outbox.taken(count),
+            Some(count) => {
+                self.outbox.taken(count);
+                if count > 0 {
+                    self.since = Instant::now();
+                }
+            }
             None => self.gone = true,
         }
     }

@@ -84,8 +84,6 @@ pub struct Place {
 
 /// After this time of quiet the memory of a launch is given back.
 const A_WHILE: Duration = Duration::from_secs(1);
-/// The last answers wait so long for their readers.
-const FAREWELL: Duration = Duration::from_secs(10);
 
 pub struct Monitor {
     place: Place,
@@ -325,13 +323,14 @@ impl Monitor {
         }
     }
 
-    /// Everybody who waits hears of the end; who is slow to read gets some time.
+    /// Everybody who waits hears of the end. A client that reads nothing is dropped after a while; the caller is waited for until it
+    /// goes or loses patience.
     fn say_farewell(&mut self) -> Step<()> {
         self.server.close();
-        let until = Instant::now() + FAREWELL;
         self.farewell_clients();
-        while Instant::now() < until && (!self.server.clients.is_empty() || self.caller_reads()) {
-            self.wait_until(until)?;
+        while !self.server.clients.is_empty() || self.caller_reads() {
+            let ready = self.wait()?;
+            self.serve(ready)?;
         }
         Ok(())
     }

@@ -74,14 +74,6 @@ impl Monitor {
         Ok(fired.filter(|(_, flags)| !flags.is_empty()).collect())
     }
 
-    /// One turn of the last wait: only what still flows outwards, and whoever loses patience.
-    pub fn wait_until(&mut self, until: Instant) -> Step<()> {
-        self.again = Some(until);
-        let ready = self.wait();
-        self.again = None;
-        self.serve(ready?)
-    }
-
     fn watch_outside<'a>(&'a self, set: &mut Set<'a>) {
         set.add(Token::Signals, Some(&self.signals), PollFlags::IN);
         set.add(Token::Listener, self.server.listener(), PollFlags::IN);
