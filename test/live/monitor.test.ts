@@ -131,6 +131,29 @@ live('a slow reader gets everything, and one that vanishes stops nobody', needs,
   }),
 );
 
+live('the log is complete up to the end, though a client reads nothing', needs, () =>
+  monitored({ args: sh('read go; seq 1000000; sleep 300'), monitor: { stdin: true } }, async (container) => {
+    const stalled = await container.attach(true);
+    stalled.socket.pause().write(frame(0, 'go\n'));
+    let length = 0;
+    await eventually(() => {
+      const before = length;
+      length = container.log().length;
+      assert.ok(length > 0 && length === before, 'the program waits');
+    });
+    const waiting = container.log().length;
+    assert.is((await container.ask({ op: 'stop', timeout: 0 })).ok, true);
+    const log = container.log();
+    assert.ok(log.length > waiting, 'what was still in the pipe');
+    const numbers = log.split('\n');
+    assert.is(
+      numbers.findIndex((number, at) => number !== String(at + 1)),
+      numbers.length - 1,
+    );
+    stalled.socket.destroy();
+  }),
+);
+
 live('exec: streams, code, user, folder, environment, and what cannot be run', needs, () =>
   monitored({ args: sleeper }, (container) => {
     const run = container.exec({ args: sh('pwd; echo $OWN$HOME; id -u; cat; echo e >&2; exit 9'), cwd: '/tmp' }, { user: 'root' }, 'typed');

@@ -88,8 +88,10 @@ impl Monitor {
     }
 
     fn watch_streams<'a>(&'a self, set: &mut Set<'a>) {
-        let full = self.server.clients.iter().any(|client| client.is_full());
-        if !full && !self.caller.as_ref().is_some_and(|caller| caller.is_full()) {
+        let full = self.server.clients.iter().any(|client| client.is_full())
+            || self.caller.as_ref().is_some_and(|caller| caller.is_full());
+        // The last words are as long as a pipe at most, and the log gets them whoever listens.
+        if !full || self.life.as_ref().is_some_and(|life| life.has_ended()) {
             for stream in STREAMS {
                 set.add(Token::Source(stream), self.hub.source(stream), PollFlags::IN);
             }
