@@ -48,7 +48,7 @@ function unexpected(error: unknown): RootlessError {
   const { code, message } = (error ?? {}) as NodeJS.ErrnoException;
   const text = message ?? String(error);
   if (typeof code === 'string' && /^E[A-Z0-9]+$/.test(code)) {
-    return new RootlessError({ code: `SYSTEM_${code}`, message: text, cause: error });
+    return new RootlessError({ code: `SYSTEM_${code}`, message: systemWords(error as NodeJS.ErrnoException), cause: error });
   }
   return new RootlessError({
     code: 'BUG',
@@ -56,6 +56,12 @@ function unexpected(error: unknown): RootlessError {
     fix: 'this is a bug in rootless: run it again with --debug and report what it prints',
     cause: error,
   });
+}
+
+/** `EACCES: permission denied, open '/x'` in the order that people read. */
+function systemWords({ message, path, syscall }: NodeJS.ErrnoException): string {
+  const reason = /^E[A-Z0-9]+: ([^,]+)/.exec(message)?.[1];
+  return reason === undefined || path === undefined || syscall === undefined ? message : `cannot ${syscall} "${path}": ${reason}`;
 }
 
 function stack(error: unknown): string {

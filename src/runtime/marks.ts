@@ -1,6 +1,6 @@
 /** Marks in $DATA/live/ID: who makes or watches a container now, so that what a killed one left is seen. */
 
-import { mkdirSync, readdirSync, readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Paths } from '../paths.ts';
 import { isAlive, type Maker } from './alive.ts';
@@ -13,20 +13,24 @@ export const liveMark = (paths: Paths, id: string): string => join(paths.data, '
 /** Before anything else: what is made without a mark would never be seen as left behind. */
 export function leaveMark(paths: Paths, id: string, maker: Maker): void {
   const text = JSON.stringify(maker);
+  const file = liveMark(paths, id);
   try {
-    writeFileSync(liveMark(paths, id), text, { mode: 0o600 });
+    writeFileSync(file, text, { mode: 0o600 });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    mkdirSync(join(paths.data, 'live'), { recursive: true, mode: 0o700 });
-    writeFileSync(liveMark(paths, id), text, { mode: 0o600 });
+    const { code = '' } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') mkdirSync(join(paths.data, 'live'), { recursive: true, mode: 0o700 });
+    // Something that is closed to us, or no file: no reason to keep a container for ever.
+    else if (['EACCES', 'EPERM', 'EISDIR', 'ELOOP'].includes(code)) rmSync(file, { recursive: true, force: true });
+    else throw error;
+    writeFileSync(file, text, { mode: 0o600 });
   }
 }
 
 export function clearMark(paths: Paths, id: string): void {
   try {
-    unlinkSync(liveMark(paths, id));
+    rmSync(liveMark(paths, id), { recursive: true, force: true });
   } catch {
-    // Already gone.
+    // Not ours to remove: the next sweep tries again.
   }
 }
 

@@ -30,8 +30,13 @@ function imageSize(paths: Paths, container: Listed): number {
   return base.diffIds.reduce((sum, diffId) => sum + (readStamp(folder, diffId)?.size ?? 0), 0);
 }
 
+/** What is in a folder that is closed to us cannot be counted. */
 function exists(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  try {
+    return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch {
+    return false;
+  }
 }
 
 function hasFiles(folder: string): boolean {

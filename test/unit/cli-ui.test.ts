@@ -28,6 +28,8 @@ test('--debug adds the code, the stack and the causes', () => {
 test('an error of the system keeps its name, anything else is called a bug of ours', () => {
   const full = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
   assert.is(describe(full, false), 'rootless: ENOSPC: no space left on device, write');
+  const closed = Object.assign(new Error("EACCES: permission denied, open '/a b'"), { code: 'EACCES', path: '/a b', syscall: 'open' });
+  assert.is(describe(closed, false), 'rootless: cannot open "/a b": permission denied');
   assert.match(describe(new TypeError('x is undefined'), false), /^rootless: internal error: x is undefined\n {2}fix: this is a bug/);
   assert.match(describe('just text', false), /internal error: just text/);
   assert.match(describe(undefined, false), /internal error: undefined/);

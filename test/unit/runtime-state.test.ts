@@ -1,6 +1,6 @@
 /** Containers on disk: names, marks of their makers, and what is read back. */
 
-import { readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -207,6 +207,24 @@ test('the list is newest first, and skips what is just being made', () =>
       [fresh.id, old.id],
     );
     assert.is(latestContainer(paths).id, fresh.id);
+  }));
+
+test('whatever has the place of a mark makes way, or nothing could ever remove the container', () =>
+  withTmp((folder) => {
+    const paths = inFolder(folder);
+    const id = newId();
+    leaveMark(paths, id, dead);
+    chmodSync(liveMark(paths, id), 0);
+    leaveMark(paths, id, ourselves());
+    assert.is(markOf(paths, id), 'alive');
+    rmSync(liveMark(paths, id));
+    mkdirSync(liveMark(paths, id));
+    leaveMark(paths, id, dead);
+    assert.is(markOf(paths, id), 'gone');
+    rmSync(liveMark(paths, id));
+    mkdirSync(liveMark(paths, id));
+    clearMark(paths, id);
+    assert.is(markOf(paths, id), 'none');
   }));
 
 test('those that run or will again are found by their status alone, newest first', () =>
