@@ -71,11 +71,7 @@ impl Companion {
         Ok(companion)
     }
 
-    fn spawn(
-        argv: &[String],
-        container: Option<&OwnedFd>,
-        prepare: impl FnOnce() -> Step<()>,
-    ) -> Step<Companion> {
+    fn spawn(argv: &[String], container: Option<&OwnedFd>, prepare: impl FnOnce() -> Step<()>) -> Step<Companion> {
         let name = argv.first().cloned().unwrap_or_default();
         let pipe = || rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).during("companion", "pipe");
         let ((ready, ready_write), (complaints, complaints_write), (line_read, line_write)) =
