@@ -39,7 +39,7 @@ export default command({
     quiet: { type: 'boolean', alias: 'q', description: 'as always: nothing but the image id is printed' },
   },
   words: { usage: 'CONTAINER [NAME[:TAG]]', min: 1, max: 2, complete: 'container' },
-  examples: ['rootless commit web web:patched', 'rootless commit -c \'CMD ["nginx", "-g", "daemon off;"]\' -m \'add a page\' web web:2'],
+  examples: ['rootless commit web web:patched', 'rootless commit -c \'CMD ["nginx", "-t"]\' -m \'add a page\' web web:2'],
   run: async ({ flags, args, given, env }) => {
     const paths = findPaths(env);
     const container = findContainer(paths, args[0] ?? '');
