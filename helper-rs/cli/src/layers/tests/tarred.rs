@@ -195,6 +195,27 @@ fn a_copy_below_a_base_stays_there_and_goes_through_links_inside_the_root_only()
 }
 
 #[test]
+fn folders_that_their_owner_may_not_use_are_closed_when_all_is_in_them() {
+    let tree = Tree::new();
+    let folder_of = |path: &'static str, mode| super::archive::Member { path: path.as_bytes(), mode, flag: b'5', ..Default::default() };
+    let bytes = layer()
+        .add(folder_of("ro/", 0o555))
+        .add(folder_of("ro/none/", 0))
+        .file("ro/none/f", b"1")
+        .add(folder_of("ro/none/below/", 0o100))
+        .file("ro/g", b"2")
+        .end();
+    // The second time they are there, and closed.
+    for time in 1..=2 {
+        put(bytes.as_slice(), folder(&tree.root()), copying()).unwrap_or_else(|failure| panic!("{time}: {failure}"));
+        assert_eq!((tree.stat("ro").st_mode & 0o7777, tree.read("ro/g")), (0o555, "2".into()));
+        assert_eq!(tree.stat("ro/none").st_mode & 0o7777, 0);
+    }
+    fs::set_permissions(tree.at("ro/none"), fs::Permissions::from_mode(0o700)).unwrap();
+    assert_eq!((tree.read("ro/none/f"), tree.stat("ro/none/below").st_mode & 0o7777), ("1".into(), 0o100));
+}
+
+#[test]
 fn set_id_bits_are_left_out_where_files_go_to_the_caller() {
     let tree = Tree::new();
     let member = super::archive::Member { path: b"su", mode: 0o6755, ..Default::default() };

@@ -8,7 +8,7 @@ use rootless_core::tar::{Entry, Kind};
 use rustix::fs::{fchmod, fchown, fsetxattr, Mode, Timespec, Timestamps, XattrFlags};
 use rustix::io::Errno;
 use rustix::process::{Gid, Uid};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 /// Who owns the entry, if that is not who creates it.
 pub fn owner(entry: &Entry, root: &Root, inherits: bool) -> Option<(Uid, Gid)> {
@@ -42,6 +42,11 @@ pub fn own(fd: BorrowedFd<'_>, owner: Option<(Uid, Gid)>, mode: Option<u32>) -> 
         fchmod(fd, Mode::from_raw_mode(mode))?;
     }
     Ok(())
+}
+
+/// Of what is open as a place only (O_PATH), which fchmod(2) does not take.
+pub fn set_mode(place: &OwnedFd, mode: u32) -> Result<(), Errno> {
+    rustix::fs::chmod(format!("/proc/self/fd/{}", place.as_raw_fd()), Mode::from_raw_mode(mode))
 }
 
 impl Placer {

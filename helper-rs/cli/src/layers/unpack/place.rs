@@ -1,5 +1,6 @@
 //! Puts entries in place. A system call less per file is a tenth of the time, so nothing is asked that can be known.
 
+use super::attributes::set_mode;
 use super::folders::Folders;
 use super::refusal::{Placed, Refusal};
 use super::root::{Folder, Root};
@@ -7,7 +8,7 @@ use super::{Policy, Summary, STEP};
 use crate::failure::{Failure, Step};
 use crate::layers::remove::remove_at;
 use rootless_core::tar::{clean, Entry, Escape, Kind, Reader};
-use rustix::fs::{statat, unlinkat, AtFlags, FileType};
+use rustix::fs::{statat, unlinkat, AtFlags, FileType, OFlags};
 use rustix::io::{Errno, Result};
 use std::ffi::CString;
 use std::io::BufRead;
@@ -23,13 +24,15 @@ const FOR_LAZY_READERS: [&[u8]; 3] = [b"stargz.index.json", b".prefetch.landmark
 pub struct Placer {
     pub(super) root: Root,
     pub(super) folders: Folders,
+    /// Folders that get their modes at the end.
+    pub(super) closed: Vec<(Vec<u8>, u32)>,
     pub(super) policy: Policy,
     pub(super) summary: Summary,
 }
 
 impl Placer {
     pub fn new(to: OwnedFd, policy: Policy) -> Placer {
-        Placer { root: Root::new(to), folders: Folders::default(), policy, summary: Summary::default() }
+        Placer { root: Root::new(to), folders: Folders::default(), closed: Vec::new(), policy, summary: Summary::default() }
     }
 
     /// Places one entry, reading its body from `reader`.
@@ -58,8 +61,18 @@ impl Placer {
 
     /// Sets what had to wait until everything is in place.
     pub fn finish(self) -> Step<Summary> {
-        let Placer { root, folders, summary, .. } = self;
+        let Placer { root, folders, closed, summary, .. } = self;
         folders.apply(&root).map_err(|error| Failure::because(STEP, "cannot set the times of folders").errno(error))?;
+        // Those below first: they could not be reached any more.
+        for (path, mode) in closed.iter().rev() {
+            match root.open_at(path, OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW) {
+                Ok(folder) => set_mode(&folder, *mode),
+                // A later entry put something else there.
+                Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(()),
+                Err(errno) => Err(errno),
+            }
+            .map_err(|errno| Failure::because(STEP, "cannot set the mode").on(String::from_utf8_lossy(path)).errno(errno))?;
+        }
         Ok(summary)
     }
 

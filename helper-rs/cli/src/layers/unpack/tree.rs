@@ -1,18 +1,25 @@
 //! Folders, hard links and whiteouts: what shapes the tree.
 
-use super::attributes::{ids, own, owner, timespec};
+use super::attributes::{ids, own, owner, set_mode, timespec};
 use super::place::{split, Placer};
 use super::refusal::{Placed, Refusal};
 use super::root::{is_whiteout, set_opaque, Folder};
 use rootless_core::tar::{Entry, Kind};
 use rustix::fs::{linkat, mkdirat, mknodat, openat, statat, AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::{Errno, Result};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
+
+/// Their paths are kept in memory.
+const MOST_CLOSED: usize = 1 << 16;
 
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 impl Placer {
     pub(super) fn folder(&mut self, parent: &Folder, name: &[u8], path: &[u8], entry: &Entry) -> Placed<()> {
+        let closed = self.policy.copy && entry.mode & 0o700 != 0o700 && !rustix::process::geteuid().is_root();
+        if closed {
+            return self.closed_folder(parent, name, path, entry);
+        }
         let mode = Mode::from_raw_mode(entry.mode & 0o1777);
         let fresh = match mkdirat(parent, name, mode) {
             Err(Errno::EXIST) => self.folder_over(parent, name, mode)?,
@@ -26,7 +33,7 @@ impl Placer {
         // Made with the very mode, by its owner: nothing left to change.
         let exact = fresh && !self.policy.copy && owner.is_none() && parent.plain && entry.mode & 0o6000 == 0;
         if !exact || !entry.xattrs.is_empty() || self.policy.single_id {
-            let fd = openat(parent, name, FOLDER, Mode::empty())?;
+            let fd = open(parent, name)?;
             match own(fd.as_fd(), owner, (!exact).then_some(entry.mode)) {
                 // Copied into a folder of somebody else's, which lets us do that: it stays as it is.
                 Err(Refusal::Owner(Errno::PERM) | Refusal::Kernel(Errno::PERM)) if self.policy.copy && !fresh => {
@@ -37,6 +44,15 @@ impl Placer {
             self.annotate(&fd, entry, !fresh)?;
         }
         self.remember(path, entry)
+    }
+
+    /// A folder that its owner may not write to or enter, with no capability that would help: closed when all is in it.
+    fn closed_folder(&mut self, parent: &Folder, name: &[u8], path: &[u8], entry: &Entry) -> Placed<()> {
+        if self.closed.len() >= MOST_CLOSED {
+            return Err(Refusal::Words("too many folders that their owner may not use"));
+        }
+        self.closed.push((path.to_vec(), entry.mode));
+        self.folder(parent, name, path, &Entry { mode: entry.mode | 0o700, ..entry.clone() })
     }
 
     /// The name is taken: a folder stays with what is in it, anything else makes room. True if the folder is new.
@@ -127,4 +143,16 @@ impl Placer {
 
 fn look(folder: &Folder, name: &[u8]) -> Result<Stat> {
     statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)
+}
+
+/// Opens a folder of ours, also one that was closed to its owner.
+fn open(parent: &Folder, name: &[u8]) -> Result<OwnedFd> {
+    match openat(parent, name, FOLDER, Mode::empty()) {
+        Err(Errno::ACCESS) => {
+            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            set_mode(&openat(parent, name, flags, Mode::empty())?, 0o700)?;
+            openat(parent, name, FOLDER, Mode::empty())
+        }
+        result => result,
+    }
 }
