@@ -42,7 +42,9 @@ export function withImage(images: readonly StoredImage[], image: StoredImage, di
   const others = images.filter((other) => other.name !== image.name || other.manifest.digest !== image.manifest.digest);
   const losesName = (other: StoredImage) =>
     image.name !== undefined && other.name === image.name && platformOf(other) === platformOf(image);
-  const losers = others.filter(losesName).map((loser) => ({ ...loser, name: displaced === 'by-digest' ? byDigest(loser) : undefined }));
+  // The same image packed in another way was asked for by that name alone: nobody would miss it, and prune would not find it.
+  const outdated = others.filter((other) => losesName(other) && other.id !== image.id);
+  const losers = outdated.map((loser) => ({ ...loser, name: displaced === 'by-digest' ? byDigest(loser) : undefined }));
   return withoutShadows([...others.filter((other) => !losesName(other)), ...losers, image]);
 }
 

@@ -152,6 +152,17 @@ test('a name that is given again leaves the older image as it was asked for', ()
   assert.is(withImage(images, image('b', 'x:1', 'arm64'), 'nameless').length, 2);
 });
 
+test('the same image packed in another way takes the place of the first, and leaves no nameless row', () => {
+  const repacked = { ...image('b', 'x:1'), id: digest('a') };
+  const left = withImage([image('a', 'x:1'), image('a', 'y:1')], repacked, 'by-digest');
+  assert.equal(
+    left.map(({ name, source }) => `${name} ${source.charAt(7)}`),
+    ['docker.io/library/y:1 a', 'docker.io/library/x:1 b'],
+  );
+  assert.equal(plan(left, 'x:1').untagged, ['x:1']);
+  assert.equal(plan(withImage([image('a', 'x:1')], repacked, 'nameless'), 'x:1').deleted, ['a']);
+});
+
 test('names are shown as people type them', () => {
   assert.is(familiarReference('docker.io/library/x:1'), 'x:1');
   assert.is(familiarReference(`localhost:5000/a/b@${digest('a')}`), `localhost:5000/a/b@${digest('a')}`);
