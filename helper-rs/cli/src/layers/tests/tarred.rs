@@ -197,7 +197,12 @@ fn a_copy_below_a_base_stays_there_and_goes_through_links_inside_the_root_only()
 #[test]
 fn folders_that_their_owner_may_not_use_are_closed_when_all_is_in_them() {
     let tree = Tree::new();
-    let folder_of = |path: &'static str, mode| super::archive::Member { path: path.as_bytes(), mode, flag: b'5', ..Default::default() };
+    let folder_of = |path: &'static str, mode| super::archive::Member {
+        path: path.as_bytes(),
+        mode,
+        flag: b'5',
+        ..Default::default()
+    };
     let bytes = layer()
         .add(folder_of("ro/", 0o555))
         .add(folder_of("ro/none/", 0))

@@ -32,7 +32,13 @@ pub struct Placer {
 
 impl Placer {
     pub fn new(to: OwnedFd, policy: Policy) -> Placer {
-        Placer { root: Root::new(to), folders: Folders::default(), closed: Vec::new(), policy, summary: Summary::default() }
+        Placer {
+            root: Root::new(to),
+            folders: Folders::default(),
+            closed: Vec::new(),
+            policy,
+            summary: Summary::default(),
+        }
     }
 
     /// Places one entry, reading its body from `reader`.
@@ -71,7 +77,9 @@ impl Placer {
                 Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(()),
                 Err(errno) => Err(errno),
             }
-            .map_err(|errno| Failure::because(STEP, "cannot set the mode").on(String::from_utf8_lossy(path)).errno(errno))?;
+            .map_err(|errno| {
+                Failure::because(STEP, "cannot set the mode").on(String::from_utf8_lossy(path)).errno(errno)
+            })?;
         }
         Ok(summary)
     }
