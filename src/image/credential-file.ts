@@ -2,6 +2,7 @@
 
 import { mkdirSync, readFileSync, realpathSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
+import { fileReason } from '../errno.ts';
 import { RootlessError } from '../errors.ts';
 import { writePrivately } from './atomic.ts';
 import type { Credentials } from './credentials.ts';
@@ -71,7 +72,7 @@ async function rewrite(path: string, change: (auths: object) => object): Promise
     throw new RootlessError({
       code: 'AUTH_FILE_UNWRITABLE',
       message: `cannot write the credentials file "${path}"`,
-      why: (cause as Error).message,
+      why: fileReason(cause),
       cause,
     });
   }

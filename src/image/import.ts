@@ -1,6 +1,7 @@
 /** An image of one layer from a tar of a root filesystem. */
 
 import { closeSync, createReadStream, openSync, readSync } from 'node:fs';
+import { fileReason } from '../errno.ts';
 import { RootlessError } from '../errors.ts';
 import { runHelper } from '../helper.ts';
 import type { Paths } from '../paths.ts';
@@ -59,7 +60,7 @@ function checkTar(file: string, shown: string): void {
     throw new RootlessError({
       code: 'ARCHIVE_NOT_FOUND',
       message: `cannot open "${shown}"`,
-      why: (cause as Error).message,
+      why: fileReason(cause),
       exit: 1,
       cause,
     });

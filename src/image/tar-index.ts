@@ -1,6 +1,7 @@
 /** Where the members of a tar archive lie: ustar, pax and GNU long names, read by offset and never extracted. */
 
 import { closeSync, openSync, readSync, fstatSync } from 'node:fs';
+import { fileReason } from '../errno.ts';
 import { RootlessError } from '../errors.ts';
 import {
   block,
@@ -50,7 +51,7 @@ function openArchive(file: string, shown: string): number {
     throw new RootlessError({
       code: 'ARCHIVE_NOT_FOUND',
       message: `cannot open "${shown}"`,
-      why: (cause as Error).message,
+      why: fileReason(cause),
       cause,
     });
   }

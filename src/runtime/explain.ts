@@ -1,5 +1,6 @@
 /** Turns a failed step of the helper into words: what happened, why, what to do. Pure; a fix is given only if its cause is among the facts. */
 
+import { errnoWords } from '../errno.ts';
 import { type ErrorFacts, RootlessError } from '../errors.ts';
 import type { HelperFailure } from '../helper.ts';
 import type { UsernsSwitches } from '../userns/host.ts';
@@ -162,23 +163,9 @@ function diskFull({ data, freeBytes }: ExplainFacts): ErrorFacts {
   return { code: 'DISK_FULL', message: 'cannot start the container: no space left', why: `it needs room in "${data}"${space}` };
 }
 
-/** Errno as people say it; the symbol where there is no common word. */
+/** Errno as people say it, and what the helper adds. */
 export function reason({ errno, message }: HelperFailure): string {
-  const words: Readonly<Record<string, string>> = {
-    EPERM: 'operation not permitted',
-    EACCES: 'permission denied',
-    ENOENT: 'no such file or folder',
-    ENOTDIR: 'not a folder',
-    EISDIR: 'it is a folder',
-    EINVAL: 'invalid argument',
-    ELOOP: 'too many symbolic links',
-    ENOMEM: 'out of memory',
-    EROFS: 'read-only filesystem',
-    ENODEV: 'no such device or filesystem',
-    EBUSY: 'in use',
-    EOVERFLOW: 'an id that is not mapped',
-  };
-  return [errno && (words[errno] ?? errno), message].filter(Boolean).join(': ') || 'unknown reason';
+  return [errno && errnoWords(errno), message].filter(Boolean).join(': ') || 'unknown reason';
 }
 
 function describe(failure: HelperFailure): string {

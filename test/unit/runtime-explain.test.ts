@@ -3,6 +3,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { HelperFailure } from '../../src/helper.ts';
+import { fileReason } from '../../src/errno.ts';
 import { type ExplainFacts, explain } from '../../src/runtime/explain.ts';
 
 const facts: ExplainFacts = {
@@ -270,5 +271,12 @@ for (const [name, failure, difference, code, exit, says, fix] of rows) {
     assert.is(error.cause, failure);
   });
 }
+
+test('a file that cannot be opened is explained without the words of the call', () => {
+  const missing = Object.assign(new Error("ENOENT: no such file or directory, open '/x.tmp-1'"), { code: 'ENOENT' });
+  assert.is(fileReason(missing), 'no such file or folder');
+  assert.is(fileReason(Object.assign(new Error('EXDEV: cross-device link'), { code: 'EXDEV' })), 'EXDEV: cross-device link');
+  assert.is(fileReason(new Error('short')), 'short');
+});
 
 test.run();
