@@ -9,7 +9,7 @@ const source = resolve('src');
 
 /** Rooms by floor: a room may import itself and rooms on floors strictly below its own. */
 const floors: readonly (readonly string[])[] = [
-  ['errors', 'liveness', 'programs', 'tty'],
+  ['errno', 'errors', 'liveness', 'programs', 'tty'],
   ['paths'],
   ['wasm', 'helper', 'front'],
   ['userns', 'cgroup', 'image', 'network'],
