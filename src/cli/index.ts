@@ -23,7 +23,8 @@ export async function main(argv: readonly string[], env: NodeJS.ProcessEnv): Pro
   } catch (error) {
     if (error instanceof Closed) return 141;
     const { report } = await import('./ui.ts');
-    return report(error, state.debug);
+    const foreign = error instanceof RootlessError && /^UNKNOWN_(COMMAND|FLAG)$/.test(error.code);
+    return report(foreign ? (await import('./foreign.ts')).withWayOn(error, argv) : error, state.debug);
   }
 }
 

@@ -1,0 +1,36 @@
+/** What docker and podman have and rootless does not: where people who type it get on. Loaded for the error alone. */
+
+import { RootlessError } from '../errors.ts';
+
+const apart = 'containers have no network in common: publish a port with -p and go through the host, or use --network host for both';
+const units = 'a shell script of "rootless run" lines, or one .container file each: docs/systemd.md';
+const own = 'every container has a namespace of its own; what it needs of another goes through volumes and published ports';
+
+export const foreignCommands: ReadonlyMap<string, string> = new Map([
+  ['build', 'rootless does not build: buildah bud -t NAME . && buildah push NAME oci-archive:app.tar:NAME && rootless load -i app.tar'],
+  ['buildx', 'rootless does not build: buildah bud does, and "rootless load" takes what it pushes to oci-archive:FILE:NAME'],
+  ['network', `there are no networks to manage: --network private, host or none; ${apart}`],
+  ['compose', units],
+  ['pod', units],
+  ['service', units],
+  ['stack', units],
+]);
+
+export const foreignFlags: ReadonlyMap<string, string> = new Map([
+  ['link', apart],
+  ['network-alias', apart],
+  ['ip', apart],
+  ['ipc', own],
+  ['pid', own],
+  ['uts', own],
+  ['gpus', 'name the devices: --device /dev/dri, or --device /dev/nvidia0 and those beside it'],
+]);
+
+/** The same error with a way on, where what was typed is known from elsewhere. */
+export function withWayOn(error: RootlessError, argv: readonly string[]): RootlessError {
+  const { code, message, exit } = error;
+  const flag = /^unknown flag: --([a-z-]+)$/.exec(message)?.[1];
+  const fix =
+    code === 'UNKNOWN_COMMAND' ? foreignCommands.get(argv.find((word) => !word.startsWith('-')) ?? '') : foreignFlags.get(flag ?? '');
+  return fix === undefined ? error : new RootlessError({ code, message, fix, exit, cause: error });
+}
