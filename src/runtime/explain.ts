@@ -102,7 +102,8 @@ function explainExec(failure: HelperFailure, { image, command }: ExplainFacts): 
   }
   if (failure.errno === 'ENOENT' || failure.errno === 'ENOTDIR') {
     const where = target.includes('/') ? `there is no such file in "${image}"` : `it is in no folder of PATH in "${image}"`;
-    return { code: 'COMMAND_NOT_FOUND', message: `command not found: "${target}"`, why: where, exit: 127 };
+    const misplaced = target.startsWith('-') ? 'flags of rootless go before the image or container' : undefined;
+    return { code: 'COMMAND_NOT_FOUND', message: `command not found: "${target}"`, why: where, fix: misplaced, exit: 127 };
   }
   if (failure.errno === 'ENOEXEC') {
     return {

@@ -37,6 +37,15 @@ const rows: readonly Row[] = [
     undefined,
   ],
   [
+    'a flag that stands after the image',
+    failed('exec', { errno: 'ENOENT', target: '-it' }),
+    {},
+    'COMMAND_NOT_FOUND',
+    127,
+    /command not found: "-it"/,
+    /before the image or container/,
+  ],
+  [
     'a missing file',
     failed('exec', { errno: 'ENOENT', target: '/bin/nope' }),
     {},
