@@ -3,6 +3,7 @@
 import manifest from '../../package.json' with { type: 'json' };
 import { runHelper } from '../helper.ts';
 import { findPaths } from '../paths.ts';
+import { hostPlatform } from '../image/platform.ts';
 import { command } from './command.ts';
 import { formatFlag, render } from './format.ts';
 import { print } from './output.ts';
@@ -20,12 +21,16 @@ export default command({
       return 0;
     }
     const helper = await runHelper(findPaths(env), ['--version']);
+    // docker has two programs; scripts ask for either. Ours are one.
+    const one = { Version: manifest.version, Os: process.platform, Arch: hostPlatform().architecture };
     const facts = {
       Version: manifest.version,
       Helper: field(helper.stdout, /version (\S+)/),
       Spec: field(helper.stdout, /^spec: (\S+)/m),
       Node: process.version,
       Platform: `${process.platform}/${process.arch}`,
+      Client: one,
+      Server: one,
     };
     if (flags.format !== undefined) print(render(flags.format, [facts], 'one'));
     else print(`rootless ${facts.Version}\nhelper   ${facts.Helper}, OCI runtime-spec ${facts.Spec}\nnode     ${facts.Node}\n`);

@@ -81,6 +81,11 @@ for (const [template, container, text] of [
     '1024 1500000000 2048',
   ],
   [
+    '{{.HostConfig.CpuShares}} {{.HostConfig.CpusetCpus}} {{.HostConfig.CpusetMems}}. {{.HostConfig.MemoryReservation}}',
+    made({}, { limits: { cpuShares: 512, cpusetCpus: '0-1', memoryReservation: 4096 } }),
+    '512 0-1 . 4096',
+  ],
+  [
     '{{json .HostConfig.Ulimits}}',
     made({}, { ulimits: [{ name: 'nofile', soft: 1, hard: Number.POSITIVE_INFINITY }] }),
     '[{"Name":"nofile","Soft":1,"Hard":-1}]',
