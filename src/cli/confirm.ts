@@ -7,7 +7,10 @@ import { print } from './output.ts';
 /** @param warning what will be lost, one line each. @throws RootlessError NOT_CONFIRMED for any answer but y */
 export function confirm(warning: string): void {
   print(`WARNING! ${warning}\nAre you sure you want to continue? [y/N] `);
-  if (/^y(es)?$/i.test(readLine().trim())) return;
+  const { text, ended } = readLine();
+  if (/^y(es)?$/i.test(text.trim())) return;
+  // The line of the question was not ended by an answer: the error begins a new one.
+  if (ended) print('\n');
   throw new RootlessError({
     code: 'NOT_CONFIRMED',
     message: 'nothing was removed: it was not confirmed',
@@ -17,7 +20,7 @@ export function confirm(warning: string): void {
 }
 
 /** Byte by byte, so that what follows the line stays for whoever reads next. */
-function readLine(): string {
+function readLine(): { readonly text: string; readonly ended: boolean } {
   const byte = Buffer.alloc(1);
   const bytes: number[] = [];
   for (;;) {
@@ -32,8 +35,8 @@ function readLine(): string {
       if (code === 'EOF' || code === 'EBADF') break;
       throw error;
     }
-    if (byte[0] === 0x0a || bytes.length > 100) break;
+    if (byte[0] === 0x0a || bytes.length > 100) return { text: Buffer.from(bytes).toString(), ended: false };
     bytes.push(byte[0] ?? 0);
   }
-  return Buffer.from(bytes).toString();
+  return { text: Buffer.from(bytes).toString(), ended: true };
 }
