@@ -26,8 +26,14 @@ export async function interruptible<T>(work: (signal: AbortSignal, release: () =
     return await work(controller.signal, release);
   } catch (cause) {
     if (caught === undefined) throw cause;
+    leaveSoon(caught);
     throw new RootlessError({ code: 'INTERRUPTED', message: `interrupted by ${caught}`, exit: 128 + signals[caught], cause });
   } finally {
     release();
   }
+}
+
+/** Everything is undone. What waits in the kernel for ever, such as for the writer of a fifo, would keep this process from its end. */
+function leaveSoon(name: Name): void {
+  setTimeout(() => process.kill(process.pid, name), 1000).unref();
 }

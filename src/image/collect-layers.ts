@@ -102,9 +102,8 @@ function neededLayers(paths: Paths): Set<string> {
     seen.add(image.id);
     try {
       for (const diffId of readConfig(paths, image).diffIds) needed.add(layerName(diffId));
-    } catch (error) {
-      // A lost configuration: nobody can say what the image needs, and a new pull will say it again.
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    } catch {
+      // A lost or damaged configuration: nobody can say what the image needs, and a new pull will say it again.
     }
   }
   return needed;

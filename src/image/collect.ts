@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } fr
 import { join } from 'node:path';
 import type { Paths } from '../paths.ts';
 import { withLock } from './lock.ts';
-import { type Descriptor, parseManifest } from './manifest.ts';
+import { type Descriptor, type Index, type Manifest, parseManifest } from './manifest.ts';
 import { isAlive, leftovers } from './owner.ts';
 import { blobFile, hasBlob, imagesFolder, readableBlob, readIndex } from './store.ts';
 import { lockFile } from './store-write.ts';
@@ -69,7 +69,8 @@ function neededBlobs(paths: Paths): Set<string> {
     if (needed.has(path)) return;
     needed.add(path);
     if (!hasBlob(paths, blob)) return;
-    const document = parseManifest(readFileSync(readableBlob(paths, blob.digest)), blob.digest);
+    const document = readDocument(paths, blob);
+    if (document === undefined) return;
     if (document.kind === 'manifest') for (const { digest } of [document.config, ...document.layers]) needed.add(blobFile(paths, digest));
     else if (depth < 4) for (const inner of document.manifests) add(inner, depth + 1);
   };
@@ -79,6 +80,15 @@ function neededBlobs(paths: Paths): Set<string> {
   }
   for (const list of lists) add(list, 0);
   return needed;
+}
+
+/** A damaged one is for "system check" to tell of: it must not keep images from being removed. */
+function readDocument(paths: Paths, { digest }: Pick<Descriptor, 'digest'>): Manifest | Index | undefined {
+  try {
+    return parseManifest(readFileSync(readableBlob(paths, digest)), digest);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Milliseconds since 1970; now, when no pull runs. */

@@ -1,7 +1,7 @@
 /** Archives that are compressed as a whole have no offsets: they are inflated into a temporary file first. */
 
 import { spawn } from 'node:child_process';
-import { closeSync, createReadStream, createWriteStream, mkdirSync, openSync, readSync, rmSync, statSync } from 'node:fs';
+import { closeSync, constants, createReadStream, createWriteStream, mkdirSync, openSync, readSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Transform, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -24,7 +24,7 @@ const bomb = { bytes: 1 << 30, ratio: 500 };
 /** How a file is compressed as a whole, by its first bytes; undefined also when it cannot be read. */
 export function compressionOfFile(file: string): Kind | undefined {
   try {
-    const fd = openSync(file, 'r');
+    const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       const magic = Buffer.alloc(6);
       readSync(fd, magic, 0, 6, 0);

@@ -1,6 +1,6 @@
 /** Where the members of a tar archive lie: ustar, pax and GNU long names, read by offset and never extracted. */
 
-import { closeSync, openSync, readSync, fstatSync } from 'node:fs';
+import { closeSync, constants, openSync, readSync, fstatSync } from 'node:fs';
 import { fileReason } from '../errno.ts';
 import { RootlessError } from '../errors.ts';
 import {
@@ -46,7 +46,8 @@ export function readTarIndex(file: string, shown: string): TarIndex {
 function openArchive(file: string, shown: string): number {
   let fd: number;
   try {
-    fd = openSync(file, 'r');
+    // A fifo that nobody writes to would keep this process for ever, deaf to signals.
+    fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (cause) {
     throw new RootlessError({
       code: 'ARCHIVE_NOT_FOUND',

@@ -63,10 +63,28 @@ function claimed({ folder }: Volume, user: string): string | undefined {
 
 /** The mapping that storedIds wrote. With one id, everything belongs to the caller, who is root there. */
 export function mapOf(text: string, { uid, gid }: Host): IdMap {
-  const stored = JSON.parse(text) as { single: boolean; uid?: [number, number, number][]; gid?: [number, number, number][] };
+  const stored = parseIds(text);
   const lines = (list: readonly [number, number, number][]): IdMapping[] =>
     list.map(([containerID, hostID, size]) => ({ containerID, hostID, size }));
   return { uid: lines(stored.uid ?? [[0, uid, 1]]), gid: lines(stored.gid ?? [[0, gid, 1]]) };
+}
+
+type StoredIds = { readonly uid?: [number, number, number][]; readonly gid?: [number, number, number][] };
+
+function parseIds(text: string): StoredIds {
+  try {
+    const stored = JSON.parse(text) as StoredIds;
+    const whole = [stored.uid ?? [], stored.gid ?? []].every((list) => Array.isArray(list) && list.every((line) => line.length === 3));
+    if (whole) return stored;
+  } catch {
+    // Said below.
+  }
+  throw new RootlessError({
+    code: 'VOLUME_INVALID',
+    message: 'nobody can say any more whose the files of the volume are',
+    why: `what is in its file "ids" is damaged: ${text.slice(0, 40)}`,
+    fix: 'remove that file: the owners stay as they are; or "rootless volume rm"',
+  });
 }
 
 function inUse({ name }: Volume, others: readonly string[]): RootlessError {

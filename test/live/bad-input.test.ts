@@ -4,9 +4,10 @@ import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
 import { bin, uid } from '../support/checkout.ts';
-import { data, environment, type Options, rootless } from '../support/cli.ts';
+import { data, environment, finished, type Options, rootless, start } from '../support/cli.ts';
 import { busyboxImage, busyboxRootfs, ociLayout, tarOf } from '../support/images.ts';
 import { live } from '../support/live.ts';
 import { withTmp } from '../support/tmp.ts';
@@ -145,6 +146,20 @@ live('an archive that is no archive is refused', needs, () =>
     writeFileSync(file, 'this is not a tar'.repeat(100));
     await refused(['run', '--rm', `docker-archive:${file}`], /x\.tar/);
     await refused(['run', '--rm', `oci-archive:${file}`], /x\.tar/);
+  }),
+);
+
+live('a fifo that nobody writes to is no archive, and keeps nobody from an interrupt', needs, () =>
+  withTmp(async (folder) => {
+    const fifo = join(folder, 'fifo');
+    assert.is(spawnSync('mkfifo', [fifo]).status, 0);
+    await refused(['run', '--rm', `docker-archive:${fifo}`], /not an archive/);
+    const loading = start(['load', '-i', fifo]);
+    const ended = finished(loading);
+    await pause(1000);
+    loading.kill('SIGINT');
+    const { code, signal, stderr } = await ended;
+    assert.ok(code === 130 || signal === 'SIGINT', `${code} ${signal} ${stderr}`);
   }),
 );
 

@@ -1,6 +1,6 @@
 /** Which unpacked layers may go: none that an image has, a container uses, or somebody is about to use. */
 
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -8,6 +8,7 @@ import * as assert from 'uvu/assert';
 import { addBytes, lease } from '../../src/image/blobs.ts';
 import { checkImages } from '../../src/image/check.ts';
 import { checkLayers } from '../../src/image/check-layers.ts';
+import { collectBlobs } from '../../src/image/collect.ts';
 import { collectLayers, unusedLayers, withMappers } from '../../src/image/collect-layers.ts';
 import { type Digest, digestOf } from '../../src/image/digest.ts';
 import { layerLock, layerName, mapFolders, otherFolders, readMap, stackOf, stampFile } from '../../src/image/layers.ts';
@@ -158,6 +159,24 @@ test('a check finds what is lost and what is left over, and a whole store is sil
     assert.ok((await kinds()).includes('blob-missing'));
     await changeIndex(paths, (index) => [{ ...index, images: [] }, undefined]);
     assert.ok((await kinds()).includes('blob-unused'));
+  }));
+
+test('damaged documents of an image are told of, and keep nobody from collecting', () =>
+  withLayers(async (paths) => {
+    const stored = await image(paths, 'x', 'abc');
+    for (const { digest, size } of [stored.manifest, { digest: stored.id, size: statSync(blobFile(paths, stored.id)).size }]) {
+      const whole = readFileSync(blobFile(paths, digest));
+      writeFileSync(blobFile(paths, digest), '?'.repeat(size));
+      const found = [...(await checkImages(paths, { quick: false })), ...(await checkLayers(paths, { quick: true }, nothing))];
+      assert.ok(
+        found.some(({ kind, what }) => kind === 'blob-damaged' && what === digest),
+        digest,
+      );
+      await collectLayers(paths, {}, nothing);
+      await collectBlobs(paths);
+      assert.ok(existsSync(blobFile(paths, stored.id)) && existsSync(blobFile(paths, stored.manifest.digest)));
+      writeFileSync(blobFile(paths, digest), whole);
+    }
   }));
 
 test('what several images share is counted once', () =>

@@ -237,6 +237,9 @@ test('ids are stored as the mapping has them, and read back; one id is one id wh
   const single = (uid: number): Mapping => ({ mode: 'single', idMap: { uid: [{ containerID: uid, hostID: 1000, size: 1 }], gid: [] } });
   assert.is(storedIds(single(0)), storedIds(single(33)));
   assert.equal(mapOf(storedIds(single(33)), host).uid, [{ containerID: 0, hostID: 1000, size: 1 }]);
+  for (const text of ['', '{', 'null', '[', '{"uid":7}', '{"uid":[[1]]}']) {
+    assert.throws(() => mapOf(text, host), hasCode('VOLUME_INVALID'), text);
+  }
 });
 
 const passwd = 'root:x:0:0::/root:/bin/sh\nana:x:1000:1001::/home/ana:/bin/sh\n1000:x:7:8::/:/bin/sh\nbroken\n';
