@@ -94,10 +94,18 @@ export function readIndex(paths: Pick<Paths, 'data'>): StoreIndex {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { images: [], lists: [] };
     throw error;
   }
-  const entries =
-    readQuickly(text) ??
-    parseJson(text, 'STORE_INVALID', `image store "${indexFile(paths)}"`, (root) => list(root, 'manifests').map(parseDescriptor));
+  const entries = readQuickly(text) ?? readSlowly(text, indexFile(paths));
   return { images: entries.flatMap(fromDescriptor), lists: entries.filter(({ mediaType }) => mediaType === mediaTypes.ociIndex) };
+}
+
+function readSlowly(text: string, file: string): readonly Descriptor[] {
+  try {
+    return parseJson(text, 'STORE_INVALID', `image store "${file}"`, (root) => list(root, 'manifests').map(parseDescriptor));
+  } catch (error) {
+    if (!(error instanceof RootlessError)) throw error;
+    const { code, message, why } = error;
+    throw new RootlessError({ code, message, why, fix: `mv ${file} ${file}.damaged, and pull the images again; containers stay` });
+  }
 }
 
 function fromDescriptor(manifest: Descriptor): StoredImage[] {

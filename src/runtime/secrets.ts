@@ -83,7 +83,9 @@ export function removeSecret(paths: Paths, { name }: Secret): void {
 function readSecret(paths: Paths, name: string): Secret | undefined {
   if (!isName(name)) return undefined;
   try {
-    return JSON.parse(readFileSync(join(folderOf(paths), name), 'utf8')) as Secret;
+    const secret = JSON.parse(readFileSync(join(folderOf(paths), name), 'utf8')) as Secret;
+    const texts = [secret.id, secret.name, secret.created, secret.updated, secret.data];
+    return texts.every((text) => typeof text === 'string') && secret.name === name ? secret : undefined;
   } catch {
     return undefined;
   }

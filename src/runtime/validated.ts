@@ -41,11 +41,15 @@ export function nameOf(text: string): string {
 }
 
 function remember(folder: string, file: string, kind: string): void {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const names = readdirSync(folder);
-  if (names.length >= most) for (const name of names) rmSync(join(folder, name), { force: true });
-  // Half a file is not equal to anything: no need for a rename.
-  writeFileSync(file, kind, { mode: 0o600 });
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const names = readdirSync(folder);
+    if (names.length >= most) for (const name of names) rmSync(join(folder, name), { force: true });
+    // Half a file is not equal to anything: no need for a rename.
+    writeFileSync(file, kind, { mode: 0o600 });
+  } catch {
+    // It saves time, and is no reason not to run.
+  }
 }
 
 /** Another build has other rules. */

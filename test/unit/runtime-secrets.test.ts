@@ -1,6 +1,6 @@
 /** Secrets: kept where nobody else reads, found by name and id, given to containers as files and variables; and time zones. */
 
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -29,6 +29,19 @@ test('a secret is found by its name, its id and a beginning of that, until it is
     for (const wanted of ['', 'nope', '../key', 'a/b']) assert.throws(() => findSecret(paths, wanted), hasCode('SECRET_NOT_FOUND'), wanted);
     removeSecret(paths, made);
     assert.equal(listSecrets(paths), []);
+  }));
+
+test('a secret whose file is damaged is none', () =>
+  withTmp((folder) => {
+    const paths = inFolder(folder);
+    const { id, created, updated } = createSecret(paths, 'key', Buffer.from('x'), {}, false);
+    for (const text of ['', '7', 'null', '{}', JSON.stringify({ id, name: 'key', created, updated, labels: {}, data: 7 })]) {
+      writeFileSync(join(paths.data, 'secrets/key'), text);
+      assert.throws(() => findSecret(paths, 'key'), hasCode('SECRET_NOT_FOUND'), text);
+      assert.equal(listSecrets(paths), []);
+    }
+    createSecret(paths, 'key', Buffer.from('y'), {}, false);
+    assert.is(findSecret(paths, 'key').data, Buffer.from('y').toString('base64'));
   }));
 
 test('only its owner can read it', () =>
