@@ -283,7 +283,10 @@ mod tests {
         assert!(!map.has_host_uid(0) && !map.has_host_uid(165_535) && !map.has_host_uid(1001));
         assert!(maps(&map.uid, 65_535) && !maps(&map.uid, 65_536));
         assert_eq!((to_container(&map.uid, 1000), to_container(&map.uid, 100_041)), (Some(0), Some(42)));
-        assert_eq!((to_host(&map.uid, 0), to_host(&map.uid, 42), to_host(&map.uid, 65_536)), (Some(1000), Some(100_041), None));
+        assert_eq!(
+            (to_host(&map.uid, 0), to_host(&map.uid, 42), to_host(&map.uid, 65_536)),
+            (Some(1000), Some(100_041), None)
+        );
     }
 
     #[test]
