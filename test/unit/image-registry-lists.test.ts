@@ -11,7 +11,7 @@ import { findPaths } from '../../src/paths.ts';
 import { type Fault, refuse, type Served, withRegistryDouble } from '../support/registry-double.ts';
 
 const environment = {
-  ...findPaths({ HOME: '/nonexistent', XDG_RUNTIME_DIR: '/nonexistent' }).registry,
+  ...findPaths({ HOME: '/dev/null/x', XDG_RUNTIME_DIR: '/dev/null/x' }).registry,
   registriesFolders: [],
   registriesFiles: [],
 };

@@ -14,7 +14,7 @@ import { type Taken, type UploadPlan, withUploadDouble } from '../support/upload
 
 const manifestType = 'application/vnd.oci.image.manifest.v1+json';
 const environment = {
-  ...findPaths({ HOME: '/nonexistent', XDG_RUNTIME_DIR: '/nonexistent' }).registry,
+  ...findPaths({ HOME: '/dev/null/x', XDG_RUNTIME_DIR: '/dev/null/x' }).registry,
   registriesFolders: [],
   registriesFiles: [],
 };
