@@ -31,19 +31,35 @@ export async function stopContainer(
   const found = await withLock(paths, id, () => readContainer(paths, id));
   if (found?.status === 'dead') throw isDead(name, 'stop');
   if (found === undefined || !isActive(found)) return undefined;
-  const answer = await askMonitor(paths, id, {
-    op: 'stop',
+  const request = {
+    op: 'stop' as const,
     ...(wish.signal === undefined ? {} : { signal: wish.signal }),
     ...(wish.timeout === undefined ? {} : { timeout: nanoseconds(wish.timeout) }),
     ...(wish.keep ? { keep: true as const } : {}),
+  };
+  const hangs = hangsAfter(found, wish);
+  const answer = await askMonitor(paths, id, request, hangs).catch((error: unknown) => {
+    if (!hangs?.aborted) throw error;
+    return undefined;
   });
   if (found.life) await (answer === undefined ? force(found, found.life, wish) : monitorEnded(found.life.monitor, patience));
   return answer?.code ?? readContainer(paths, id)?.exit?.code;
 }
 
 /** The monitor runs and does not listen. */
-function force({ options, base }: Listed, life: Life, wish: StopWish): Promise<void> {
-  const plan = stopPlan(options, { stopSignal: base.kind === 'layers' ? base.defaults.stopSignal : undefined });
-  const timeout = options.restart.policy === 'no' ? (wish.timeout ?? plan.timeout / 1e9) : 0;
+function force(container: Listed, life: Life, wish: StopWish): Promise<void> {
+  const plan = planOf(container);
+  const timeout = container.options.restart.policy === 'no' ? (wish.timeout ?? plan.timeout / 1e9) : 0;
   return endWithoutMonitor(life, wish.signal ?? plan.signal, timeout < 0 ? Number.POSITIVE_INFINITY : timeout * 1000);
+}
+
+/** A monitor that has not answered long after it should have killed the program never will. */
+function hangsAfter(container: Listed, wish: StopWish): AbortSignal | undefined {
+  const seconds = wish.timeout ?? planOf(container).timeout / 1e9;
+  const milliseconds = seconds * 1000 + patience;
+  return seconds >= 0 && milliseconds < 2 ** 31 ? AbortSignal.timeout(milliseconds) : undefined;
+}
+
+function planOf({ options, base }: Listed): ReturnType<typeof stopPlan> {
+  return stopPlan(options, { stopSignal: base.kind === 'layers' ? base.defaults.stopSignal : undefined });
 }

@@ -117,6 +117,15 @@ live('a monitor that is stopped does not keep rm -f', needs, async () => {
   await clean(before);
 });
 
+live('a monitor that is stopped does not keep stop for ever', needs, async () => {
+  const before = await begin();
+  const id = (await ok(['run', '-d', ...marked, busyboxImage(), ...sleeper])).trim();
+  process.kill(lifeOf(id).monitor.pid, 'SIGSTOP');
+  await ok(['stop', '-t', '0', id]);
+  assert.match(await state(id), /^exited/);
+  await clean(before);
+});
+
 /** What somebody, a full disk or a power cut may do to the files of a container that runs. */
 const damages: Readonly<Record<string, (id: string) => void>> = {
   'container.json is empty': (id) => writeFileSync(join(folderOf(id), 'container.json'), ''),
