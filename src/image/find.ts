@@ -2,7 +2,7 @@
 
 import { RootlessError } from '../errors.ts';
 import type { Platform } from './platform.ts';
-import { parseImageSource, parseReference, type RegistryReference } from './reference.ts';
+import { isId, parseImageSource, parseReference, type RegistryReference } from './reference.ts';
 import { findById, findImage, type StoredImage } from './store.ts';
 
 /** Undefined when the store has no such image. Names come before ids, as with docker. */
@@ -34,7 +34,7 @@ export function noSuchImage(text: string): never {
 
 /** A name in a registry; undefined for what cannot be one: `sha256:…`, `oci:DIR`. */
 export function referenceOf(text: string): RegistryReference | undefined {
-  if (/^sha256:[0-9a-f]{4,64}$/.test(text)) return undefined;
+  if (isId(text)) return undefined;
   try {
     const source = parseImageSource(text);
     return source.kind === 'registry' ? source : undefined;

@@ -13,7 +13,7 @@ export type RegistryReference = {
   readonly tag: string | undefined;
   readonly digest: Digest | undefined;
   readonly name: string;
-  /** As typed, when it has neither registry nor tag: it may also be an image id. */
+  /** As typed, when it has neither registry nor tag, or is `sha256:` and hex digits: it may also be an image id. */
   readonly typed: string | undefined;
   /** The name as typed, without tag and digest, when it names no registry: registries.conf may know a better one than docker.io. */
   readonly short: string | undefined;
@@ -80,7 +80,12 @@ export function parseReference(text: string, shown = text): RegistryReference {
     throw invalid(shown, 'a tag is 1 to 128 letters, digits, "_", "." or "-" and does not start with "." or "-"');
   const { registry, repository, short } = splitName(tagged ? named.slice(0, colon) : named, shown);
   const name = `${registry}/${repository}${tag === undefined ? '' : `:${tag}`}${digest === undefined ? '' : `@${digest}`}`;
-  return { kind: 'registry', registry, repository, tag, digest, name, typed: /[:/@]/.test(text) ? undefined : text, short };
+  return { kind: 'registry', registry, repository, tag, digest, name, typed: isId(text) || !/[:/@]/.test(text) ? text : undefined, short };
+}
+
+/** `sha256:…` as docker prints ids: an image of the store and nothing else, although it could be a repository "sha256" by its form. */
+export function isId(text: string): boolean {
+  return /^sha256:[0-9a-f]{4,64}$/.test(text);
 }
 
 /** The short form that people type: `alpine` for `docker.io/library/alpine`, without tag or digest. */

@@ -11,7 +11,7 @@ import type { LayerOrigin } from './ensure.ts';
 import { type LayerMapping, type LayerStack, layersFolder, missingLayers, otherFolders, stackOf } from './layers.ts';
 import type { Platform } from './platform.ts';
 import type { Progress } from './progress.ts';
-import type { ImageSource, RegistryReference } from './reference.ts';
+import { type ImageSource, isId, type RegistryReference } from './reference.ts';
 import { findById, findImage, imagesFolder, listImages, readableBlob, readConfig, readManifest, type StoredImage } from './store.ts';
 
 export type LayeredImage = {
@@ -62,10 +62,12 @@ export async function resolveImage(source: ImageSource, options: ResolveOptions)
 
 async function resolveReference(reference: RegistryReference, options: ResolveOptions): Promise<LayeredImage> {
   const { paths, pull: policy } = options;
+  const byId = isId(reference.typed ?? '');
   const stored =
-    policy === 'always' ? undefined : (findStored(paths, reference, options.platform) ?? (await findShort(reference, options)));
+    policy === 'always' && !byId ? undefined : (findStored(paths, reference, options.platform) ?? (await findShort(reference, options)));
   const known = stored && (await useStored(stored, options));
   if (known !== undefined) return known;
+  if (byId) throw noSuchId(reference);
   if (policy === 'never') throw notPulled(reference);
   const { pull } = await import('./transfer.ts');
   // Somebody may remove it between the pull and its use.
@@ -174,6 +176,10 @@ function rootfsFolder(dir: string): string {
     message: `cannot use "rootfs:${dir}"`,
     why: `there is no folder "${absolute}"`,
   });
+}
+
+function noSuchId({ typed }: RegistryReference): RootlessError {
+  return new RootlessError({ code: 'IMAGE_NOT_FOUND', message: `no such image: "${typed}"`, fix: '"rootless images" lists them' });
 }
 
 function notPulled(reference: RegistryReference): RootlessError {

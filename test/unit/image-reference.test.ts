@@ -103,6 +103,8 @@ test('names are shown as short as they can be typed', () => {
 
 test('only a bare name may be an image id', () => {
   assert.is(parseReference('3f5a9c').typed, '3f5a9c');
+  assert.is(parseReference(`sha256:${'ab'.repeat(32)}`).typed, `sha256:${'ab'.repeat(32)}`);
+  assert.is(parseReference('sha256:latest').typed, undefined);
   assert.is(parseReference('3f5a9c:latest').typed, undefined);
   assert.is(parseReference('localhost/3f5a9c').typed, undefined);
 });

@@ -80,6 +80,19 @@ test('an image in the store can be run by its id without a registry', () =>
     assert.is(found.kind === 'layers' && found.reference, 'localhost:5000/x:1');
   }));
 
+for (const pull of ['missing', 'always', 'never'] as const) {
+  test(`sha256:… is an id of the store and nothing that a registry has, with --pull ${pull}`, () =>
+    withStore(async (paths) => {
+      const image = await store(paths, 'localhost:5000/x:1', 'layer');
+      const found = await resolveImage(parseReference(image.id), { paths, pull });
+      assert.is(found.kind === 'layers' && found.id, image.id);
+      const missing: unknown = await resolveImage(parseReference(`sha256:${'0'.repeat(64)}`), { paths, pull }).catch(
+        (cause: unknown) => cause,
+      );
+      assert.ok(missing instanceof RootlessError && missing.code === 'IMAGE_NOT_FOUND', String(missing));
+    }));
+}
+
 test('one name may stand for several platforms', () =>
   withStore(async (paths) => {
     const amd64 = await store(paths, 'x', 'a');
