@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { RootlessError } from '../../src/errors.ts';
 import { writeAtomically } from '../../src/image/atomic.ts';
 import { type Digest, digestOf } from '../../src/image/digest.ts';
 import { fingerprint, layerName, missingLayers, readStamp, stackOf } from '../../src/image/layers.ts';
