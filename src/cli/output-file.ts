@@ -8,7 +8,7 @@ export async function toFile(path: string, write: (file: number) => Promise<unkn
   const direct = found !== undefined && !found.isFile() && !found.isDirectory();
   const temporary = direct ? path : `${path}.part-${process.pid}`;
   try {
-    const file = openSync(temporary, direct ? 'w' : 'wx', 0o600);
+    const file = await open(temporary, direct ? 'w' : 'wx', path);
     try {
       await write(file);
     } finally {
@@ -18,5 +18,14 @@ export async function toFile(path: string, write: (file: number) => Promise<unkn
   } catch (error) {
     if (!direct) rmSync(temporary, { force: true });
     throw error;
+  }
+}
+
+/** @throws RootlessError SAVE_TARGET, in terms of the name that was given */
+async function open(file: string, flags: string, shown: string): Promise<number> {
+  try {
+    return openSync(file, flags, 0o600);
+  } catch (error) {
+    throw (await import('../image/disk.ts')).explainTarget(error, shown);
   }
 }

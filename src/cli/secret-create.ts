@@ -1,6 +1,7 @@
 /** `rootless secret create`: keeps a secret from a file, standard input or a variable. */
 
 import { readFileSync } from 'node:fs';
+import { fileReason } from '../errno.ts';
 import { RootlessError } from '../errors.ts';
 import { findPaths } from '../paths.ts';
 import { createSecret, secretLimit } from '../runtime/secrets.ts';
@@ -32,7 +33,7 @@ function read(source: string): Buffer {
   } catch (cause) {
     throw new RootlessError({
       code: 'SECRET_UNREADABLE',
-      message: `cannot read the secret from "${source}": ${(cause as NodeJS.ErrnoException).code}`,
+      message: `cannot read the secret from "${source}": ${fileReason(cause)}`,
       cause,
     });
   }
