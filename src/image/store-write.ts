@@ -55,7 +55,7 @@ function withoutShadows(images: readonly StoredImage[]): StoredImage[] {
     if (isTagged(image)) return true;
     const same = (other: StoredImage) => other.manifest.digest === image.manifest.digest;
     if (images.findIndex((other) => same(other) && other.name === image.name) !== index) return false;
-    if (image.name === undefined) return !images.some((other) => same(other) && other.name !== undefined);
+    if (image.name === undefined) return !images.some((other) => other.id === image.id && other.name !== undefined);
     return !tagged.some((other) => same(other) && byDigest(other) === image.name);
   });
 }

@@ -160,6 +160,7 @@ test('the same image packed in another way takes the place of the first, and lea
     ['docker.io/library/y:1 a', 'docker.io/library/x:1 b'],
   );
   assert.equal(plan(left, 'x:1').untagged, ['x:1']);
+  assert.is(withImage([{ ...repacked, name: undefined }], image('a', 'x:1'), 'by-digest').length, 1);
   assert.equal(plan(withImage([image('a', 'x:1')], repacked, 'nameless'), 'x:1').deleted, ['a']);
 });
 
