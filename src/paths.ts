@@ -126,6 +126,11 @@ function runtimeFolder(env: NodeJS.ProcessEnv): string {
 }
 
 function owner(path: string): number | undefined {
-  const stat = lstatSync(path, { throwIfNoEntry: false });
-  return stat?.isDirectory() ? stat.uid : undefined;
+  try {
+    const stat = lstatSync(path);
+    return stat.isDirectory() ? stat.uid : undefined;
+  } catch {
+    // Missing, below a file, behind a closed folder: not a folder of ours.
+    return undefined;
+  }
 }
