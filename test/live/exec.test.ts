@@ -2,7 +2,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { openSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
@@ -183,6 +183,22 @@ live('capabilities and filter are those of the container, with --privileged ther
     assert.match(await ok(['exec', '-u', 'ana', id, ...show]), /CapEff:\t0000000000000000\n/);
   }),
 );
+
+live("keys of the caller's session stay outside, also where no filter keeps them", needs, () => {
+  // keyctl(KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING): the caller's own, unless the program got another one.
+  const call = { x64: 250, arm64: 219 }[process.arch as string];
+  const script = `print syscall(${call}, 0, -3, 0)`;
+  const outside = spawnSync('perl', ['-e', script], { encoding: 'utf8' }).stdout;
+  assert.match(outside, /^\d+$/);
+  const perl = ['/usr', '/lib', '/lib64'].filter((folder) => existsSync(folder)).flatMap((folder) => ['-v', `${folder}:${folder}:ro`]);
+  return detached(['--security-opt', 'seccomp=unconfined', ...perl], sleeper, async (id) => {
+    for (const flags of [[], ['--privileged']]) {
+      const inside = await ok(['exec', ...flags, id, '/usr/bin/perl', '-e', script]);
+      assert.match(inside, /^\d+$/);
+      assert.is.not(inside, outside);
+    }
+  });
+});
 
 live('a terminal is one, of the right size and kind', onTty, () =>
   detached([], sleeper, async (id) => {

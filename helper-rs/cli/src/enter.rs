@@ -64,6 +64,7 @@ fn story(plan: &Plan, channel: &Channel, entry: &Entry<'_>, joined: i32, host_pr
     if joined & CLONE_NEWUSER != 0 {
         userns::become_root()?;
     }
+    init::new_keyring(&plan.id)?;
     let root = rustix::fs::open("/", rustix::fs::OFlags::PATH | rustix::fs::OFlags::CLOEXEC, rustix::fs::Mode::empty())
         .during("init", "/")?;
     let identity = init::identity(plan, &root, host_proc)?;

@@ -169,7 +169,7 @@ fn load_filter(filter: Option<&SeccompFilter>, channel: &Channel) -> Step<()> {
 }
 
 /// Keys of the caller's session stay outside; kernels or filters without keyrings are no reason to fail.
-fn new_keyring(id: &str) -> Step<()> {
+pub fn new_keyring(id: &str) -> Step<()> {
     use rustix::io::Errno;
     let name = std::ffi::CString::new(format!("_ses.{id}")).unwrap_or_default();
     match sys_process::new_keyring(&name) {
