@@ -189,7 +189,6 @@ live("keys of the caller's session stay outside, also where no filter keeps them
   const call = { x64: 250, arm64: 219 }[process.arch as string];
   const script = `print syscall(${call}, 0, -3, 0)`;
   const outside = spawnSync('perl', ['-e', script], { encoding: 'utf8' }).stdout;
-  assert.match(outside, /^\d+$/);
   const perl = ['/usr', '/lib', '/lib64'].filter((folder) => existsSync(folder)).flatMap((folder) => ['-v', `${folder}:${folder}:ro`]);
   return detached(['--security-opt', 'seccomp=unconfined', ...perl], sleeper, async (id) => {
     for (const flags of [[], ['--privileged']]) {
