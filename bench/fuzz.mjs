@@ -16,7 +16,7 @@ export function fuzz(args) {
     '-p',
     'rootless-helper',
     '--',
-    '--ignored',
+    'fuzz::',
     '--nocapture',
     '--test-threads',
     '1',

@@ -64,7 +64,6 @@ fn entries(bytes: &[u8]) -> Vec<Entry> {
 }
 
 #[test]
-#[ignore = "runs for a while: npm run bench -- fuzz"]
 fn the_tar_reader_takes_anything_and_the_writer_gives_back_what_it_took() {
     let seed = crate::tar::sample();
     let words: [&[u8]; 6] =
@@ -95,7 +94,6 @@ fn the_tar_reader_takes_anything_and_the_writer_gives_back_what_it_took() {
 }
 
 #[test]
-#[ignore = "runs for a while: npm run bench -- fuzz"]
 fn the_validator_takes_anything() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../test/contract/fixtures/good");
     let seeds: Vec<Vec<u8>> =
