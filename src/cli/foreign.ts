@@ -2,7 +2,7 @@
 
 import { RootlessError } from '../errors.ts';
 
-const apart = 'containers have no network in common: publish a port with -p and go through the host, or use --network host for both';
+const apart = 'containers have no network in common; with --network host for both they reach each other on 127.0.0.1';
 const units = 'a shell script of "rootless run" lines, or one .container file each: docs/systemd.md';
 const own = 'every container has a namespace of its own; what it needs of another goes through volumes and published ports';
 

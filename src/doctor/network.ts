@@ -81,7 +81,7 @@ function ping({ read, host }: Machine): Finding {
   if (host.uid === 0 || (host.gid >= low && host.gid <= high)) return ok('reaches the world');
   return {
     status: 'warn',
-    message: 'ping from containers reaches only other containers and the gateway',
+    message: 'ping from containers does not reach the world',
     why: `your group ${host.gid} is not in net.ipv4.ping_group_range (${low} ${high})`,
     fix: [
       "sysctl -w net.ipv4.ping_group_range='0 2147483647'",

@@ -32,6 +32,8 @@ test("a command of docker's gets a way on, a typing error keeps its own", () => 
       name,
     ]);
   assert.match(unknown('network').fix ?? '', /--network host/);
+  // With pasta before 2024-10 a container does not reach what the host publishes.
+  for (const text of [foreignCommands.get('network'), foreignFlags.get('link')]) assert.not.match(text ?? '', /publish/);
   assert.is(unknown('rum').fix, 'did you mean it?');
 });
 

@@ -228,7 +228,7 @@ const cases: readonly Case[] = [
     'outside the range of groups',
     { files: { '/proc/sys/net/ipv4/ping_group_range': '1\t0\n' } },
     'warn',
-    /only other containers/,
+    /does not reach the world/,
     /ping_group_range/,
   ],
   ['dns', 'without a resolver', { files: { '/etc/resolv.conf': '# empty\n' } }, 'warn', /no resolver/],
