@@ -8,19 +8,7 @@ const folder = fileURLToPath(new URL('../helper-rs', import.meta.url));
 export function fuzz(args) {
   const at = args.indexOf('--seconds');
   const seconds = at === -1 ? '60' : (args[at + 1] ?? '60');
-  const cargo = [
-    'test',
-    '--release',
-    '-p',
-    'rootless-core',
-    '-p',
-    'rootless-helper',
-    '--',
-    'fuzz::',
-    '--nocapture',
-    '--test-threads',
-    '1',
-  ];
+  const cargo = ['test', '--release', '-p', 'rootless-core', '-p', 'rootless-helper', '--', 'fuzz::', '--nocapture', '--test-threads', '1'];
   const run = spawnSync('cargo', cargo, { cwd: folder, env: { ...process.env, FUZZ_SECONDS: seconds }, stdio: 'inherit' });
   if (run.error !== undefined) console.error(`bench: cargo cannot be started: ${run.error.message}`);
   return run.status ?? 1;
