@@ -9,12 +9,12 @@ import { claimLink, holderOf, takeAway } from './links.ts';
 
 export const nameLink = (paths: Paths, name: string): string => join(paths.data, 'names', name);
 
-/** @throws RootlessError NAME_IN_USE, NAME_INVALID */
-export function claimName(paths: Paths, id: string, wanted: string | undefined): string {
+/** @param fix  what to do when somebody has it. @throws RootlessError NAME_IN_USE, NAME_INVALID */
+export function claimName(paths: Paths, id: string, wanted: string | undefined, fix?: string): string {
   if (wanted !== undefined) {
     const name = checkName(wanted);
     if (claim(paths, name, id)) return name;
-    throw nameInUse(paths, name);
+    throw nameInUse(paths, name, fix);
   }
   for (let attempt = 0; attempt < 40; attempt += 1) {
     const name = inventName(id, attempt);
@@ -51,11 +51,11 @@ function allNames(paths: Paths): string[] {
   }
 }
 
-function nameInUse(paths: Paths, name: string): RootlessError {
+function nameInUse(paths: Paths, name: string, fix = `rootless rm ${name}`): RootlessError {
   return new RootlessError({
     code: 'NAME_IN_USE',
     message: `the name "${name}" is already in use`,
     why: `container ${(idOfName(paths, name) ?? '').slice(0, 12)} has it`,
-    fix: `rootless rm ${name}`,
+    fix,
   });
 }

@@ -21,7 +21,7 @@ export async function renameContainer(paths: Paths, { id, name: before }: Listed
         exit: 1,
       });
     }
-    const name = claimName(paths, id, wanted);
+    const name = claimName(paths, id, wanted, 'choose another name');
     describe(paths, { ...found, name, options: { ...found.options, name } });
     releaseName(paths, found.name, id);
     await changeMonitor(paths, id, (old) => ({ ...old, facts: { ...(old['facts'] as object), name } }));

@@ -95,6 +95,11 @@ test('a name belongs to one container until it is released', () =>
     releaseName(paths, one.name, one.id);
     assert.is(claimName(paths, one.id, 'web'), 'web');
     assert.throws(() => claimName(paths, newId(), 'web'), hasCode('NAME_IN_USE'));
+    // Whoever renames is not told to remove the other.
+    assert.throws(
+      () => claimName(paths, newId(), 'web', 'another'),
+      (error: unknown) => error instanceof RootlessError && error.fix === 'another',
+    );
     releaseName(paths, 'web', newId());
     assert.throws(() => claimName(paths, newId(), 'web'), hasCode('NAME_IN_USE'));
     releaseName(paths, 'web', one.id);
