@@ -1,11 +1,11 @@
 /** What `run` and `create` have in common: images with progress, Ctrl-C until the container exists, --cidfile, --replace, --requires. */
 
-import { existsSync, writeFileSync } from 'node:fs';
 import { RootlessError } from '../errors.ts';
 import { findPaths, type Paths } from '../paths.ts';
 import { searchPath } from '../programs.ts';
 import type { RunContext } from '../runtime/context.ts';
 import type { ContainerOptions } from '../runtime/options.ts';
+import { checkCidfile, writeCidfile } from './cidfile.ts';
 import { imageProgress } from './image-progress.ts';
 import { interruptible } from './interrupt.ts';
 import { notice } from './notice.ts';
@@ -20,7 +20,7 @@ export async function begin<T>(
   more: More,
 ): Promise<T> {
   const { cidfile } = flags;
-  if (cidfile !== undefined && existsSync(cidfile)) throw cidfileExists(cidfile);
+  if (cidfile !== undefined) checkCidfile(cidfile);
   const paths = findPaths(env);
   const progress = imageProgress(flags.quiet);
   try {
@@ -90,23 +90,4 @@ async function makeRoom(paths: Paths, name: string | undefined): Promise<void> {
 async function idsOf(paths: Paths, names: readonly string[]): Promise<string[]> {
   const { findContainer } = await import('../runtime/state.ts');
   return names.flatMap((text) => text.split(',')).map((name) => findContainer(paths, name).id);
-}
-
-function writeCidfile(path: string, id: string): void {
-  try {
-    writeFileSync(path, id, { flag: 'wx' });
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    if (code === 'EEXIST') throw cidfileExists(path);
-    throw new RootlessError({ code: 'CIDFILE_UNWRITABLE', message: `cannot write the container id to "${path}": ${code}`, cause });
-  }
-}
-
-function cidfileExists(path: string): RootlessError {
-  return new RootlessError({
-    code: 'CIDFILE_EXISTS',
-    message: `container id file "${path}" exists`,
-    why: 'it may belong to a container that still runs',
-    fix: `rm ${path}`,
-  });
 }

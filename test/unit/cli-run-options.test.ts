@@ -4,6 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { checkCidfile, writeCidfile } from '../../src/cli/cidfile.ts';
 import { parseFlags } from '../../src/cli/flags.ts';
 import { runFlags } from '../../src/cli/run-flags.ts';
 import { toOptions } from '../../src/cli/run-options.ts';
@@ -137,5 +138,25 @@ for (const argv of [
     );
   });
 }
+
+test('--cidfile is looked at before there is a container, in words', () =>
+  withTmp((folder) => {
+    const refused = (path: string) => {
+      try {
+        checkCidfile(path);
+      } catch (error) {
+        const { code, why } = error as { code?: string; why?: string };
+        return `${code} ${why}`;
+      }
+      return '';
+    };
+    const file = join(folder, 'id');
+    assert.is(refused(join(folder, 'nope/id')), 'CIDFILE_UNWRITABLE there is no such folder');
+    assert.is(refused(file), '');
+    writeCidfile(file, 'abc');
+    assert.match(refused(file), /^CIDFILE_EXISTS/);
+    assert.match(refused(join(file, 'x')), /^CIDFILE_UNWRITABLE what should be its folder is a file/);
+    assert.throws(() => writeCidfile(file, 'abc'), /exists/);
+  }));
 
 test.run();
