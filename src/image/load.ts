@@ -31,10 +31,16 @@ export async function loadImages(paths: Paths, input: string | undefined, option
   }
   const shown = input ?? 'standard input';
   using spooled = await spoolInput(paths, input, options.signal);
+  if (statSync(spooled.file, { throwIfNoEntry: false })?.size === 0) throw empty(shown);
   const kind = compressionOfFile(spooled.file);
   using plain = kind === undefined ? whole(spooled.file) : await inflate(paths, spooled.file, kind, shown, options.signal);
   const files = archiveFiles(plain.file, readTarIndex(plain.file, shown), shown);
   return await storeAll(paths, await imagesIn(files), shown, options);
+}
+
+function empty(shown: string): RootlessError {
+  const why = shown === 'standard input' ? 'nothing was piped in, or what should write it failed' : undefined;
+  return new RootlessError({ code: 'LAYOUT_INVALID', message: `"${shown}" is empty`, why });
 }
 
 /** A layout says what it is; docker's new archives are both, and the layout knows more. */

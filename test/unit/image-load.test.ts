@@ -378,4 +378,14 @@ test('a file that could not be finished leaves the old one, and nothing half-wri
     assert.equal(readdirSync(folder).sort(), ['data', 'dir', 'out.tar']);
   }));
 
+test('an empty input is called empty', () =>
+  withStore(async (paths, folder) => {
+    const file = join(folder, 'empty.tar');
+    writeFileSync(file, '');
+    const error: unknown = await loadImages(paths, file, {}).catch((cause: unknown) => cause);
+    assert.ok(error instanceof RootlessError);
+    assert.match(error.message, /empty\.tar" is empty$/);
+    assert.is(error.code, 'LAYOUT_INVALID');
+  }));
+
 test.run();
