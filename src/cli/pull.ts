@@ -5,6 +5,7 @@ import { hostPlatform, normalize, parsePlatform, type Platform } from '../image/
 import { parseImageSource, parseReference, type RegistryReference } from '../image/reference.ts';
 import { listTags } from '../image/search.ts';
 import { fullNames } from '../image/short-names.ts';
+import { listImages, type NamedImage, type StoredImage } from '../image/store.ts';
 import { pull } from '../image/transfer.ts';
 import { findPaths, type Paths } from '../paths.ts';
 import { searchPath } from '../programs.ts';
@@ -49,11 +50,13 @@ export default command({
     const named = args.map(inRegistry);
     const wanted = values['all-tags'] ? await interruptible((signal) => allTags(named, args, paths, { ...settings, signal })) : named;
     for (const reference of wanted) {
+      const before = listImages(paths);
       const { tell, close } = imageProgress(values.quiet);
       try {
         const image = await interruptible((signal) => pull(reference, { ...settings, paths, platform, mapping, progress: tell, signal }));
         close();
         if (!values.quiet) line(`digest: ${image.source}`);
+        if (!values.quiet && isUpToDate(before, image)) line(`image is up to date for ${image.name}`);
         tellImage(paths, 'pull', image.id, image.name);
         print(`${image.name}\n`);
       } finally {
@@ -63,6 +66,11 @@ export default command({
     return 0;
   },
 });
+
+/** The name meant the same before. */
+export function isUpToDate(before: readonly StoredImage[], { name, id, source }: NamedImage): boolean {
+  return before.some((image) => image.name === name && image.id === id && image.source === source);
+}
 
 function inRegistry(text: string): RegistryReference {
   const source = parseImageSource(text);

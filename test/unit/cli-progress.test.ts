@@ -3,6 +3,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { layout } from '../../src/cli/progress.ts';
+import { isUpToDate } from '../../src/cli/pull.ts';
 
 const piece = (label: string, done: number, total: number) => ({ label, phase: 'downloading', done, total });
 
@@ -35,6 +36,14 @@ test('never more lines than the window has', () => {
 
 test('a piece that is larger than promised stays at the whole', () => {
   assert.match(layout([piece('a', 20, 10)], 80, 24)[0] ?? '', /\[=+\] +10B \/ 10B$/);
+});
+
+test('an image is up to date if its name meant the same before', () => {
+  const image = { name: 'a:1', id: 'sha256:1', source: 'sha256:2', manifest: {} } as unknown as Parameters<typeof isUpToDate>[1];
+  const stored = (more: object) => [{ ...image, ...more }] as unknown as Parameters<typeof isUpToDate>[0];
+  assert.is(isUpToDate(stored({}), image), true);
+  for (const more of [{ name: 'b:1' }, { id: 'sha256:3' }, { source: 'sha256:3' }]) assert.is(isUpToDate(stored(more), image), false);
+  assert.is(isUpToDate([], image), false);
 });
 
 test.run();
