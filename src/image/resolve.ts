@@ -72,7 +72,7 @@ async function resolveReference(reference: RegistryReference, options: ResolveOp
   const { pull } = await import('./transfer.ts');
   // Somebody may remove it between the pull and its use.
   for (let attempt = 0; attempt < 3; attempt += 1) {
-    const pulled = await useStored(await pull(reference, options), options);
+    const pulled = await useStored(await pull(reference, options).catch((cause) => absent(reference, policy, cause)), options);
     if (pulled !== undefined) return pulled;
   }
   throw new RootlessError({
@@ -180,6 +180,20 @@ function rootfsFolder(dir: string): string {
 
 function noSuchId({ typed }: RegistryReference): RootlessError {
   return new RootlessError({ code: 'IMAGE_NOT_FOUND', message: `no such image: "${typed}"`, fix: '"rootless images" lists them' });
+}
+
+/** Offline, or a typing error: both are said. */
+function absent(reference: RegistryReference, policy: PullPolicy, cause: unknown): never {
+  if (policy === 'always' || !(cause instanceof RootlessError) || cause.code !== 'REGISTRY_UNREACHABLE') throw cause;
+  const { code, message, why, fix, exit } = cause;
+  throw new RootlessError({
+    code,
+    message: `image "${reference.name}" is not in the store, and its registry does not answer`,
+    why: why === undefined ? message : `${message}: ${why}`,
+    fix,
+    exit,
+    cause,
+  });
 }
 
 function notPulled(reference: RegistryReference): RootlessError {

@@ -284,6 +284,15 @@ test('nothing that listens is REGISTRY_UNREACHABLE at once', () =>
     assert.equal(pauses, []);
   }));
 
+test('where nothing answers it is said that the store has no such image', () =>
+  scene(never, async ({ paths }) => {
+    const find = (policy: 'missing' | 'always') => resolveImage(parseReference('127.0.0.1:1/x'), { paths, pull: policy });
+    const error = await fails(find('missing'), 'REGISTRY_UNREACHABLE');
+    assert.match(error.message, /^image "127\.0\.0\.1:1\/x:latest" is not in the store/);
+    assert.match(error.why ?? '', /cannot reach registry "127\.0\.0\.1:1": .*ECONNREFUSED/);
+    assert.match((await fails(find('always'), 'REGISTRY_UNREACHABLE')).message, /^cannot reach registry/);
+  }));
+
 test('a silent server is given up', () =>
   scene(
     (request) => request.url?.includes('/manifests/') === true,
