@@ -1,6 +1,7 @@
 /** Shows what the image room tells while it downloads and unpacks; loads nothing until it tells something. */
 
 import type { Progress as Tell, ProgressEvent } from '../image/progress.ts';
+import { isTerminal } from '../tty.ts';
 import type { Progress } from './progress.ts';
 
 export type ImageProgress = {
@@ -15,6 +16,7 @@ export function imageProgress(quiet: boolean, keep?: 'keep'): ImageProgress {
   let progress: Progress | undefined;
   let loading = false;
   let closed = quiet;
+  const isNews = newsFor(isTerminal(2));
   const load = async () => {
     const { openProgress } = await import('./progress.ts');
     if (closed) return;
@@ -23,7 +25,7 @@ export function imageProgress(quiet: boolean, keep?: 'keep'): ImageProgress {
   };
   return {
     tell: (event) => {
-      if (closed) return;
+      if (closed || !isNews(event)) return;
       if (progress !== undefined) return show(progress, event);
       waiting.push(event);
       if (!loading) void load();
@@ -33,6 +35,15 @@ export function imageProgress(quiet: boolean, keep?: 'keep'): ImageProgress {
       closed = true;
       progress?.close();
     },
+  };
+}
+
+/** A log is told nothing while only what the store has is unpacked: the container's own output follows there. */
+export function newsFor(terminal: boolean): (event: Pick<ProgressEvent, 'kind'>) => boolean {
+  let news = terminal;
+  return ({ kind }) => {
+    news ||= kind !== 'unpack';
+    return news;
   };
 }
 

@@ -2,6 +2,7 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { newsFor } from '../../src/cli/image-progress.ts';
 import { layout } from '../../src/cli/progress.ts';
 import { isUpToDate } from '../../src/cli/pull.ts';
 
@@ -44,6 +45,12 @@ test('an image is up to date if its name meant the same before', () => {
   assert.is(isUpToDate(stored({}), image), true);
   for (const more of [{ name: 'b:1' }, { id: 'sha256:3' }, { source: 'sha256:3' }]) assert.is(isUpToDate(stored(more), image), false);
   assert.is(isUpToDate([], image), false);
+});
+
+test('a log hears of unpacking once something was fetched, a terminal always', () => {
+  const log = newsFor(false);
+  assert.equal([log({ kind: 'unpack' }), log({ kind: 'download' }), log({ kind: 'unpack' })], [false, true, true]);
+  assert.is(newsFor(true)({ kind: 'unpack' }), true);
 });
 
 test.run();
