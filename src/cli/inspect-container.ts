@@ -39,6 +39,11 @@ export function inspectContainer(paths: Paths, container: Listed): Row {
     RestartCount: life?.restarts ?? 0,
     Driver: driver(spec),
     Platform: 'linux',
+    MountLabel: '',
+    ProcessLabel: '',
+    AppArmorProfile: '',
+    // Sessions of exec are not kept.
+    ExecIDs: null,
     HostConfig: hostConfig(container, spec),
     GraphDriver: { Name: driver(spec), Data: layersOf(spec, folder) },
     Mounts: mountRows(container, spec),
@@ -87,7 +92,7 @@ function config({ options, base, labels, id }: Listed, spec: Partial<OciConfig> 
   const exposed = exposedPorts([...options.ports.map(inside), ...options.expose, ...(image.exposedPorts ?? [])]);
   return {
     Hostname: spec?.hostname ?? options.hostname ?? id.slice(0, 12),
-    Domainname: '',
+    Domainname: options.domainname ?? '',
     User: options.user ?? image.user ?? '',
     AttachStdin: options.interactive,
     AttachStdout: true,
@@ -131,8 +136,15 @@ function network(container: Listed): Row {
     map[inside(port)] = [...(map[inside(port)] ?? []), shown];
   }
   const address = status === 'running' && mode !== 'none' && life !== undefined ? ipAddress(life.pid) : undefined;
-  const place = { IPAddress: address?.address ?? '', IPPrefixLen: address?.length ?? 0, Gateway: address?.gateway ?? '' };
-  return { Ports: map, ...place, Networks: { [mode]: place } };
+  const place = {
+    IPAddress: address?.address ?? '',
+    IPPrefixLen: address?.length ?? 0,
+    Gateway: address?.gateway ?? '',
+    GlobalIPv6Address: '',
+    MacAddress: '',
+  };
+  const sandbox = isRunning(container) && life !== undefined ? `/proc/${life.pid}/ns/net` : '';
+  return { SandboxKey: sandbox, Ports: map, ...place, Networks: { [mode]: { ...place, Aliases: null, Links: null } } };
 }
 
 function inside({ containerPort, protocol }: PortRequest): string {

@@ -7,6 +7,7 @@ import { lifeFlags } from './life-flags.ts';
 import { parseBytes, parseSwap } from './values/bytes.ts';
 import { parseCpuset, parseExpose, parseMicroseconds, parseOomScore, parseShares } from './values/ids.ts';
 import { parseKeys } from './values/keys.ts';
+import { parseDns, parseDnsOption, parseDnsSearch } from './values/dns.ts';
 import { parseDevice } from './values/device.ts';
 import { parseEnv, parseLabel } from './values/env.ts';
 import { parseMount } from './values/mount.ts';
@@ -199,6 +200,34 @@ export const createFlags = {
     parse: parseHostEntry,
     description: 'add to /etc/hosts; host-gateway is this machine',
   },
+  'no-hosts': { type: 'boolean', group: network, description: "keep the image's /etc/hosts" },
+  domainname: { type: 'string', group: network, valueHint: 'NAME', parse: parseHostname, description: 'NIS domain name inside' },
+  dns: { type: 'string', group: network, valueHint: 'IP', repeat: true, parse: parseDns, description: 'name server that it asks' },
+  'dns-search': {
+    type: 'string',
+    group: network,
+    valueHint: 'DOMAIN',
+    repeat: true,
+    parse: parseDnsSearch,
+    description: 'domain in which short names are looked up; "." is none',
+  },
+  'dns-option': {
+    type: 'string',
+    group: network,
+    valueHint: 'OPTION',
+    repeat: true,
+    parse: parseDnsOption,
+    description: 'option of its resolv.conf: ndots:2, timeout:1',
+  },
+  'dns-opt': {
+    type: 'string',
+    group: network,
+    valueHint: 'OPTION',
+    repeat: true,
+    parse: parseDnsOption,
+    hidden: true,
+    description: 'older name of --dns-option',
+  },
 
   userns: {
     type: 'string',
@@ -304,6 +333,7 @@ export const createFlags = {
     choices: ['linux/amd64', 'linux/arm64'],
     description: 'OS/ARCH[/VARIANT] to take of it',
   },
+  'disable-content-trust': { type: 'boolean', default: true, hidden: true, description: 'no signature is looked at: nothing changes' },
   quiet: { type: 'boolean', alias: 'q', group: image, description: 'show no progress' },
   'tls-verify': {
     type: 'boolean',

@@ -43,6 +43,7 @@ export function toOptions(input: CreateInput): ContainerOptions {
     devices: flags.device,
     hostname: flags.hostname,
     addHosts: flags['add-host'],
+    ...toNames(flags),
     network: flags.network ?? flags.net ?? defaults.network,
     ports: flags.publish.flat(),
     capAdd: flags['cap-add'],
@@ -56,6 +57,19 @@ export function toOptions(input: CreateInput): ContainerOptions {
     stopSignal: flags['stop-signal'],
     labels: toLabels(flags),
     ...toLife(flags),
+  };
+}
+
+/** What its programs find under which name. */
+function toNames(flags: CreateValues): Pick<ContainerOptions, 'dns' | 'noHosts' | 'domainname'> {
+  if (flags['no-hosts'] && flags['add-host'].length > 0) {
+    throw conflict('cannot specify both --no-hosts and --add-host', 'there is no /etc/hosts of its own to add to');
+  }
+  const dns = { servers: flags.dns, search: flags['dns-search'], options: [...flags['dns-option'], ...flags['dns-opt']] };
+  return {
+    dns: Object.values(dns).some((list) => list.length > 0) ? dns : undefined,
+    noHosts: flags['no-hosts'] || undefined,
+    domainname: flags.domainname,
   };
 }
 

@@ -12,6 +12,27 @@ export type DnsPlan = {
 
 export type HostEntry = { readonly name: string; readonly address: string };
 
+/** What `--dns`, `--dns-search` and `--dns-option` said; an empty list = nothing said, a search list of `.` = none. */
+export type DnsRequest = { readonly servers: readonly string[]; readonly search: readonly string[]; readonly options: readonly string[] };
+
+/** What was asked for takes the place of what the text has of the same kind. */
+export function requestedResolvConf(text: string, { servers, search, options }: DnsRequest): string {
+  const lines = text.split('\n').map((line) => line.trim());
+  const has = (list: readonly string[], words: RegExp) => (list.length > 0 ? [] : lines.filter((line) => words.test(line)));
+  const one = (word: string, list: readonly string[]) => (list.length === 0 ? [] : [[word, ...list].join(' ')]);
+  return [
+    ...servers.map((server) => `nameserver ${server}`),
+    ...has(servers, /^nameserver\s/),
+    ...one('search', search.length === 1 && search[0] === '.' ? [] : search),
+    ...has(search, /^(search|domain)\s/),
+    ...one('options', options),
+    ...has(options, /^options\s/),
+    ...lines.filter((line) => /^sortlist\s/.test(line)),
+  ]
+    .map((line) => `${line}\n`)
+    .join('');
+}
+
 /**
  * The host's resolv.conf as a container can use it: resolvers on loopback, link-local ones with a zone, and an empty list are replaced
  * by the forwarder; search and options stay.

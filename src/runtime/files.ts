@@ -2,7 +2,7 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { containerResolvConf, type DnsPlan, hostsFile } from '../network/dns.ts';
+import { containerResolvConf, type DnsPlan, hostsFile, requestedResolvConf } from '../network/dns.ts';
 import { aptSetting, aptTarget } from './apt.ts';
 import type { OwnMount } from './mounts.ts';
 import type { ContainerOptions } from './options.ts';
@@ -15,10 +15,11 @@ export function writeFiles(
   dns: DnsPlan | undefined,
   apt: boolean,
 ): OwnMount[] {
+  const full = options.domainname === undefined ? hostname : `${hostname}.${options.domainname}`;
   const files = [
     { name: 'hostname', target: '/etc/hostname', text: `${hostname}\n` },
-    { name: 'hosts', target: '/etc/hosts', text: hostsFile(hostname, options.addHosts, dns) },
-    { name: 'resolv.conf', target: '/etc/resolv.conf', text: resolvConf(options, dns) },
+    ...(options.noHosts ? [] : [{ name: 'hosts', target: '/etc/hosts', text: hostsFile(full, options.addHosts, dns) }]),
+    { name: 'resolv.conf', target: '/etc/resolv.conf', text: asked(options, resolvConf(options, dns)) },
     ...(apt ? [{ name: 'apt.conf', target: aptTarget, text: aptSetting }] : []),
   ];
   return files.map(({ name, target, text }) => {
@@ -26,6 +27,10 @@ export function writeFiles(
     writeFileSync(source, text, { mode: 0o644 });
     return { source, target };
   });
+}
+
+function asked({ dns }: ContainerOptions, text: string): string {
+  return dns === undefined ? text : requestedResolvConf(text, dns);
 }
 
 /** No network: nobody to ask. The host's network: its own file as it is. */

@@ -8,6 +8,7 @@ export type OciConfig = {
   readonly process: OciProcess;
   readonly root: { readonly path: string; readonly readonly: boolean };
   readonly hostname?: string;
+  readonly domainname?: string;
   readonly mounts: readonly OciMount[];
   readonly annotations: Readonly<Record<string, string>>;
   readonly linux: OciLinux;

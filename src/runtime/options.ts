@@ -1,11 +1,11 @@
 /** What is asked of a container: one type for every front door (CLI, APIs, library), with every default in one place. */
 
 import type { Limits } from '../cgroup/limits.ts';
-import type { HostEntry } from '../network/dns.ts';
+import type { DnsRequest, HostEntry } from '../network/dns.ts';
 import type { PortRequest } from '../network/ports.ts';
 import type { Mapping, UsernsRequest } from '../userns/choose.ts';
 
-export type { HostEntry, Limits, Mapping, PortRequest, UsernsRequest };
+export type { DnsRequest, HostEntry, Limits, Mapping, PortRequest, UsernsRequest };
 
 export type ContainerOptions = {
   /** As typed: a reference, `oci:DIR[:TAG]`, `oci-archive:FILE`, `docker-archive:FILE`, `rootfs:DIR`, `host:`, `embedded:NAME`. */
@@ -32,6 +32,11 @@ export type ContainerOptions = {
   readonly devices: readonly DeviceRequest[];
   readonly hostname?: string | undefined;
   readonly addHosts: readonly HostEntry[];
+  /** Instead of what the host's resolv.conf says; containers of older versions have none. */
+  readonly dns?: DnsRequest | undefined;
+  /** The image's /etc/hosts stays. */
+  readonly noHosts?: true | undefined;
+  readonly domainname?: string | undefined;
   readonly network: 'host' | 'none' | 'private';
   readonly ports: readonly PortRequest[];
   readonly capAdd: readonly string[];

@@ -40,6 +40,7 @@ export function buildSpec(options: ContainerOptions, facts: SpecFacts): OciConfi
     process: buildProcess(options, facts.image, hostname),
     root: { path: facts.root.path, readonly: options.readOnly },
     hostname,
+    ...(options.domainname === undefined ? {} : { domainname: options.domainname }),
     mounts: [
       ...(facts.root.mounts ?? []),
       ...buildMounts({

@@ -261,6 +261,7 @@ const samples: Readonly<Record<string, string>> = {
   UserNS: 'host',
   Volume: '/a:/b',
   WorkingDir: '/x',
+  DNS: '9.9.9.9',
   PodmanArgs: '--rm',
 };
 

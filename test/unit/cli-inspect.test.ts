@@ -112,6 +112,15 @@ for (const [template, container, text] of [
   ['{{index .Config.Labels "a"}}<{{index .Config.Labels "b"}}>', made({ labels: { a: '1' } }), '1<>'],
   ['{{.Config.Cmd}} {{json .Config.Entrypoint}}', made({}, { command: ['x'], entrypoint: ['e'] }), '[x] ["e"]'],
   ['{{json .Config.Entrypoint}}', made(), 'null'],
+  ['{{range .NetworkSettings.Networks}}<{{.MacAddress}}>{{end}}<{{.NetworkSettings.SandboxKey}}>', made(), '<><>'],
+  ['{{.NetworkSettings.SandboxKey}}', made({ status: 'running', life }), `/proc/${life.pid}/ns/net`],
+  ['{{json .ExecIDs}} <{{.AppArmorProfile}}> {{json .HostConfig.Links}}', made(), 'null <> null'],
+  ['{{json .HostConfig.Dns}} {{json .HostConfig.DnsSearch}} {{json .HostConfig.DnsOptions}}', made(), '[] [] []'],
+  [
+    '{{.HostConfig.Dns}} {{.HostConfig.DnsSearch}} {{.HostConfig.DnsOptions}} {{.Config.Domainname}}',
+    made({}, { dns: { servers: ['9.9.9.9'], search: ['lan'], options: ['rotate'] }, domainname: 'nis' }),
+    '[9.9.9.9] [lan] [rotate] nis',
+  ],
   ['{{.LogPath}}', made({ id: 'abc' }), '/store/containers/abc/log'],
   ['{{.LogPath}}', made({}, { log: { driver: 'none', maxSize: 0, maxFile: 1, whenFull: 'drop' } }), ''],
 ] as const) {

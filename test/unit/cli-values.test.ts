@@ -4,6 +4,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { BadValue } from '../../src/cli/values/bad.ts';
 import { parseBytes, parseSwap } from '../../src/cli/values/bytes.ts';
+import { parseDns, parseDnsOption, parseDnsSearch } from '../../src/cli/values/dns.ts';
 import { parseDevice } from '../../src/cli/values/device.ts';
 import { lookUp, parseEnv, parseKeyLines, parseLabel } from '../../src/cli/values/env.ts';
 import { parseHostEntry, parseHostname, parseNetwork, parseSignal, parseSysctl, parseUser } from '../../src/cli/values/names.ts';
@@ -122,6 +123,37 @@ table(
     '80 80',
     '-1:80',
   ],
+);
+
+table(
+  'a name server',
+  parseDns,
+  [
+    ['9.9.9.9', '9.9.9.9'],
+    ['2620:fe::fe', '2620:fe::fe'],
+  ],
+  ['', 'dns.example', '1.2.3', '1.2.3.4 5.6.7.8', '1.2.3.4\noptions x'],
+);
+
+table(
+  'a search domain',
+  parseDnsSearch,
+  [
+    ['.', '.'],
+    ['lan', 'lan'],
+    ['_tcp.a-b.example.', '_tcp.a-b.example.'],
+  ],
+  ['', '..', '-a', 'a-', 'a b', 'a\nnameserver 1.1.1.1', '1.2', 'x'.repeat(300)],
+);
+
+table(
+  'an option of resolv.conf',
+  parseDnsOption,
+  [
+    ['ndots:2', 'ndots:2'],
+    ['single-request', 'single-request'],
+  ],
+  ['', 'ndots:2 rotate', 'a\nnameserver 1.1.1.1'],
 );
 
 table(

@@ -1,15 +1,20 @@
 /** Private networks: ports, the argument lists of the programs that serve them, names. */
 
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { RootlessError } from '../../src/errors.ts';
-import { containerResolvConf, hostsFile } from '../../src/network/dns.ts';
+import { containerResolvConf, hostsFile, requestedResolvConf } from '../../src/network/dns.ts';
 import { pastaArgs } from '../../src/network/pasta.ts';
 import { type PortRequest, refuseConflicts, reservePorts } from '../../src/network/ports.ts';
 import { slirpArgs } from '../../src/network/slirp4netns.ts';
+import { writeFiles } from '../../src/runtime/files.ts';
+import { defaults } from '../../src/runtime/options.ts';
+import { withTmp } from '../support/tmp.ts';
 
 const tcp = (hostPort: number, containerPort: number, hostAddress?: string): PortRequest => ({
   hostPort,
@@ -129,6 +134,43 @@ const resolvers: readonly (readonly [string, string, string])[] = [
 for (const [name, host, wanted] of resolvers) {
   test(`resolv.conf: ${name}`, () => assert.is(containerResolvConf(host, dns), wanted));
 }
+
+const none = { servers: [], search: [], options: [] };
+const given = 'nameserver 169.254.1.1\nsearch lan\noptions edns0\nsortlist 10.0.0.0\n';
+for (const [name, asked, wanted] of [
+  [
+    'servers take the place of all others',
+    { ...none, servers: ['9.9.9.9', '::1'] },
+    'nameserver 9.9.9.9\nnameserver ::1\nsearch lan\noptions edns0\n',
+  ],
+  [
+    "a search list takes the place of the host's",
+    { ...none, search: ['a.b', 'c'] },
+    'nameserver 169.254.1.1\nsearch a.b c\noptions edns0\n',
+  ],
+  ['a search list of a dot is none', { ...none, search: ['.'] }, 'nameserver 169.254.1.1\noptions edns0\n'],
+  [
+    "options take the place of the host's",
+    { ...none, options: ['ndots:2', 'rotate'] },
+    'nameserver 169.254.1.1\nsearch lan\noptions ndots:2 rotate\n',
+  ],
+] as const) {
+  test(`resolv.conf as asked: ${name}`, () => assert.is(requestedResolvConf(given, asked), `${wanted}sortlist 10.0.0.0\n`));
+}
+
+test('resolv.conf as asked begins empty without a network', () =>
+  assert.is(requestedResolvConf('', { ...none, servers: ['1.1.1.1'] }), 'nameserver 1.1.1.1\n'));
+
+test('the files of a container are what its flags say', () =>
+  withTmp((folder) => {
+    const asked = { ...none, servers: ['9.9.9.9'], search: ['.'], options: ['rotate'] };
+    const options = { ...defaults, image: 'i', network: 'none', dns: asked } as const;
+    const targets = (more: object) => writeFiles(folder, 'h', { ...options, ...more }, undefined, false).map(({ target }) => target);
+    assert.equal(targets({ domainname: 'lan' }), ['/etc/hostname', '/etc/hosts', '/etc/resolv.conf']);
+    assert.is(readFileSync(join(folder, 'resolv.conf'), 'utf8'), 'nameserver 9.9.9.9\noptions rotate\n');
+    assert.match(readFileSync(join(folder, 'hosts'), 'utf8'), /^127\.0\.1\.1\th\.lan h$/m);
+    assert.equal(targets({ noHosts: true }), ['/etc/hostname', '/etc/resolv.conf']);
+  }));
 
 test('the hosts file has the own name, the host, and what was added', () => {
   const text = hostsFile(

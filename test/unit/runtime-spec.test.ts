@@ -71,6 +71,8 @@ test("the user is the flag's, the image's, or root", () => {
 
 test('the host name is the first twelve digits of the id unless one is given', () => {
   assert.is(spec().hostname, 'abcdef012345');
+  assert.is('domainname' in spec(), false);
+  assert.is(spec({ domainname: 'lan' }).domainname, 'lan');
   assert.ok(spec({ hostname: 'web' }).process.env.includes('HOSTNAME=web'));
 });
 
