@@ -1,11 +1,12 @@
 /** `rootless info`: what this machine and user can do, found by looking and by trying. */
 
-import { release } from 'node:os';
+import { readFileSync } from 'node:fs';
+import { availableParallelism, hostname, machine, release, totalmem } from 'node:os';
 import manifest from '../../package.json' with { type: 'json' };
 import { imageFacts } from '../image/facts.ts';
 import { findPaths } from '../paths.ts';
 import { findProgram, searchPath } from '../programs.ts';
-import { listContainers } from '../runtime/state.ts';
+import { type Listed, listContainers } from '../runtime/state.ts';
 import { chooseStorage, type Storage } from '../runtime/storage.ts';
 import { chooseMapping, type Mapping } from '../userns/choose.ts';
 import { readHost } from '../userns/host.ts';
@@ -18,7 +19,7 @@ export default command({
   name: 'info',
   flags: { format: formatFlag },
   words: { usage: '', min: 0, max: 0 },
-  examples: ["rootless info --format '{{.Ids.Mode}}'"],
+  examples: ["rootless info --format '{{.Driver}} {{.CgroupVersion}} {{.Ids.Mode}}'"],
   run: async ({ flags, env }) => {
     const facts = await gather(env);
     print(flags.format === undefined ? describe(facts) : render(flags.format, [facts], 'one'));
@@ -35,11 +36,12 @@ async function gather(env: NodeJS.ProcessEnv) {
   const mapping = chooseMapping({ kind: 'host' }, host);
   const storage = await chooseStorage(paths, mapping.idMap, folders);
   const containers = listContainers(paths);
+  const cgroup = cgroupFacts();
   return {
     Version: manifest.version,
     Node: process.version,
     Kernel: release(),
-    Architecture: process.arch,
+    Architecture: machine(),
     User: { Name: host.name, Uid: host.uid, Gid: host.gid },
     Ids: {
       Mode: mapping.mode,
@@ -51,12 +53,48 @@ async function gather(env: NodeJS.ProcessEnv) {
     },
     Storage: { Kind: storage.kind, Why: whyStorage(storage), Data: paths.data },
     Network: networkTool(folders),
-    Cgroup: cgroupFacts(),
-    Containers: { Total: containers.length, Running: containers.filter(({ status }) => status === 'running').length },
+    Cgroup: cgroup,
+    ...counts(containers),
     Images: imageFacts(paths).length,
     Runtime: paths.runtime,
     Helper: paths.helper,
+    // docker's names of what scripts ask for.
+    ServerVersion: manifest.version,
+    Driver: storage.kind === 'fuse' ? 'fuse-overlayfs' : storage.kind,
+    DockerRootDir: paths.data,
+    CgroupVersion: cgroup.Version.replace(/^v/, ''),
+    KernelVersion: release(),
+    OperatingSystem: operatingSystem(),
+    OSType: process.platform,
+    Name: hostname(),
+    NCPU: availableParallelism(),
+    MemTotal: totalmem(),
   };
+}
+
+/** docker's: what restarts runs, and what neither runs nor is paused is stopped. */
+export function counts(containers: readonly Pick<Listed, 'status'>[]) {
+  const having = (wanted: Listed['status']) => containers.filter(({ status }) => status === wanted).length;
+  const [running, paused] = [having('running') + having('restarting'), having('paused')];
+  return {
+    Containers: containers.length,
+    ContainersRunning: running,
+    ContainersPaused: paused,
+    ContainersStopped: containers.length - running - paused,
+  };
+}
+
+/** PRETTY_NAME of os-release(5). */
+function operatingSystem(): string {
+  for (const path of ['/etc/os-release', '/usr/lib/os-release']) {
+    try {
+      const name = /^PRETTY_NAME=["']?(.*?)["']?$/m.exec(readFileSync(path, 'utf8'))?.[1];
+      if (name !== undefined) return name;
+    } catch {
+      // The next one.
+    }
+  }
+  return 'Linux';
 }
 
 function total({ idMap }: Mapping, kind: 'uid' | 'gid'): number {
@@ -83,10 +121,10 @@ function networkTool(folders: readonly string[]): { Tool: string; Path: string }
 }
 
 function describe(facts: Facts): string {
-  const { User, Ids, Storage, Network, Cgroup, Containers } = facts;
+  const { User, Ids, Storage, Network, Cgroup } = facts;
   const rows: readonly (readonly [string, string])[] = [
     ['rootless', `${facts.Version}, Node ${facts.Node}`],
-    ['kernel', `${facts.Kernel}, ${facts.Architecture}`],
+    ['kernel', `${facts.Kernel}, ${process.arch}`],
     ['user', `${User.Name} (${User.Uid}:${User.Gid})`],
     ['ids', `${Ids.Mode}: ${amount(Ids.Uids)} user and ${amount(Ids.Gids)} group ids`],
     ['', Ids.Why],
@@ -94,7 +132,7 @@ function describe(facts: Facts): string {
     ['', Storage.Why],
     ['network', Network.Tool === 'none' ? 'none: install passt for private networks' : `${Network.Tool} (${Network.Path})`],
     ['cgroups', Cgroup.Summary],
-    ['containers', `${Containers.Total}, ${Containers.Running} running`],
+    ['containers', `${facts.Containers}, ${facts.ContainersRunning} running`],
     ['images', String(facts.Images)],
     ['runtime', facts.Runtime],
     ['helper', facts.Helper],

@@ -15,6 +15,7 @@ export default command({
     format: formatFlag,
   },
   words: { usage: '', min: 0, max: 0 },
+  examples: ["rootless version --format '{{.Version}} {{.Helper}}'"],
   run: async ({ flags, env }) => {
     if (flags.short) {
       print(`rootless ${manifest.version}\n`);
