@@ -31,6 +31,7 @@ function imageRow(paths: Paths, image: StoredImage, images: readonly StoredImage
     Created: config.created ?? '',
     DockerVersion: textOf(raw, 'docker_version'),
     Author: textOf(raw, 'author'),
+    ContainerConfig: { ...noContainer, ...((raw['container_config'] ?? {}) as Row) },
     Config: runConfig(raw, config),
     Architecture: platform.architecture,
     ...(platform.variant === undefined ? {} : { Variant: platform.variant }),
@@ -43,6 +44,20 @@ function imageRow(paths: Paths, image: StoredImage, images: readonly StoredImage
     Manifest: { Digest: image.manifest.digest, MediaType: manifest.mediaType, Layers: manifest.layers },
   };
 }
+
+/** Of the container that the last step of a build was made in: only old builders wrote it down. */
+const noContainer: Row = {
+  Hostname: '',
+  User: '',
+  Env: null,
+  Cmd: null,
+  Image: '',
+  Volumes: null,
+  WorkingDir: '',
+  Entrypoint: null,
+  OnBuild: null,
+  Labels: null,
+};
 
 /** docker's fields; what is empty is null, or left out, as there. */
 function runConfig(raw: Row, config: ReturnType<typeof readImage>['config']): Row {

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { inspectImage } from '../../src/cli/inspect-image.ts';
 import { RootlessError } from '../../src/errors.ts';
 import { digestOf, hexOf } from '../../src/image/digest.ts';
 import { folderSink, tarSink } from '../../src/image/file-sink.ts';
@@ -386,6 +387,15 @@ test('an empty input is called empty', () =>
     assert.ok(error instanceof RootlessError);
     assert.match(error.message, /empty\.tar" is empty$/);
     assert.is(error.code, 'LAYOUT_INVALID');
+  }));
+
+test('an image is inspected with the container of its last step, empty where nobody wrote it down', () =>
+  withStore(async (paths, folder) => {
+    const row = (id: string) => inspectImage(paths, id)?.['ContainerConfig'] as Record<string, unknown> | undefined;
+    await load(paths, folder, oldSaved());
+    assert.equal([row('bb:1')?.['Cmd'], row('bb:1')?.['User']], [null, '']);
+    await load(paths, folder, oldSaved({ config: configOf([sha(layer), sha(layer)], { container_config: { User: 'ana' } }) }));
+    assert.equal([row('bb:1')?.['Cmd'], row('bb:1')?.['User']], [null, 'ana']);
   }));
 
 test.run();
