@@ -79,7 +79,7 @@ function embeddedImage(force) {
 function bundle(force) {
   const stamp = join(dist, '.bundle-stamp');
   const hash = hashOf(['src', 'scripts/build.mjs', 'package-lock.json', 'helper-rs/pkg/package.json'], /\.(ts|mjs|json|js)$/);
-  if (!force && current(stamp, hash) && existsSync(join(dist, 'daily.cjs'))) return false;
+  if (!force && current(stamp, hash) && existsSync(join(dist, 'main.cjs'))) return false;
   return step('bundle', () => {
     rmSync(stamp, { force: true });
     run(process.execPath, [join(top, 'scripts/build.mjs')]);
