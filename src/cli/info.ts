@@ -62,7 +62,7 @@ async function gather(env: NodeJS.ProcessEnv) {
     ServerVersion: manifest.version,
     Driver: storage.kind === 'fuse' ? 'fuse-overlayfs' : storage.kind,
     DockerRootDir: paths.data,
-    CgroupVersion: cgroup.Version.replace(/^v/, ''),
+    CgroupVersion: cgroup.Version === 'v2' ? '2' : '1',
     KernelVersion: release(),
     OperatingSystem: operatingSystem(),
     OSType: process.platform,
