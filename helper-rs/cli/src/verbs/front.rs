@@ -19,6 +19,7 @@ use rustix::event::{poll, PollFd, PollFlags};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
+use rustix::net::{recv, RecvFlags};
 use serde::Deserialize;
 use serde_json::Value;
 use std::ffi::{CString, OsString};
@@ -49,6 +50,7 @@ pub fn reap() {
 const OWN_FAILURE: u8 = 125;
 /// More than any command line that the kernel takes (ARG_MAX).
 const LONGEST: usize = 4 << 20;
+const GULP: usize = 16 << 10;
 
 /// What the command line hands over.
 #[derive(Deserialize)]
@@ -158,13 +160,20 @@ fn receive(line: &OwnedFd, child: &Child, signals: &OwnedFd) -> Step<Option<Orde
         if !line_fired {
             continue;
         }
-        // A byte at a time: what follows the line is the verb's.
-        let mut byte = [0];
-        match rustix::io::read(line, &mut byte).during("wait", "node")? {
-            0 => return Ok(None),
-            _ if byte[0] == b'\n' => break,
-            _ if said.len() > LONGEST => return Err(Failure::because("args", "the order is too long")),
-            _ => said.push(byte[0]),
+        // Looked at first, and taken up to the end of the line: what follows is the verb's.
+        let mut room = vec![0; GULP];
+        let (seen, _) = recv(line, room.as_mut_slice(), RecvFlags::PEEK).during("wait", "node")?;
+        let end = room[..seen].iter().position(|byte| *byte == b'\n');
+        let (taken, _) =
+            recv(line, &mut room[..end.map_or(seen, |at| at + 1)], RecvFlags::empty()).during("wait", "node")?;
+        match end {
+            _ if taken == 0 => return Ok(None),
+            Some(at) => {
+                said.extend_from_slice(&room[..at]);
+                break;
+            }
+            None if said.len() > LONGEST => return Err(Failure::because("args", "the order is too long")),
+            None => said.extend_from_slice(&room[..taken]),
         }
     }
     serde_json::from_slice(&said).map(Some).map_err(|error| Failure::because("args", error.to_string()))
