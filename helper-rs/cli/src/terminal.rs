@@ -5,6 +5,7 @@ use crate::failure::{During, Step};
 use crate::inside::{self, Missing};
 use crate::sys::{process, socket};
 use rootless_core::oci::runtime::ConsoleSize;
+use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{ioctl_tiocgptpeer, ptsname, OpenptFlags};
@@ -89,10 +90,51 @@ impl Drop for Raw {
     }
 }
 
+/// After the detach keys: what the shell says next begins a line of its own. A terminal that takes nothing now is not waited for.
+pub fn end_line() {
+    let streams = [rustix::stdio::stderr(), rustix::stdio::stdout()];
+    if let Some(terminal) = streams.into_iter().find(|fd| isatty(fd)) {
+        end_line_on(terminal);
+    }
+}
+
+fn end_line_on(terminal: BorrowedFd<'_>) {
+    let mut wanted = [PollFd::new(&terminal, PollFlags::OUT)];
+    if poll(&mut wanted, Some(&Timespec::default())).is_ok_and(|ready| ready > 0) {
+        let _ = rustix::io::write(terminal, b"\r\n");
+    }
+}
+
 /// Gives the container's terminal the size of the caller's, wherever one of its streams is a terminal.
 pub fn copy_size(master: &OwnedFd) {
     let streams = [rustix::stdio::stdout(), rustix::stdio::stdin(), rustix::stdio::stderr()];
     if let Some(size) = streams.iter().find(|fd| isatty(fd)).and_then(|fd| tcgetwinsize(fd).ok()) {
         let _ = tcsetwinsize(master, size);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_ended_on_a_terminal_that_takes_it() {
+        let master = rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        rustix::pty::unlockpt(&master).unwrap();
+        let slave = ioctl_tiocgptpeer(&master, OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        let _raw = Raw::enter(slave.as_fd()).unwrap();
+        end_line_on(slave.as_fd());
+        let mut said = [0; 8];
+        let count = rustix::io::read(&master, &mut said).unwrap();
+        assert_eq!(&said[..count], b"\r\n");
+    }
+
+    #[test]
+    fn a_stopped_terminal_is_not_waited_for() {
+        let master = rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        rustix::pty::unlockpt(&master).unwrap();
+        let slave = ioctl_tiocgptpeer(&master, OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        rustix::termios::tcflow(&slave, rustix::termios::Action::OOff).unwrap();
+        end_line_on(slave.as_fd());
     }
 }

@@ -259,6 +259,9 @@ impl Monitor {
 
     /// The detach keys.
     fn leave_caller(&mut self) {
+        // Its terminal is as it was before the caller hears of it.
+        self.caller = None;
+        crate::terminal::end_line();
         self.reporter.event(&json!({ "event": "detached" }));
         self.leave();
         self.journal.say("detach", &[]);

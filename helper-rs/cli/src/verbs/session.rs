@@ -58,6 +58,8 @@ fn code_of(global: &Global, end: End) -> u8 {
     match end {
         End::Code(code) => code,
         End::Detached => {
+            // The caller's terminal is as it was.
+            crate::terminal::end_line();
             global.reporter.event(&json!({ "event": "detached" }));
             0
         }
