@@ -111,12 +111,21 @@ function remember() {
       const [program, more] =
         existsSync(front) && ['run', 'exec'].includes(name) ? [front, ['front', '--', ...args]] : [process.execPath, args];
       const run = spawnSync(program, more, { env, stdio: 'ignore', timeout: 60_000 });
-      if (!existsSync(join(dist, `${name}-${process.version}-${process.arch}.cache`)))
+      // A front does not wait for a command line that it needs no more.
+      if (!appears(join(dist, `${name}-${process.version}-${process.arch}.cache`)))
         fail(`the compiled code of "${name}" could not be kept (scripts/code-cache.cjs, ${run.status})`);
     }
   } finally {
     rmSync(home, { recursive: true, force: true });
   }
+}
+
+function appears(path) {
+  for (let waited = 0; waited < 10_000; waited += 20) {
+    if (existsSync(path)) return true;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
+  }
+  return false;
 }
 
 /** A container that this process claims to watch: `exec` gets as far as its socket, which is not there. */
