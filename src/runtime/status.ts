@@ -45,11 +45,6 @@ export function readLife(folder: string): Life | undefined {
   return { ...rest, status: 'exited', code: killedCode, signal: 9, finished: endOf(life, folder) };
 }
 
-/** Whether the monitor still runs: it lives a moment longer than its container. */
-export function isMonitored(life: Life | undefined): life is Life {
-  return life !== undefined && isAlive(life.monitor);
-}
-
 /** Nobody saw it: the last word of the monitor, or the start of this boot where that is later. */
 function endOf({ monitor, started }: Life, folder: string): string {
   if (monitor.bootId !== bootId()) return new Date(Date.now() - uptime() * 1000).toISOString();
