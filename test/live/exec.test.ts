@@ -207,7 +207,7 @@ live('a terminal is one, of the right size and kind', onTty, () =>
       id,
       'sh',
       '-c',
-      'tty; stty size; echo $TERM; trap "stty size; exit 4" WINCH; while :; do sleep 0.1; done',
+      'trap "stty size; exit 4" WINCH; tty; stty size; echo $TERM; while :; do sleep 0.1; done',
     ]);
     await screen.shows(/\/dev\/pts\/\d+\r\n24 80\r\nxterm\r\n/);
     screen.resize(40, 132);
