@@ -36,6 +36,19 @@ export const benchPackages = [
   ['slirp4netns', 'slirp4netns', 'peer'],
 ];
 
+/** What makes and boots the guest of `npm run test:vm`. */
+export const vmPackages = [
+  ['qemu-system-x86', 'qemu-system-x86_64', 'emulates the machine'],
+  ['mmdebstrap', 'mmdebstrap', 'makes its root filesystem'],
+  ['debian-archive-keyring', '/usr/share/keyrings/debian-archive-keyring.gpg', "checks Debian's packages"],
+  ['e2fsprogs', 'mke2fs', 'makes its disk'],
+  ['cpio', 'cpio', 'makes its initrd'],
+  ['python3', 'python3', 'unpacks its kernel'],
+  ['xz-utils', 'xz', 'unpacks its kernel'],
+  ['zstd', 'zstd', 'unpacks its kernel'],
+  ['util-linux', 'flock', 'makes one guest at a time'],
+];
+
 /** Rows whose proof is not on this machine. */
 export function missingPackages(rows) {
   return rows.filter(([, proof]) => (proof.startsWith('/') ? !existsSync(proof) : !onPath(proof)));

@@ -9,15 +9,16 @@ import { top } from '../setup.mjs';
 export const bundles = join(top, `.cache/test-${process.pid}`);
 process.once('exit', () => rmSync(bundles, { recursive: true, force: true }));
 
-/** Bundles the test files of some stages whose name has one of the words (no words: all). */
-export async function bundleTests(stages, words) {
+/** Bundles the test files of some stages whose name has one of the words (no words: all) and that `wanted` takes. */
+export async function bundleTests(stages, words, wanted = () => true) {
   const { build } = await import('esbuild');
   rmSync(bundles, { recursive: true, force: true });
   mkdirSync(bundles, { recursive: true });
   const files = stages.flatMap((stage) =>
     testFiles(stage).map((name) => ({ stage, name, source: join('test', stage, `${name}.test.ts`) })),
   );
-  const picked = files.filter(({ stage, name }) => words.length === 0 || words.some((word) => `${stage}/${name}`.includes(word)));
+  const named = files.filter(({ stage, name }) => words.length === 0 || words.some((word) => `${stage}/${name}`.includes(word)));
+  const picked = named.filter(wanted);
   await build({
     entryPoints: picked.map(({ source }) => join(top, source)),
     outdir: bundles,
@@ -61,8 +62,12 @@ function plain(bundle) {
 async function runFile(tally, file, seconds, label, launch) {
   const begun = performance.now();
   const { output, end } = await spawnFile(launch(file.bundle), seconds);
+  judge(tally, file, output, end, (performance.now() - begun) / 1000, label);
+}
+
+/** Reads what a file printed; `end` is `exit 0` when its process ended well. */
+export function judge(tally, file, output, end, took, label = '') {
   const name = `${file.stage}/${file.name}${label}`;
-  const took = (performance.now() - begun) / 1000;
   const count = (word) => Number(new RegExp(`^\\s*${word}:\\s+(\\d+)\\s*$`, 'm').exec(output)?.[1] ?? Number.NaN);
   const [total, passed, skipped] = [count('Total'), count('Passed'), count('Skipped')];
   if (Number.isNaN(total)) return tally.fail(name, `${end}; it did not finish its tests (is .run() missing?)\n${output}`);

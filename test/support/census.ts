@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { data, runtime } from './cli.ts';
+import { slowness } from './slow.ts';
 
 export type Census = {
   /** `pid name` */
@@ -38,7 +39,7 @@ export function left(before: Census, after: Census): string[] {
 
 /** Looks again until nothing is left or the time is over: a killed tree needs a moment to be reaped. */
 export async function leftAfter(before: Census, milliseconds = 5000): Promise<string[]> {
-  const end = Date.now() + milliseconds;
+  const end = Date.now() + milliseconds * slowness;
   for (;;) {
     const found = left(before, census());
     if (found.length === 0 || Date.now() > end) return found;

@@ -5,6 +5,7 @@ import { mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { bin } from './checkout.ts';
+import { slowness } from './slow.ts';
 import { removeTree } from './tmp.ts';
 
 export type Output = {
@@ -48,7 +49,7 @@ export function start(args: readonly string[], options: Options = {}): ChildProc
   return spawn(bin, args, {
     env,
     cwd: options.cwd,
-    timeout: options.timeout ?? 45_000,
+    timeout: (options.timeout ?? 45_000) * slowness,
     killSignal: 'SIGKILL',
   });
 }

@@ -2,6 +2,7 @@
 
 import { test } from 'uvu';
 import { type Need, unmet } from './needs.ts';
+import { slowness } from './slow.ts';
 
 type Options = {
   /** Limit for this test; the file has its own. Default 60. */
@@ -16,7 +17,7 @@ export function live(name: string, needs: readonly Need[], body: () => Promise<v
   const { skip } = test;
   const reason = unmet(needs);
   if (reason === undefined) {
-    test(name, () => limited(name, body, options.seconds ?? 60));
+    test(name, () => limited(name, body, (options.seconds ?? 60) * slowness));
   } else if (process.env['ROOTLESS_TEST_NO_SKIP'] === '1') {
     test(name, () => Promise.reject(new Error(`cannot run: ${reason}`)));
   } else {
@@ -38,6 +39,6 @@ async function limited(name: string, body: () => Promise<void> | void, seconds: 
   } finally {
     clearTimeout(timer);
     const took = (performance.now() - begun) / 1000;
-    if (took > 5) console.log(`slow: ${name}: ${took.toFixed(0)} s`);
+    if (took > 5 * slowness) console.log(`slow: ${name}: ${took.toFixed(0)} s`);
   }
 }

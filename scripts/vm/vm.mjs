@@ -1,0 +1,62 @@
+// What is run in the guest, and how long it may take: the stage `vm` of `npm test`, and `npm run test:vm`.
+import { debianArchive } from '../test/debian.mjs';
+import { bundleTests, testFiles } from '../test/files.mjs';
+import { noGuest } from './available.mjs';
+import { runJob } from './agent.mjs';
+import { withGuest } from './guest.mjs';
+import { packInput, runSuite, unpack } from './suite.mjs';
+
+/** Files of the live suite whose subject is another one where limits are enforced and systemd runs. */
+const alsoHere = ['stats'];
+/** Files that want a cold boot with AppArmor. */
+const withAppArmor = ['apparmor'];
+/** Seconds for all files of one guest. */
+const suiteLimit = 40 * 60;
+
+/** @param {string[]} words pick files of test/vm and test/live by name; `all` is every file; none is what CI runs */
+export async function testVm(tally, words, { seconds = suiteLimit } = {}) {
+  const picked = pick(words);
+  if (picked.length === 0) throw new Error(`no file of test/vm or test/live has "${words.join('" or "')}" in its name`);
+  const reason = noGuest();
+  if (reason !== undefined) return tally.skip('vm', reason, picked.length);
+  const files = await bundleTests(['vm', 'live'], [], (file) =>
+    picked.some(({ stage, name }) => stage === file.stage && name === file.name),
+  );
+  const archive = files.some(({ stage }) => stage === 'live') && words.includes('all') ? debianArchive() : undefined;
+  const prepare = (folder) => packInput(folder, { tests: true, archive });
+  const warm = words.length > 0 ? 'make' : 'use';
+  const apparmor = ({ stage, name }) => stage === 'vm' && withAppArmor.includes(name);
+  for (const [group, options] of [
+    [files.filter((file) => !apparmor(file)), { warm, prepare }],
+    [files.filter(apparmor), { apparmor: true, warm: 'no', prepare }],
+  ]) {
+    if (group.length === 0) continue;
+    try {
+      await withGuest(options, (machine) => runSuite(tally, machine, group, { seconds }));
+    } catch (error) {
+      tally.fail('vm', error.message, group.length);
+    }
+  }
+}
+
+function pick(words) {
+  const all = ['vm', 'live'].flatMap((stage) => testFiles(stage).map((name) => ({ stage, name })));
+  if (words.includes('all')) return all;
+  if (words.length === 0) return all.filter(({ stage, name }) => stage === 'vm' || alsoHere.includes(name));
+  return all.filter(({ stage, name }) => words.some((word) => `${stage}/${name}`.includes(word)));
+}
+
+/** `run [--root|--session|--bare] [--apparmor] [--cold] COMMAND…`: one shell line as the guest's user, the product in PATH. */
+export async function runCommand(argv) {
+  const flags = argv.filter((word, at) => word.startsWith('--') && argv.slice(0, at).every((before) => before.startsWith('--')));
+  const place = ['root', 'session', 'bare'].find((name) => flags.includes(`--${name}`)) ?? 'user';
+  const apparmor = flags.includes('--apparmor');
+  const reason = noGuest();
+  if (reason !== undefined) throw new Error(reason);
+  const line = argv.slice(flags.length).join(' ');
+  const script = `${unpack}\nlab-as ${place} bash -c '${line.replaceAll("'", "'\\''")}'`;
+  const warm = flags.includes('--cold') ? 'no' : 'make';
+  return withGuest({ apparmor, warm, prepare: (folder) => packInput(folder, { tests: false }) }, (machine) =>
+    runJob(machine, script, { seconds: suiteLimit, output: (chunk) => process.stdout.write(chunk) }),
+  );
+}

@@ -1,0 +1,55 @@
+/** Limits that bind: what the kernel does to a container that wants more, and what rootless says about it. */
+
+import * as assert from 'uvu/assert';
+import { rootless } from '../support/cli.ts';
+import { run, shell } from '../support/container.ts';
+import { detached, ok } from '../support/detached.ts';
+import { busyboxImage } from '../support/images.ts';
+import { live } from '../support/live.ts';
+
+/** Fills memory until it is killed. */
+const glutton = ['sh', '-c', 'x=$(dd if=/dev/zero bs=1M count=200 2>/dev/null | tr "\\0" x); echo ${#x}'];
+
+live('-m 64m kills what wants more: 137, OOMKilled, ps and events say so', [], async () => {
+  const name = 'glutton';
+  await ok(['create', '--name', name, '--network', 'none', '-m', '64m', busyboxImage(), 'tail', '/dev/zero']);
+  const output = await rootless(['start', '-a', name]);
+  assert.is(output.code, 137, output.stderr);
+  assert.is((await ok(['inspect', '--format', '{{.State.OOMKilled}} {{.State.ExitCode}}', name])).trim(), 'true 137');
+  assert.match(await ok(['ps', '-a', '--filter', `name=${name}`]), /Exited \(137\)/);
+  assert.match(await ok(['events', '--until', '0s', '--since', '1h', '--filter', `container=${name}`]), / oom /);
+  await ok(['rm', name]);
+});
+
+live('below its limit the same program lives, and sees the limit', [], async () => {
+  assert.is(await shell(['-m', '64m'], 'cat /sys/fs/cgroup/memory.max'), String(64 << 20));
+  const { code } = await run(['-m', '512m'], glutton);
+  assert.is(code, 0);
+});
+
+live('--memory-swap is memory and swap together', [], async () => {
+  const script = 'cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory.swap.max';
+  assert.is(await shell(['-m', '64m', '--memory-swap', '96m'], script), `${64 << 20}\n${32 << 20}`);
+  assert.is(await shell(['-m', '64m', '--memory-swap', '-1'], script), `${64 << 20}\nmax`);
+});
+
+live('--pids-limit refuses the process that is too many', [], async () => {
+  const script = 'i=0; while [ $i -lt 12 ]; do sleep 60 & i=$((i+1)); done; echo all';
+  const output = await run(['--pids-limit', '8'], ['sh', '-c', script]);
+  assert.match(output.stderr, /can't fork/);
+  assert.not.match(output.stdout, /all/);
+});
+
+live('--cpus holds two busy processes back to the share', [], async () => {
+  await detached(['--cpus', '0.5'], ['sh', '-c', 'while :; do :; done & while :; do :; done'], async (id) => {
+    const [row = ''] = (await ok(['stats', '--no-stream', '--interval', '4', '--format', '{{.CPUPerc}}', id])).trim().split('\n');
+    const percent = Number.parseFloat(row);
+    assert.ok(percent > 20 && percent < 75, row);
+  });
+});
+
+live('--cpuset-cpus leaves one processor', [], async () => {
+  assert.is(await shell(['--cpuset-cpus', '1'], 'nproc; cat /sys/fs/cgroup/cpuset.cpus.effective'), '1\n1');
+});
+
+live.run();
