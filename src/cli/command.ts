@@ -35,7 +35,7 @@ export type Words = {
   readonly min: number;
   readonly max: number;
   /** What a shell may offer for them. */
-  readonly complete?: 'image' | 'container' | 'volume' | 'file' | readonly string[];
+  readonly complete?: 'image' | 'container' | 'volume' | 'network' | 'file' | readonly string[];
 };
 
 type Definition<F extends Flags> = {

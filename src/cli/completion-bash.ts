@@ -104,9 +104,12 @@ function valueWords(command: TreeCommand): string {
 }
 
 function valueCases(command: TreeCommand): string[] {
-  return command.flags.flatMap(({ words, choices, file }) => {
+  return command.flags.flatMap(({ words, choices, complete, file }) => {
     const answer = file ? '<file>' : choices.join(' ');
-    return answer === '' ? [] : [`    ${words.map((word) => quote(`${command.path} ${word}`)).join('|')}) echo ${quote(answer)} ;;`];
+    const names = complete === undefined ? '' : `; "\${COMP_WORDS[0]}" __complete ${complete}s 2>/dev/null`;
+    return answer === ''
+      ? []
+      : [`    ${words.map((word) => quote(`${command.path} ${word}`)).join('|')}) echo ${quote(answer)}${names} ;;`];
   });
 }
 

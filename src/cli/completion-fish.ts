@@ -44,12 +44,13 @@ function commandLines(command: TreeCommand): string {
   return [...command.flags.map((flag) => `${start} ${flagWords(flag)}`), ...wordLines(command, start)].join('\n');
 }
 
-function flagWords({ name, letter, takesValue, choices, file, description }: TreeFlag): string {
+function flagWords({ name, letter, takesValue, choices, complete, file, description }: TreeFlag): string {
   return [
     `-l ${name}`,
     ...(letter === undefined ? [] : [`-s ${letter}`]),
     ...(takesValue ? [file ? '-r -F' : '-x'] : []),
     ...(choices.length === 0 ? [] : [`-a ${quote(choices.join(' '))}`]),
+    ...(complete === undefined ? [] : [`-a '(rootless __complete ${complete}s 2>/dev/null)'`]),
     `-d ${quote(description)}`,
   ].join(' ');
 }

@@ -13,6 +13,8 @@ export type TreeFlag = {
   readonly takesValue: boolean;
   readonly repeat: boolean;
   readonly choices: readonly string[];
+  /** Names that it may be besides. */
+  readonly complete: 'network' | 'container' | undefined;
   /** Its value is a path. */
   readonly file: boolean;
 };
@@ -63,6 +65,7 @@ function treeFlag(name: string, flag: Flag, own: Flags): TreeFlag {
     takesValue: value !== undefined,
     repeat: value?.repeat === true,
     choices: value?.choices ?? [],
+    complete: value?.complete,
     file: value !== undefined && /FILE|SRC/.test(value.valueHint),
   };
 }

@@ -9,6 +9,7 @@ export function zshScript(tree: Tree): string {
 
 __rootless_images() { local -a names; names=(\${(f)"$(rootless __complete images 2>/dev/null)"}); compadd -a names }
 __rootless_containers() { local -a names; names=(\${(f)"$(rootless __complete containers 2>/dev/null)"}); compadd -a names }
+__rootless_networks() { local -a names; names=(\${(f)"$(rootless __complete networks 2>/dev/null)"}); compadd -a names }
 __rootless_volumes() { local -a names; names=(\${(f)"$(rootless __complete volumes 2>/dev/null)"}); compadd -a names }
 
 _rootless() {
@@ -67,9 +68,11 @@ ${lines.join(' \\\n')}
 `;
 }
 
-function flagSpec({ words, takesValue, repeat, choices, file, description }: TreeFlag): string {
+function flagSpec({ words, takesValue, repeat, choices, complete, file, description }: TreeFlag): string {
   const text = `[${description.replace(/[[\]\\:]/g, '\\$&')}]`;
-  const value = takesValue ? `:value:${file ? '_files' : choices.length > 0 ? `(${choices.join(' ')})` : ''}` : '';
+  const offered = choices.length > 0 ? `(${choices.map((choice) => choice.replace(/:/g, '\\:')).join(' ')})` : '';
+  const action = file ? '_files' : complete === undefined ? offered : `{compadd ${choices.join(' ')}; __rootless_${complete}s}`;
+  const value = takesValue ? `:value:${action}` : '';
   const names = words.map((word) => (takesValue ? `${word}${word.startsWith('--') ? '=' : '+'}` : word));
   const head = repeat ? `'*'` : quote(`(${words.join(' ')})`);
   const list = names.length === 1 ? quote(names[0] as string) : `{${names.join(',')}}`;

@@ -6,7 +6,7 @@ import { exposedPorts } from './container-ports.ts';
 import { findContainer, type Listed, type Status } from '../runtime/state.ts';
 import { BadValue } from './values/bad.ts';
 import { type Filter, filterParser, glob, hasLabel, passes } from './values/filter.ts';
-import { parseNetwork } from './values/names.ts';
+import { networkMode } from './values/network.ts';
 import { parseTime } from './values/time.ts';
 
 const states: readonly Status[] = ['created', 'running', 'paused', 'restarting', 'exited', 'dead'];
@@ -106,7 +106,7 @@ function matches(container: Listed, key: string, value: string): boolean {
     case 'restart-policy':
       return container.options.restart.policy === value;
     case 'network':
-      return container.network === value || container.network === networkOf(value);
+      return isOn(container, value);
     default:
       return container.options.mounts.some(
         (mount) => mount.target === value || ('name' in mount && mount.name === value) || ('source' in mount && mount.source === value),
@@ -123,12 +123,10 @@ function fits(pattern: string, text: string): boolean {
   }
 }
 
-function networkOf(text: string): string | undefined {
-  try {
-    return parseNetwork(text);
-  } catch {
-    return undefined;
-  }
+/** By the name of a network, the beginning of its id, or docker's and podman's words for a mode. */
+function isOn({ network, options }: Listed, value: string): boolean {
+  if (options.network !== 'networks') return network === value || options.network === networkMode(value);
+  return (options.networks ?? []).some((one) => one.network === value);
 }
 
 function hasPort(container: Listed, key: string, value: string): boolean {

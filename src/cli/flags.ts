@@ -24,6 +24,8 @@ export type ValueFlag = Common & {
   readonly parse?: (text: string) => unknown;
   /** Words that a shell may offer as value. */
   readonly choices?: readonly string[];
+  /** Names that a shell may offer too. */
+  readonly complete?: 'network' | 'container';
 };
 
 export type Flag = BooleanFlag | ValueFlag;

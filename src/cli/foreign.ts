@@ -2,14 +2,13 @@
 
 import { RootlessError } from '../errors.ts';
 
-const apart = 'containers have no network in common; with --network host for both they reach each other on 127.0.0.1';
+const link = 'containers on one network reach each other by name: rootless network create NAME, and --network NAME --network-alias ALIAS';
 const units = 'a shell script of "rootless run" lines, or one .container file each: docs/systemd.md';
 const own = 'every container has a namespace of its own; what it needs of another goes through volumes and published ports';
 
 export const foreignCommands: ReadonlyMap<string, string> = new Map([
   ['build', 'rootless does not build: buildah bud -t NAME . && buildah push NAME oci-archive:app.tar:NAME && rootless load -i app.tar'],
   ['buildx', 'rootless does not build: buildah bud does, and "rootless load" takes what it pushes to oci-archive:FILE:NAME'],
-  ['network', `there are no networks to manage: --network private, host or none; ${apart}`],
   ['compose', units],
   ['pod', units],
   ['service', units],
@@ -17,9 +16,7 @@ export const foreignCommands: ReadonlyMap<string, string> = new Map([
 ]);
 
 export const foreignFlags: ReadonlyMap<string, string> = new Map([
-  ['link', apart],
-  ['network-alias', apart],
-  ['ip', apart],
+  ['link', link],
   ['ipc', own],
   ['pid', own],
   ['uts', own],

@@ -11,7 +11,8 @@ import { parseDns, parseDnsOption, parseDnsSearch } from './values/dns.ts';
 import { parseDevice } from './values/device.ts';
 import { parseEnv, parseLabel } from './values/env.ts';
 import { parseMount } from './values/mount.ts';
-import { parseHostEntry, parseHostname, parseNetwork, parseSignal, parseSysctl, parseUser } from './values/names.ts';
+import { parseHostEntry, parseHostname, parseSignal, parseSysctl, parseUser } from './values/names.ts';
+import { parseAlias, parseIp4, parseIp6, parseMac, parseNetwork } from './values/network.ts';
 import { parseCpus, parsePids } from './values/numbers.ts';
 import { parseWorkdir } from './values/path.ts';
 import { parsePort } from './values/port.ts';
@@ -148,19 +149,42 @@ export const createFlags = {
   network: {
     type: 'string',
     group: network,
-    valueHint: 'MODE',
+    valueHint: 'NETWORK',
+    repeat: true,
     parse: parseNetwork,
-    choices: ['private', 'host', 'none'],
-    description: 'private (the default), host or none',
+    choices: ['private', 'host', 'none', 'container:', 'ns:', 'pasta', 'slirp4netns'],
+    complete: 'network',
+    description: 'NAME, private (the default), host, none, container:NAME',
   },
   net: {
     type: 'string',
     group: network,
-    valueHint: 'MODE',
+    valueHint: 'NETWORK',
+    repeat: true,
     parse: parseNetwork,
     hidden: true,
     description: 'older name of --network',
   },
+  'network-alias': {
+    type: 'string',
+    group: network,
+    valueHint: 'NAME',
+    repeat: true,
+    parse: parseAlias,
+    description: 'one more name that others on its networks find it by',
+  },
+  'net-alias': {
+    type: 'string',
+    group: network,
+    valueHint: 'NAME',
+    repeat: true,
+    parse: parseAlias,
+    hidden: true,
+    description: 'older name of --network-alias',
+  },
+  ip: { type: 'string', group: network, valueHint: 'IP', parse: parseIp4, description: 'its IPv4 address on its network' },
+  ip6: { type: 'string', group: network, valueHint: 'IP', parse: parseIp6, description: 'its IPv6 address on its network' },
+  'mac-address': { type: 'string', group: network, valueHint: 'MAC', parse: parseMac, description: 'its hardware address' },
   publish: {
     type: 'string',
     alias: 'p',

@@ -7,6 +7,7 @@ import { type ContainerOptions, type MountRequest, defaults } from '../runtime/o
 import type { Input } from './command.ts';
 import type { Values } from './flags.ts';
 import type { createFlags } from './run-flags.ts';
+import { type NetworkFlags, toNetwork } from './run-network.ts';
 import { BadValue } from './values/bad.ts';
 import { lookUp, parseKeyLines, parseLabel } from './values/env.ts';
 import { toHealth } from './values/health.ts';
@@ -44,7 +45,7 @@ export function toOptions(input: CreateInput): ContainerOptions {
     hostname: flags.hostname,
     addHosts: flags['add-host'],
     ...toNames(flags),
-    network: flags.network ?? flags.net ?? defaults.network,
+    ...toNetwork(networkFlags(flags)),
     ports: flags.publish.flat(),
     capAdd: flags['cap-add'],
     capDrop: flags['cap-drop'],
@@ -70,6 +71,25 @@ function toNames(flags: CreateValues): Pick<ContainerOptions, 'dns' | 'noHosts' 
     dns: Object.values(dns).some((list) => list.length > 0) ? dns : undefined,
     noHosts: flags['no-hosts'] || undefined,
     domainname: flags.domainname,
+  };
+}
+
+function networkFlags(flags: CreateValues): NetworkFlags {
+  const typed = (name: string, value: unknown) => ((Array.isArray(value) ? value.length > 0 : value !== undefined) ? [name] : []);
+  return {
+    words: [...flags.network, ...flags.net],
+    aliases: [...flags['network-alias'], ...flags['net-alias']],
+    ip: flags.ip,
+    ip6: flags.ip6,
+    mac: flags['mac-address'],
+    ports: flags.publish.flat(),
+    publishAll: flags['publish-all'],
+    names: [
+      ...typed('hostname', flags.hostname),
+      ...typed('custom host-to-IP mapping', flags['add-host']),
+      ...typed('dns', [...flags.dns, ...flags['dns-search'], ...flags['dns-option'], ...flags['dns-opt']]),
+      ...typed('port exposing', flags.expose),
+    ],
   };
 }
 

@@ -4,10 +4,14 @@ import { RootlessError } from '../errors.ts';
 
 /** Addresses that a private network gives to the container. */
 export type DnsPlan = {
-  /** Answers DNS on behalf of the host's resolvers. */
-  readonly forwarder: string;
+  /** Answers DNS on behalf of the host's resolvers; undefined where nothing leads out. */
+  readonly forwarder: string | undefined;
   /** Where the host itself is reached; undefined if this network offers no way. */
   readonly host: string | undefined;
+  /** Of user-defined networks: who answers names of their containers, and knows whom to ask for others. */
+  readonly servers?: readonly string[] | undefined;
+  /** Its own addresses there. */
+  readonly own?: readonly string[] | undefined;
 };
 
 export type HostEntry = { readonly name: string; readonly address: string };
@@ -38,12 +42,28 @@ export function requestedResolvConf(text: string, { servers, search, options }: 
  * by the forwarder; search and options stay.
  */
 export function containerResolvConf(host: string, dns: DnsPlan | undefined): string {
+  if (dns?.servers !== undefined && dns.servers.length > 0) return networkResolvConf(host, dns.servers);
+  if (dns !== undefined && dns.forwarder === undefined) return '';
   const lines = host.split('\n').map((line) => line.trim());
-  const servers = lines.flatMap((line) => /^nameserver\s+(\S+)/.exec(line)?.[1] ?? []);
+  const servers = hostServers(host);
   const usable = servers.filter((server) => !isLoopback(server) && !server.includes('%') && server !== '0.0.0.0' && server !== '::');
-  const chosen = dns ? [dns.forwarder, ...usable.filter((server) => server !== dns.forwarder)].slice(0, 3) : usable;
+  const chosen = dns?.forwarder ? [dns.forwarder, ...usable.filter((server) => server !== dns.forwarder)].slice(0, 3) : usable;
   const kept = lines.filter((line) => /^(search|domain|options|sortlist)\s/.test(line));
   return `${[...chosen.map((server) => `nameserver ${server}`), ...kept].join('\n')}\n`;
+}
+
+/** Names of containers are short: docker's `ndots:0` has them asked before a search domain is tried. */
+function networkResolvConf(host: string, servers: readonly string[]): string {
+  const lines = host.split('\n').map((line) => line.trim());
+  const options = lines.flatMap((line) => /^options\s+(.*)/.exec(line)?.[1]?.split(/\s+/) ?? []).filter((one) => !/^ndots:/.test(one));
+  const search = lines.filter((line) => /^(search|domain)\s/.test(line));
+  const own = servers.slice(0, 3).map((server) => `nameserver ${server}`);
+  return `${[...own, ...search, `options ${[...options, 'ndots:0'].join(' ')}`].join('\n')}\n`;
+}
+
+/** The name servers of resolv.conf(5). */
+export function hostServers(text: string): string[] {
+  return text.split('\n').flatMap((line) => /^\s*nameserver\s+(\S+)/.exec(line)?.[1] ?? []);
 }
 
 /**
@@ -56,7 +76,9 @@ export function hostsFile(hostname: string, added: readonly HostEntry[], dns: Dn
   const lines = [
     '127.0.0.1\tlocalhost',
     '::1\tlocalhost ip6-localhost ip6-loopback',
-    `127.0.1.1\t${short === hostname ? hostname : `${hostname} ${short}`}`,
+    ...(dns?.own?.length ? dns.own : ['127.0.1.1']).map(
+      (address) => `${address}\t${short === hostname ? hostname : `${hostname} ${short}`}`,
+    ),
     ...(dns?.host ? [`${dns.host}\thost.docker.internal host.containers.internal`] : []),
     ...added.map(({ name, address }) => `${address === 'host-gateway' ? (host ?? unreachable(name)) : address}\t${name}`),
   ];

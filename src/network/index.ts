@@ -1,13 +1,13 @@
 /** A private network for one container: which program serves it, and what addresses it gives. */
 
-import { spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { RootlessError } from '../errors.ts';
 import { findProgram } from '../programs.ts';
 import type { DnsPlan } from './dns.ts';
 import { pastaArgs, pastaForwarder, pastaHost } from './pasta.ts';
 import { firstFreePort, type PortRequest, reservePorts } from './ports.ts';
-import { slirpArgs, slirpForwarder } from './slirp4netns.ts';
+import { pastaKnows } from './pasta-knows.ts';
+import { planSlirp } from './slirp4netns.ts';
 
 export type NetworkPlan = {
   /** argv of the serving process; `{pid}` is the helper's to fill in. */
@@ -17,16 +17,41 @@ export type NetworkPlan = {
   readonly ports: readonly PortRequest[];
 };
 
-/** @throws RootlessError TUN_UNAVAILABLE, NETWORK_TOOL_MISSING, and those of reservePorts */
-export async function planNetwork(asked: readonly PortRequest[], searchPath: readonly string[]): Promise<NetworkPlan> {
+type Uplink = { readonly program: 'pasta' | 'slirp4netns'; readonly options: readonly string[]; readonly mac?: string | undefined };
+
+export type NetworkWish = {
+  readonly ports: readonly PortRequest[];
+  /** Which of the two, and what else it is told. */
+  readonly uplink?: Uplink | undefined;
+  /** Name of its interface in the container. */
+  readonly ifname?: string | undefined;
+};
+
+export type NetworkPlace = {
+  readonly searchPath: readonly string[];
+  /** Where it is remembered what the programs can do. */
+  readonly runtime: string;
+};
+
+/** @throws RootlessError TUN_UNAVAILABLE, NETWORK_TOOL_MISSING, NETWORK_OPTION_INVALID, and those of reservePorts */
+export async function planNetwork(
+  { ports: asked, uplink, ifname }: NetworkWish,
+  { searchPath, runtime }: NetworkPlace,
+): Promise<NetworkPlan> {
   checkTun();
-  const pasta = findProgram('pasta', searchPath);
-  const slirp = pasta ? undefined : findProgram('slirp4netns', searchPath);
-  if (pasta === undefined && (slirp === undefined || asked.length > 0)) throw noTool(slirp !== undefined);
+  const pasta = uplink?.program === 'slirp4netns' ? undefined : findProgram('pasta', searchPath);
+  const slirp = pasta || uplink?.program === 'pasta' ? undefined : findProgram('slirp4netns', searchPath);
+  if (pasta === undefined && (slirp === undefined || asked.length > 0)) throw noTool(uplink?.program, slirp !== undefined);
   const ports = asked.length > 0 ? await reservePorts(asked, firstFreePort()) : [];
-  if (slirp !== undefined) return { companion: slirpArgs(slirp), dns: { forwarder: slirpForwarder, host: undefined }, ports };
+  if (slirp !== undefined) {
+    const { args, forwarder, host } = planSlirp(slirp, uplink?.options, ifname);
+    return { companion: args, dns: { forwarder, host }, ports };
+  }
   const program = pasta ?? '';
-  const companion = pastaArgs(program, ports, helpOf(program), process.geteuid?.() === 0);
+  const knows = pastaKnows(program, runtime);
+  const { mac, options } = uplink ?? {};
+  if (mac !== undefined && !knows.has('ns-mac-addr')) throw noMac();
+  const companion = pastaArgs(program, { ports, knows, asRoot: process.geteuid?.() === 0, ifname, mac, options });
   return { companion, dns: { forwarder: pastaForwarder, host: companion.includes(pastaHost) ? pastaHost : undefined }, ports };
 }
 
@@ -49,21 +74,32 @@ function checkTun(): void {
   }
 }
 
-function noTool(slirp: boolean): RootlessError {
+function noTool(asked: string | undefined, slirp: boolean): RootlessError {
+  const message =
+    slirp || asked === 'slirp4netns'
+      ? slirp
+        ? `cannot publish ports: ${asked === 'slirp4netns' ? 'pasta is needed for it' : 'pasta is not installed'}`
+        : 'cannot make a private network: slirp4netns is not installed'
+      : asked === 'pasta'
+        ? 'cannot make a private network: pasta is not installed'
+        : 'cannot make a private network: neither pasta nor slirp4netns is installed';
   return new RootlessError({
     code: 'NETWORK_TOOL_MISSING',
-    message: slirp
-      ? 'cannot publish ports: pasta is not installed'
-      : 'cannot make a private network: neither pasta nor slirp4netns is installed',
+    message,
     why: slirp
       ? 'slirp4netns is there, but rootless publishes ports through pasta only'
       : 'one of them carries the traffic of containers that users run',
-    fix: 'sudo apt-get install passt (Debian, Ubuntu; passt elsewhere too), or use --network none or --network host',
+    fix:
+      asked === 'slirp4netns'
+        ? 'leave out --network slirp4netns: pasta is the default'
+        : 'sudo apt-get install passt (Debian, Ubuntu; passt elsewhere too), or use --network none or --network host',
   });
 }
 
-/** Options come and go between versions, and builds of distributions do not even state one: ask what it knows. */
-function helpOf(program: string): string {
-  const run = spawnSync(program, ['--help'], { encoding: 'utf8', timeout: 10_000 });
-  return `${run.stdout ?? ''}${run.stderr ?? ''}`;
+function noMac(): RootlessError {
+  return new RootlessError({
+    code: 'NETWORK_OPTION_INVALID',
+    message: 'cannot set --mac-address: the installed pasta has no --ns-mac-addr',
+    fix: 'install a newer passt, or use a network of yours: rootless network create',
+  });
 }

@@ -1,6 +1,6 @@
 /** /etc/hostname, /etc/hosts and /etc/resolv.conf of a container: written into its folder, mounted over the image's. */
 
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { containerResolvConf, type DnsPlan, hostsFile, requestedResolvConf } from '../network/dns.ts';
 import { aptSetting, aptTarget } from './apt.ts';
@@ -19,7 +19,7 @@ export function writeFiles(
   const files = [
     { name: 'hostname', target: '/etc/hostname', text: `${hostname}\n` },
     ...(options.noHosts ? [] : [{ name: 'hosts', target: '/etc/hosts', text: hostsFile(full, options.addHosts, dns) }]),
-    { name: 'resolv.conf', target: '/etc/resolv.conf', text: asked(options, resolvConf(options, dns)) },
+    { name: 'resolv.conf', target: '/etc/resolv.conf', text: asked(options, resolvConf(options, dns), dns) },
     ...(apt ? [{ name: 'apt.conf', target: aptTarget, text: aptSetting }] : []),
   ];
   return files.map(({ name, target, text }) => {
@@ -29,25 +29,32 @@ export function writeFiles(
   });
 }
 
-function asked({ dns }: ContainerOptions, text: string): string {
-  return dns === undefined ? text : requestedResolvConf(text, dns);
+/** On networks that answer names, the servers that were asked for are asked by them. */
+function asked({ dns: request }: ContainerOptions, text: string, dns: DnsPlan | undefined): string {
+  if (request === undefined) return text;
+  return requestedResolvConf(text, dns?.servers?.length ? { ...request, servers: [] } : request);
+}
+
+/** What another container has, whose network this one shares. */
+export function sharedFiles(folder: string): OwnMount[] {
+  return ['hostname', 'hosts', 'resolv.conf']
+    .map((name) => ({ source: join(folder, name), target: `/etc/${name}` }))
+    .filter(({ source }) => existsSync(source));
+}
+
+/** The host's own. */
+export function readResolvConf(): string {
+  try {
+    return readFileSync('/etc/resolv.conf', 'utf8');
+  } catch {
+    return '';
+  }
 }
 
 /** No network: nobody to ask. The host's network: its own file as it is. */
 function resolvConf(options: ContainerOptions, dns: DnsPlan | undefined): string {
   if (options.network === 'none') return '';
-  const host = readFirst(['/etc/resolv.conf']);
-  if (options.network === 'host') return host;
+  const host = readResolvConf();
+  if (options.network === 'host' || options.network === 'namespace') return host;
   return containerResolvConf(host, dns);
-}
-
-function readFirst(paths: readonly string[]): string {
-  for (const path of paths) {
-    try {
-      return readFileSync(path, 'utf8');
-    } catch {
-      // The next one.
-    }
-  }
-  return '';
 }

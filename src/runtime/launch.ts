@@ -7,6 +7,7 @@ import { type HelperEvent, type HelperFailure, type HelperProcess, runHelper, ty
 import type { Paths } from '../paths.ts';
 import type { Host } from '../userns/host.ts';
 import { abandoned } from './marks.ts';
+import type { Holder } from './network-holder.ts';
 import type { OciConfig } from './oci.ts';
 import { hear, order, orderEarly } from './front-launch.ts';
 import { runArguments, type Ties } from './run-arguments.ts';
@@ -27,11 +28,12 @@ export type Starting = {
 };
 
 /**
+ * `holder`: the namespace is made below that of user-defined networks.
  * Starts the helper while the bundle is still to be made: writing id maps takes two set-uid programs several milliseconds, in
  * which this side finds the image and writes the configuration.
  */
-export function startEarly(paths: Paths, id: string, ties: Ties, idMap: IdMap): Starting {
-  const early = ['--idmap', JSON.stringify(idMap), '--wait'];
+export function startEarly(paths: Paths, id: string, ties: Ties, idMap: IdMap, holder?: Holder): Starting {
+  const early = ['--idmap', JSON.stringify(idMap), ...(holder ? ['--networks', JSON.stringify(holder)] : []), '--wait'];
   if (ties.front) return orderEarly(ties.front, runArguments(paths, id, ties, early), ties);
   const helper = start(paths, id, ties, early);
   const line = helper.child.stdio[4] as Socket;

@@ -11,6 +11,7 @@ import { launch, pidsOf, type Starting, startEarly } from './launch.ts';
 import type { Ties } from './run-arguments.ts';
 import { type Made, makeContainer } from './make.ts';
 import { clearMark } from './marks.ts';
+import { holderOf, mayBeginEarly } from './network-holder.ts';
 import type { ContainerOptions } from './options.ts';
 import { prepareLaunch } from './prepare.ts';
 import { type Container, keepContainer, writeContainer } from './state.ts';
@@ -47,10 +48,10 @@ async function live(asked: ContainerOptions, context: RunContext, undo: Undo, al
   };
   let starting: Starting | undefined;
   undo.add(() => starting?.cancel());
-  const made = await makeContainer(asked, context, undo, (id, mapping) => {
+  const made = await makeContainer(asked, context, undo, (id, mapping, host) => {
     // With one id only, the image's user decides which; with limits, this process may have to move to another cgroup first.
-    const later = mapping.mode === 'single' || isLimited(asked.limits) || context.dryRun;
-    if (!later) starting = startEarly(paths, id, ties, mapping.idMap);
+    const later = mapping.mode === 'single' || isLimited(asked.limits) || !mayBeginEarly(asked) || context.dryRun;
+    if (!later) starting = startEarly(paths, id, ties, mapping.idMap, holderOf(paths, asked, host));
     // The helper forgets its state itself, unless it was killed.
     always.add(() => forgetState(join(paths.runtime, id)));
   });
@@ -58,7 +59,7 @@ async function live(asked: ContainerOptions, context: RunContext, undo: Undo, al
   const { container, mapping } = made;
   const { id } = container;
   if (container.base.kind === 'host') always.add(() => removeTree(paths, asideFolder(paths, id), mapping.idMap));
-  if (asked.requires.length > 0 && !context.dryRun) await needOthers(container, context, undo);
+  if (container.options.requires.length > 0 && !context.dryRun) await needOthers(container, context, undo);
   const { config, ports } = await prepareLaunch(factsOf(made, context, ties, starting), context);
   if (context.dryRun) {
     context.dryRun(`${formatConfig(config, 2)}\n`);

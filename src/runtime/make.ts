@@ -2,6 +2,7 @@
 
 import { parseImageSource } from '../image/reference.ts';
 import { resolveImage } from '../image/resolve.ts';
+import type { Paths } from '../paths.ts';
 import { type Host, readHost } from '../userns/host.ts';
 import { ourselves } from './alive.ts';
 import { baseOf, defaultsOf, withPlace } from './base.ts';
@@ -16,6 +17,7 @@ import { claimName, releaseName } from './names.ts';
 import type { ContainerOptions, Mapping } from './options.ts';
 import { chooseCommand } from './process.ts';
 import type { Layers } from './root.ts';
+import { networkLabel } from './network-label.ts';
 import { mayFit, settleIds } from './settle-ids.ts';
 import { type Container, makeFolder } from './state.ts';
 import type { Undo } from './undo.ts';
@@ -38,7 +40,7 @@ export async function makeContainer(
   asked: ContainerOptions,
   context: RunContext,
   undo: Undo,
-  early: (id: string, mapping: Mapping) => void,
+  early: (id: string, mapping: Mapping, host: Host) => void,
 ): Promise<Made> {
   const { paths } = context;
   const host = readHost(context.searchPath);
@@ -46,26 +48,29 @@ export async function makeContainer(
   const maker = ourselves();
   undo.add(() => clearMark(paths, id));
   leaveMark(paths, id, maker);
-  const { mapping: first, release: releaseSlot } = await chooseIds(asked, host, paths, id);
+  const { mapping: chosen, release: releaseSlot } = await chooseIds(asked, host, paths, id);
   if (releaseSlot) undo.add(releaseSlot);
+  const { options: wanted, mapping: first } =
+    asked.network === 'container' ? await share(paths, asked, host, chosen) : { options: asked, mapping: chosen };
   // Which ids fit best is seen in the image.
-  const open = mayFit(asked, host, first);
-  if (!open) early(id, first);
+  const open = mayFit(wanted, host, first);
+  if (!open) early(id, first, host);
   const image = await resolveImage(parseImageSource(asked.image), { ...context, mapping: first });
   const base = baseOf(image);
   const defaults = withUser(defaultsOf(base, paths), asked, host);
   const passing = asked.remove && asked.name === undefined && !context.detach;
-  const options = await settleMounts(paths, withPlace(asked, base), defaults.volumes, passing);
-  const user = options.user || defaults.user;
-  const { mapping, layers } = await settleIds({ id, options, user, host, image, base, first }, context);
-  if (open) early(id, mapping);
+  const mounted = await settleMounts(paths, withPlace(wanted, base), defaults.volumes, passing);
+  const user = mounted.user || defaults.user;
+  const { mapping, layers } = await settleIds({ id, options: mounted, user, host, image, base, first }, context);
+  if (open) early(id, mapping, host);
   if (mapping.notice) context.notice?.(mapping.notice);
   const folder = makeFolder(paths, id);
   undo.add(() => removeTree(paths, folder, mapping.idMap));
   const release = await lockContainer(paths, id);
   undo.add(release);
-  const name = claimName(paths, id, options.name);
+  const name = claimName(paths, id, mounted.name);
   undo.add(() => releaseName(paths, name, id));
+  const options = mounted.network === 'networks' ? await settle(paths, id, mounted) : mounted;
   const container: Container = {
     id,
     name,
@@ -79,11 +84,21 @@ export async function makeContainer(
     mode: mapping.mode,
     slot: releaseSlot !== undefined,
     remove: options.remove,
-    network: options.network,
+    network: networkLabel(options),
     ports: options.ports,
     labels: { ...defaults.labels, ...options.labels },
     line: context.line,
     options,
   };
   return { container, folder, mapping, layers, host, release };
+}
+
+async function share(paths: Paths, options: ContainerOptions, host: Host, chosen: Mapping) {
+  const { shareNetwork } = await import('./network-shared.ts');
+  return shareNetwork(paths, options, host, chosen);
+}
+
+async function settle(paths: Paths, id: string, options: ContainerOptions): Promise<ContainerOptions> {
+  const { settleNetworks } = await import('./network-settle.ts');
+  return settleNetworks(paths, id, options);
 }

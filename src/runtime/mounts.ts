@@ -52,7 +52,7 @@ function kernelMounts({ options, ttyGroup, cgroup }: MountPlan): OciMount[] {
     mount('/dev', 'tmpfs', 'tmpfs', ['nosuid', 'strictatime', 'mode=755', 'size=65536k']),
     mount('/dev/pts', 'devpts', 'devpts', pts),
     // sysfs belongs to the network namespace's owner: with the host's network only the host's own /sys can be shown.
-    options.network === 'host'
+    options.network === 'host' || options.network === 'namespace'
       ? mount('/sys', 'none', '/sys', ['rbind', 'nosuid', 'noexec', 'nodev', mode])
       : mount('/sys', 'sysfs', 'sysfs', ['nosuid', 'noexec', 'nodev', mode]),
     ...(cgroup ? [mount('/sys/fs/cgroup', 'cgroup', 'cgroup', ['nosuid', 'noexec', 'nodev', 'relatime', mode])] : []),

@@ -37,7 +37,13 @@ export type ContainerOptions = {
   /** The image's /etc/hosts stays. */
   readonly noHosts?: true | undefined;
   readonly domainname?: string | undefined;
-  readonly network: 'host' | 'none' | 'private';
+  readonly network: NetworkMode;
+  /** With `networks`: in the order of their interfaces. */
+  readonly networks?: readonly NetworkRequest[] | undefined;
+  /** With `container` the name or id of the one whose network it shares, once the container exists its id; with `namespace` a path. */
+  readonly networkOf?: string | undefined;
+  /** Who carries the traffic of a private network, and what else it is told. */
+  readonly uplink?: UplinkRequest | undefined;
   readonly ports: readonly PortRequest[];
   readonly capAdd: readonly string[];
   readonly capDrop: readonly string[];
@@ -74,6 +80,29 @@ export type ContainerOptions = {
   readonly sdnotify: 'conmon' | 'container' | 'healthy' | 'ignore';
   /** Ids of containers that are started first. */
   readonly requires: readonly string[];
+};
+
+export type NetworkMode = 'host' | 'none' | 'private' | 'networks' | 'container' | 'namespace';
+
+/** A network that a container is on; addresses that are not named are chosen. */
+export type NetworkRequest = {
+  /** Name or id, once the container exists the name. */
+  readonly network: string;
+  /** Names that others on this network find it by, beside its own. */
+  readonly aliases: readonly string[];
+  readonly ip?: string | undefined;
+  readonly ip6?: string | undefined;
+  /** `02:42:0a:59:00:02`. */
+  readonly mac?: string | undefined;
+  /** `eth0`, … in order where none is named. */
+  readonly interface?: string | undefined;
+};
+
+/** `--network pasta:--mtu,1500` and `slirp4netns:mtu=1500`. */
+export type UplinkRequest = {
+  readonly program: 'pasta' | 'slirp4netns';
+  readonly options: readonly string[];
+  readonly mac?: string | undefined;
 };
 
 /** `retries`: of `on-failure`, 0 = no limit. */

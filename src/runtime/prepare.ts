@@ -11,10 +11,11 @@ import { type Base, defaultsOf } from './base.ts';
 import { formatConfig, writeBundle } from './bundle.ts';
 import { backMounts } from './container-mounts.ts';
 import type { RunContext } from './context.ts';
-import { writeFiles } from './files.ts';
+import { sharedFiles, writeFiles } from './files.ts';
 import { asideFolder } from './folders.ts';
 import { withUser } from './mapping.ts';
 import { monitorFile, writeMonitorFile } from './monitor-file.ts';
+import type { LaunchNetwork } from './network.ts';
 import type { OciConfig } from './oci.ts';
 import type { ContainerOptions, Mapping, PortRequest } from './options.ts';
 import type { ImageDefaults } from './process.ts';
@@ -50,18 +51,22 @@ export async function prepareLaunch(facts: LaunchFacts, context: RunContext): Pr
   const { paths, signal } = context;
   const { id, folder, options, base, mapping, layers, host } = facts;
   const defaults = withUser(defaultsOf(base, paths), options, host);
-  const network = options.network === 'private' ? await planNetwork(options, defaults, context) : undefined;
+  const network = options.network === 'host' || options.network === 'none' ? {} : await planNetwork(facts, defaults, context);
+  const named = network.filesOf === undefined ? options : withHostname(options, network.filesOf);
   const cgroup = isLimited(options.limits) ? await planCgroup(options, host, context) : await ownCgroup(facts.alone, host, context);
   const seccomp = await chooseSeccomp(options, mapping.mode);
   const storage = base.kind === 'host' ? undefined : await chooseStorage(paths, mapping.idMap, context.searchPath, signal);
   const root = storage ? planRoot(folder, layers, storage, options.remove, facts.filled) : await planHost(paths, id, folder, options);
-  const config = buildSpec(possible(options, host, context), {
+  const shared = network.filesOf === undefined ? [] : sharedFiles(network.filesOf);
+  const config = buildSpec(possible(named, host, context), {
     id,
     image: defaults,
     mapping,
     root,
     files: [
-      ...writeFiles(folder, hostnameOf(options, id), options, network?.dns, mapping.mode === 'single' && hasApt(layers)),
+      ...writeFiles(folder, hostnameOf(named, id), named, network.dns, mapping.mode === 'single' && hasApt(layers)).map(
+        (own) => shared.find(({ target }) => target === own.target) ?? own,
+      ),
       ...(await ownFiles(facts, paths)),
     ],
     volumes: await backMounts({
@@ -76,7 +81,7 @@ export async function prepareLaunch(facts: LaunchFacts, context: RunContext): Pr
       dry: context.dryRun !== undefined,
     }),
     seccomp,
-    companion: network?.companion,
+    network,
     cgroup: cgroup && { path: cgroup.path(id), resources: cgroup.resources },
   });
   // What was checked is remembered, so secrets come after that.
@@ -93,7 +98,7 @@ export async function prepareLaunch(facts: LaunchFacts, context: RunContext): Pr
       notifyMode: context.notifyMode,
     }),
   );
-  return { config: whole, ports: network?.ports ?? options.ports };
+  return { config: whole, ports: network.ports ?? options.ports };
 }
 
 /** Only root may make the kernel spare a process more than its parent: podman's answer is to take what can be had. */
@@ -144,11 +149,15 @@ function parentOf({ front }: RunContext): number[] {
   return front === undefined ? [] : [process.ppid];
 }
 
-async function planNetwork(options: ContainerOptions, image: ImageDefaults, context: RunContext) {
-  const { planNetwork: plan } = await import('../network/index.ts');
-  if (!options.publishAll) return plan(options.ports, context.searchPath);
-  const { publishAll } = await import('./exposed.ts');
-  return plan(publishAll(options, image), context.searchPath);
+async function planNetwork(facts: LaunchFacts, image: ImageDefaults, context: RunContext): Promise<LaunchNetwork> {
+  const { planNetworkOf } = await import('./network.ts');
+  return planNetworkOf(facts, image, context);
+}
+
+/** docker's: who shares a network has the other one's host name. */
+function withHostname(options: ContainerOptions, folder: string): ContainerOptions {
+  const hostname = existsSync(join(folder, 'hostname')) ? readFileSync(join(folder, 'hostname'), 'utf8').trim() : undefined;
+  return { ...options, ...(hostname ? { hostname } : {}) };
 }
 
 async function ownFiles({ folder, options, mapping }: LaunchFacts, paths: Paths) {

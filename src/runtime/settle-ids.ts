@@ -10,7 +10,8 @@ import type { ContainerOptions, Mapping } from './options.ts';
 import type { Layers } from './root.ts';
 
 /** Whether the image decides who stands for the caller: nobody chose, and something of the host is mounted. */
-export function mayFit({ userns, mounts, volumesFrom }: ContainerOptions, host: Host, { mode }: Mapping): boolean {
+export function mayFit({ userns, mounts, volumesFrom, network }: ContainerOptions, host: Host, { mode }: Mapping): boolean {
+  if (network === 'container') return false;
   const mounted = volumesFrom.length > 0 || mounts.some(({ kind }) => kind === 'bind');
   return userns.kind === 'host' && !userns.chosen && mode !== 'single' && host.uid !== 0 && mounted;
 }
@@ -44,7 +45,8 @@ export async function settleIds(
       return { mapping, layers: await layersOf(base, options.image, mapping, { ...context, pull: 'missing' }) };
     }
   }
-  return { mapping: mapWantedUser(first, host, user), layers };
+  // Who shares a network has the ids of the other container.
+  return { mapping: options.network === 'container' ? first : mapWantedUser(first, host, user), layers };
 }
 
 function layersIn(image: Image): Layers {

@@ -5,6 +5,7 @@ import { RootlessError } from '../errors.ts';
 import type { IdMapping } from '../helper.ts';
 import { toHost } from '../userns/idmap.ts';
 import { buildMounts, clean, type MountBacking, type OwnMount } from './mounts.ts';
+import type { LaunchNetwork } from './network.ts';
 import type { OciConfig, OciMount, OciSeccomp } from './oci.ts';
 import type { ContainerOptions, Mapping } from './options.ts';
 import { buildProcess, type ImageDefaults, splitGroups } from './process.ts';
@@ -26,8 +27,7 @@ export type SpecFacts = {
   /** What stands behind volumes, images and overlays, by target. */
   readonly volumes: Readonly<Record<string, MountBacking>>;
   readonly seccomp: OciSeccomp | undefined;
-  /** argv of the process that serves a private network. */
-  readonly companion: readonly string[] | undefined;
+  readonly network: LaunchNetwork;
   readonly cgroup: { readonly path: string; readonly resources: Resources } | undefined;
 };
 
@@ -55,7 +55,7 @@ export function buildSpec(options: ContainerOptions, facts: SpecFacts): OciConfi
     linux: {
       uidMappings: mapping.idMap.uid,
       gidMappings: mapping.idMap.gid,
-      namespaces: namespaces(options),
+      namespaces: namespaces(options, facts.network),
       sysctl: { ...networkSysctls(options, mapping), ...checkSysctls(options) },
       ...(facts.cgroup ? { cgroupsPath: facts.cgroup.path, resources: facts.cgroup.resources } : {}),
       ...(facts.seccomp ? { seccomp: facts.seccomp } : {}),
@@ -71,7 +71,7 @@ export function hostnameOf(options: ContainerOptions, id: string): string {
   return options.hostname ?? id.slice(0, 12);
 }
 
-function annotations(options: ContainerOptions, { root, mapping, companion, image }: SpecFacts): Record<string, string> {
+function annotations(options: ContainerOptions, { root, mapping, network, image }: SpecFacts): Record<string, string> {
   const { newuidmap, newgidmap } = mapping.idMap;
   const groups = splitGroups(options.groupAdd).names;
   return {
@@ -83,7 +83,8 @@ function annotations(options: ContainerOptions, { root, mapping, companion, imag
     ...(newuidmap ? { 'io.rootless.newuidmap': newuidmap } : {}),
     ...(newgidmap ? { 'io.rootless.newgidmap': newgidmap } : {}),
     ...(mapping.mode === 'single' ? { 'io.rootless.single-id': 'true' } : {}),
-    ...(companion ? { 'io.rootless.companion': JSON.stringify(companion) } : {}),
+    ...(network.companion ? { 'io.rootless.companion': JSON.stringify(network.companion) } : {}),
+    ...network.annotations,
     ...(options.init ? { 'io.rootless.init': 'true' } : {}),
   };
 }
@@ -97,14 +98,15 @@ function mountExtras(mounts: ContainerOptions['mounts']): Record<string, string>
   return extras.length === 0 ? {} : { 'io.rootless.mounts': JSON.stringify(Object.fromEntries(extras)) };
 }
 
-function namespaces(options: ContainerOptions): { type: string }[] {
-  const types = ['user', 'mount', 'pid', 'ipc', 'uts', 'cgroup', ...(options.network === 'host' ? [] : ['network'])];
-  return types.map((type) => ({ type }));
+function namespaces(options: ContainerOptions, { path }: LaunchNetwork): { type: string; path?: string }[] {
+  const types = ['user', 'mount', 'pid', 'ipc', 'uts', 'cgroup'].map((type) => ({ type }));
+  if (options.network === 'host') return types;
+  return [...types, { type: 'network', ...(path === undefined ? {} : { path }) }];
 }
 
-/** In a network of its own, ping and low ports need no privilege. */
-function networkSysctls(options: ContainerOptions, { idMap }: Mapping): Record<string, string> {
-  if (options.network === 'host') return {};
+/** In a network of its own, ping and low ports need no privilege. One that is shared is the other's to arrange. */
+function networkSysctls({ network }: ContainerOptions, { idMap }: Mapping): Record<string, string> {
+  if (network === 'host' || network === 'container' || network === 'namespace') return {};
   const groups = pingGroups(idMap.gid);
   return { 'net.ipv4.ip_unprivileged_port_start': '0', ...(groups ? { 'net.ipv4.ping_group_range': groups } : {}) };
 }
@@ -121,13 +123,16 @@ const ipcSysctls = /^(kernel\.(msgmax|msgmnb|msgmni|sem|shmall|shmmax|shmmni|shm
 
 /** Only what belongs to one of the container's own namespaces can be set. @throws RootlessError SYSCTL_NOT_NAMESPACED */
 function checkSysctls({ sysctls, network }: ContainerOptions): Readonly<Record<string, string>> {
+  const own = network !== 'host' && network !== 'container' && network !== 'namespace';
   for (const name of Object.keys(sysctls)) {
     const net = name.startsWith('net.');
-    if (ipcSysctls.test(name) || name === 'kernel.domainname' || (net && network !== 'host')) continue;
+    if (ipcSysctls.test(name) || name === 'kernel.domainname' || (net && own)) continue;
     throw new RootlessError({
       code: 'SYSCTL_NOT_NAMESPACED',
       message: `cannot set sysctl "${name}" for a container`,
-      why: net ? 'with --network host it belongs to the host' : 'it belongs to the whole machine, not to a namespace of the container',
+      why: net
+        ? `with --network ${network === 'namespace' ? 'ns:' : network} it belongs to ${network === 'host' ? 'the host' : 'another container'}`
+        : 'it belongs to the whole machine, not to a namespace of the container',
     });
   }
   return sysctls;

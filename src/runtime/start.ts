@@ -15,6 +15,7 @@ import { clearLeftovers } from './leftovers.ts';
 import { lockContainer } from './lock.ts';
 import { keptIds } from './mapping.ts';
 import { clearMark, leaveMark } from './marks.ts';
+import { holderOf, mayBeginEarly } from './network-holder.ts';
 import type { Mapping } from './options.ts';
 import { prepareLaunch } from './prepare.ts';
 import { isDead, isPaused, noSuchContainer } from './refusals.ts';
@@ -86,7 +87,8 @@ async function launched(
     settled: release,
     front: wish.attach && !isLimited(options.limits) ? context.front : undefined,
   };
-  const starting = mapping.mode === 'single' || isLimited(options.limits) ? undefined : startEarly(paths, id, ties, mapping.idMap);
+  const later = mapping.mode === 'single' || isLimited(options.limits) || !mayBeginEarly(options);
+  const starting = later ? undefined : startEarly(paths, id, ties, mapping.idMap, holderOf(paths, options, host));
   if (starting) early(starting);
   const layers = await layersOf(base, options.image, mapping, { ...context, mapping });
   const folder = containerFolder(paths, id);

@@ -60,6 +60,13 @@ export function holdsSetids(status: string, field: 'CapEff' | 'CapBnd'): boolean
   return hex !== undefined && (BigInt(`0x${hex}`) & 0xc0n) === 0xc0n;
 }
 
+/** This process may make network namespaces and connect them where it is: CAP_SETGID, CAP_SETUID, CAP_NET_ADMIN and CAP_SYS_ADMIN. */
+export function mayMakeNetworks(status = readText('/proc/self/status')): boolean {
+  const hex = /^CapEff:\s*([0-9a-f]+)/m.exec(status)?.[1];
+  const needed = (1n << 6n) | (1n << 7n) | (1n << 12n) | (1n << 21n);
+  return hex !== undefined && (BigInt(`0x${hex}`) & needed) === needed;
+}
+
 export function barred(status: string): Host['privilegesBarred'] {
   if (/^NoNewPrivs:\s*1/m.test(status)) return 'no-new-privs';
   return holdsSetids(status, 'CapBnd') ? undefined : 'bounding-set';

@@ -29,8 +29,9 @@ function complete(line: string): string[] {
 for (const [line, offered] of [
   ['rootless ru', ['run']],
   ['rootless imag', ['images', 'image']],
-  ['rootless run --net', ['--network']],
-  ['rootless run --network ', ['private', 'host', 'none']],
+  ['rootless run --netw', ['--network', '--network-alias']],
+  ['rootless run --network n', ['none', 'ns:', 'networks-one']],
+  ['rootless network connect networks-', ['networks-one']],
   ['rootless run --network=h', ['host']],
   ['rootless run --pull n', ['never']],
   ['rootless run -e A=1 --userns k', ['keep-id']],

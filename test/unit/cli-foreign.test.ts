@@ -31,9 +31,8 @@ test("a command of docker's gets a way on, a typing error keeps its own", () => 
     withWayOn(new RootlessError({ code: 'UNKNOWN_COMMAND', message: `unknown command: rootless ${name}`, fix: 'did you mean it?' }), [
       name,
     ]);
-  assert.match(unknown('network').fix ?? '', /--network host/);
-  // With pasta before 2024-10 a container does not reach what the host publishes.
-  for (const text of [foreignCommands.get('network'), foreignFlags.get('link')]) assert.not.match(text ?? '', /publish/);
+  assert.match(unknown('compose').fix ?? '', /\.container file/);
+  assert.match(foreignFlags.get('link') ?? '', /--network-alias/);
   assert.is(unknown('rum').fix, 'did you mean it?');
 });
 

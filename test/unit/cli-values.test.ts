@@ -7,7 +7,8 @@ import { parseBytes, parseSwap } from '../../src/cli/values/bytes.ts';
 import { parseDns, parseDnsOption, parseDnsSearch } from '../../src/cli/values/dns.ts';
 import { parseDevice } from '../../src/cli/values/device.ts';
 import { lookUp, parseEnv, parseKeyLines, parseLabel } from '../../src/cli/values/env.ts';
-import { parseHostEntry, parseHostname, parseNetwork, parseSignal, parseSysctl, parseUser } from '../../src/cli/values/names.ts';
+import { parseNetwork } from '../../src/cli/values/network.ts';
+import { parseHostEntry, parseHostname, parseSignal, parseSysctl, parseUser } from '../../src/cli/values/names.ts';
 import { parseCpus, parsePids } from '../../src/cli/values/numbers.ts';
 import { parseWorkdir } from '../../src/cli/values/path.ts';
 import { parsePort } from '../../src/cli/values/port.ts';
@@ -275,12 +276,57 @@ table(
   'a network',
   parseNetwork,
   [
-    ['none', 'none'],
-    ['host', 'host'],
-    ['private', 'private'],
-    ['bridge', 'private'],
+    ['none', { kind: 'mode', network: 'none' }],
+    ['host', { kind: 'mode', network: 'host' }],
+    ['private', { kind: 'mode', network: 'private' }],
+    ['bridge', { kind: 'mode', network: 'private' }],
+    ['pasta:--mtu,1500', { kind: 'mode', network: 'private', uplink: { program: 'pasta', options: ['--mtu', '1500'] } }],
+    ['slirp4netns', { kind: 'mode', network: 'private', uplink: { program: 'slirp4netns', options: [] } }],
+    ['container:web', { kind: 'mode', network: 'container', of: 'web' }],
+    ['ns:/run/netns/x', { kind: 'mode', network: 'namespace', of: '/run/netns/x' }],
+    ['front', { kind: 'networks', networks: [{ network: 'front', aliases: [] }] }],
+    [
+      'a,b',
+      {
+        kind: 'networks',
+        networks: [
+          { network: 'a', aliases: [] },
+          { network: 'b', aliases: [] },
+        ],
+      },
+    ],
+    [
+      'front:ip=10.89.0.9,alias=db,alias=sql,mac=02-42-0A-59-00-09,interface_name=lan0',
+      {
+        kind: 'networks',
+        networks: [{ network: 'front', aliases: ['db', 'sql'], ip: '10.89.0.9', mac: '02:42:0a:59:00:09', interface: 'lan0' }],
+      },
+    ],
+    ['front:ip6=fd00::9', { kind: 'networks', networks: [{ network: 'front', aliases: [], ip6: 'fd00::9' }] }],
+    ['name=front,alias=db', { kind: 'networks', networks: [{ network: 'front', aliases: ['db'] }] }],
   ],
-  ['', 'nosuch', 'HOST'],
+  [
+    '',
+    '-front',
+    'a b',
+    'front:',
+    'front:ip=1.2.3',
+    'front:ip6=1.2.3.4',
+    'front:mac=1',
+    'front:mac=03:00:00:00:00:01',
+    'front:alias=a b',
+    'front:nosuch=1',
+    'front:ip',
+    'front:interface_name=lo',
+    'front:interface_name=a/b',
+    'alias=db,name=',
+    'container:',
+    'container',
+    'ns:relative',
+    'ns',
+    'a,,b',
+    '../x',
+  ],
 );
 table(
   'a signal',

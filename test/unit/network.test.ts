@@ -9,9 +9,10 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { RootlessError } from '../../src/errors.ts';
 import { containerResolvConf, hostsFile, requestedResolvConf } from '../../src/network/dns.ts';
-import { pastaArgs } from '../../src/network/pasta.ts';
+import { type PastaWish, pastaArgs } from '../../src/network/pasta.ts';
+import { optionsIn } from '../../src/network/pasta-knows.ts';
 import { type PortRequest, refuseConflicts, reservePorts } from '../../src/network/ports.ts';
-import { slirpArgs } from '../../src/network/slirp4netns.ts';
+import { planSlirp } from '../../src/network/slirp4netns.ts';
 import { writeFiles } from '../../src/runtime/files.ts';
 import { defaults } from '../../src/runtime/options.ts';
 import { withTmp } from '../support/tmp.ts';
@@ -23,6 +24,7 @@ const tcp = (hostPort: number, containerPort: number, hostAddress?: string): Por
   hostAddress,
 });
 const udp = (hostPort: number, containerPort: number): PortRequest => ({ hostPort, containerPort, protocol: 'udp' });
+const plain: PastaWish = { ports: [], knows: new Set(), asRoot: false };
 const hasCode = (code: string) => (error: unknown) => error instanceof RootlessError && error.code === code;
 
 const conflicts: readonly (readonly [string, readonly PortRequest[], boolean])[] = [
@@ -80,7 +82,7 @@ test('any free port gets a number, for tcp and for udp', async () => {
 });
 
 test('pasta forwards what was published and nothing else', () => {
-  const args = pastaArgs('/usr/bin/pasta', [tcp(8080, 80), tcp(8443, 443, '127.0.0.1'), udp(5353, 53)], '', false);
+  const args = pastaArgs('/usr/bin/pasta', { ...plain, ports: [tcp(8080, 80), tcp(8443, 443, '127.0.0.1'), udp(5353, 53)] });
   const after = (flag: string) => args.flatMap((arg, index) => (arg === flag ? [args[index + 1]] : []));
   assert.equal(after('-t'), ['8080:80', '127.0.0.1/8443:443']);
   assert.equal(after('-u'), ['5353:53']);
@@ -91,23 +93,23 @@ test('pasta forwards what was published and nothing else', () => {
 });
 
 test('without published ports pasta forwards none', () => {
-  const args = pastaArgs('/usr/bin/pasta', [], '', false);
+  const args = pastaArgs('/usr/bin/pasta', plain);
   for (const flag of ['-t', '-u', '-T', '-U']) assert.is(args[args.indexOf(flag) + 1], 'none', flag);
 });
 
 test('only a pasta that knows how is asked to stand for the host', () => {
-  assert.not.ok(pastaArgs('p', [], '--no-map-gw', false).includes('--map-guest-addr'));
-  assert.ok(pastaArgs('p', [], '  --map-guest-addr ADDR', false).includes('--map-guest-addr'));
+  assert.not.ok(pastaArgs('p', { ...plain, knows: new Set(optionsIn('--no-map-gw')) }).includes('--map-guest-addr'));
+  assert.ok(pastaArgs('p', { ...plain, knows: new Set(optionsIn('  --map-guest-addr ADDR')) }).includes('--map-guest-addr'));
 });
 
 test('pasta keeps its user where root started it: nobody could not enter the container', () => {
-  const args = pastaArgs('p', [], '', true);
+  const args = pastaArgs('p', { ...plain, asRoot: true });
   assert.is(args[args.indexOf('--runas') + 1], '0');
-  assert.not.ok(pastaArgs('p', [], '', false).includes('--runas'));
+  assert.not.ok(pastaArgs('p', plain).includes('--runas'));
 });
 
 test("slirp4netns cannot reach the host's loopback, and says when it is ready", () => {
-  const args = slirpArgs('/usr/bin/slirp4netns');
+  const args = planSlirp('/usr/bin/slirp4netns').args;
   assert.ok(args.includes('--disable-host-loopback'));
   assert.ok(args.includes('--ready-fd=3'));
   assert.equal(args.slice(-2), ['{pid}', 'tap0']);

@@ -122,7 +122,7 @@ test('an unlimited limit is 2^64-1 in config.json, and no argument can be mistak
       files: [],
       volumes: {},
       seccomp: undefined,
-      companion: undefined,
+      network: {},
       cgroup: undefined,
     },
   );

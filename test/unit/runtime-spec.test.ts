@@ -37,7 +37,7 @@ const facts: SpecFacts = {
   files: [{ source: '/c/hosts', target: '/etc/hosts' }],
   volumes: {},
   seccomp: undefined,
-  companion: undefined,
+  network: {},
   cgroup: undefined,
 };
 

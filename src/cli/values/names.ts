@@ -1,4 +1,4 @@
-/** Names and short words: hosts, networks, signals, users, sysctls. */
+/** Names and short words: hosts, signals, users, sysctls. */
 
 import { isIP } from 'node:net';
 import { constants } from 'node:os';
@@ -19,13 +19,6 @@ export function parseHostEntry(text: string): HostEntry {
   if (cut < 1 || /\s/.test(name)) throw new BadValue(`bad format for add-host: "${text}"`, { fix: '--add-host NAME:IP' });
   if (address !== 'host-gateway' && isIP(address) === 0) throw new BadValue(`invalid IP address in add-host: "${address}"`);
   return { name, address };
-}
-
-/** docker's and podman's words for the default network mean ours. */
-export function parseNetwork(text: string): 'host' | 'none' | 'private' {
-  if (text === 'host' || text === 'none' || text === 'private') return text;
-  if (text === 'bridge' || text === 'default' || text === 'pasta' || text === 'slirp4netns') return 'private';
-  throw new BadValue(`network "${text}" not found`, { fix: 'networks are private, host and none' });
 }
 
 /** `TERM`, `sigterm`, `15`, `RTMIN+3` → `SIGTERM`, `SIGRTMIN+3`. */

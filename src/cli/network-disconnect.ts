@@ -1,0 +1,19 @@
+/** `rootless network disconnect`: takes a container off a network. */
+
+import { findPaths } from '../paths.ts';
+import { disconnect } from '../runtime/network-connect.ts';
+import { findNetwork } from '../runtime/network-store.ts';
+import { findContainer } from '../runtime/state.ts';
+import { command } from './command.ts';
+
+export default command({
+  name: 'network disconnect',
+  flags: { force: { type: 'boolean', alias: 'f', description: 'also one that is not on it, or does not answer' } },
+  words: { usage: 'NETWORK CONTAINER', min: 2, max: 2, complete: 'network' },
+  examples: ['rootless network disconnect front web'],
+  run: async ({ flags, args: [network = '', container = ''], env }) => {
+    const paths = findPaths(env);
+    await disconnect(paths, findNetwork(paths, network), findContainer(paths, container), flags.force);
+    return 0;
+  },
+});
