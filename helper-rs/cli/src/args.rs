@@ -138,8 +138,12 @@ pub fn surplus(operand: &OsStr) -> Failure {
 
 /// The whole command line of a verb that takes a container id and nothing else.
 pub fn id_alone(rest: &[OsString]) -> Step<String> {
+    id_alone_of(Options::new(rest))
+}
+
+/// The same of what is left.
+pub fn id_alone_of(mut given: Options) -> Step<String> {
     let mut id = None;
-    let mut given = Options::new(rest);
     while let Some(argument) = given.next()? {
         match argument {
             Argument::Operand(operand) => only_id(&mut id, operand)?,

@@ -6,15 +6,17 @@ use crate::companion::Companion;
 use crate::failure::{During, Failure, Step};
 use crate::init::{self, InitOptions};
 use crate::middle::clone_through;
+use crate::network::Member;
 use crate::notify::Notifier;
 use crate::plan::Plan;
 use crate::state::{self, Saved};
 use crate::sys::process::{self, Child, Forked};
 use crate::{hooks, terminal, userns};
 use rootless_core::lower::annotations::Rootfs;
-use rootless_core::lower::namespaces::{CLONE_NEWPID, CLONE_NEWUSER};
+use rootless_core::lower::namespaces::{CLONE_NEWNET, CLONE_NEWPID, CLONE_NEWUSER};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 /// How the verbs launch.
 #[derive(Default)]
@@ -32,6 +34,10 @@ pub struct LaunchOptions {
     pub pid_file: Option<PathBuf>,
     /// The container's user namespace, where it was made beforehand.
     pub userns: Option<OwnedFd>,
+    /// The network namespace of another container.
+    pub netns: Option<OwnedFd>,
+    /// Who connects it with its bridges.
+    pub network: Option<Rc<Member>>,
 }
 
 /// A container whose program was executed (or, with a gate, will be).
@@ -100,10 +106,10 @@ fn start_child(plan: &Plan, options: &LaunchOptions, cgroup: Option<&Cgroup>) ->
     };
     let into = cgroup.map(|group| group.fd.as_fd());
     let (ours, theirs) = channel::pair()?;
-    if !plan.namespaces.join.is_empty() || options.userns.is_some() {
+    if !plan.namespaces.join.is_empty() || options.userns.is_some() || options.netns.is_some() {
         let prepared = options.userns.as_ref();
         let join_and_clone = || {
-            join_all(plan, prepared)?;
+            join_all(plan, prepared, options.netns.as_ref())?;
             let new = plan.namespaces.new & if prepared.is_some() { !CLONE_NEWUSER } else { -1 };
             Ok((process::clone(new | libc::CLONE_PARENT, into).during("clone", names(new))?, ()))
         };
@@ -119,14 +125,19 @@ fn start_child(plan: &Plan, options: &LaunchOptions, cgroup: Option<&Cgroup>) ->
     }
 }
 
-fn join_all(plan: &Plan, prepared: Option<&OwnedFd>) -> Step<()> {
+fn join_all(plan: &Plan, prepared: Option<&OwnedFd>, netns: Option<&OwnedFd>) -> Step<()> {
     if let Some(userns) = prepared {
         process::join(userns.as_fd(), CLONE_NEWUSER).during("clone", "user")?;
     }
+    if let Some(netns) = netns {
+        process::join(netns.as_fd(), CLONE_NEWNET).during("network", "namespace")?;
+    }
     for (flag, path) in &plan.namespaces.join {
+        // A network that may not be entered is the caller's choice, not the machine's fault.
+        let step = if *flag == CLONE_NEWNET { "network" } else { "clone" };
         let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::CLOEXEC;
-        let file = rustix::fs::open(path.as_str(), flags, rustix::fs::Mode::empty()).during("clone", path)?;
-        process::join(file.as_fd(), *flag).during("clone", path)?;
+        let file = rustix::fs::open(path.as_str(), flags, rustix::fs::Mode::empty()).during(step, path)?;
+        process::join(file.as_fd(), *flag).during(step, path)?;
     }
     Ok(())
 }
@@ -156,6 +167,12 @@ fn escort(
         }
     }
     channel.send(Message::Mapped, None)?;
+    // Bridges first: eth0 is theirs, and the way out has another name beside them.
+    let bridges = options.network.as_deref().zip(plan.annotations.networks.as_ref());
+    if let Some((member, networks)) = bridges {
+        let container = userns::open_namespace(child.pid, "net")?;
+        member.request(&plan.id, networks, container.as_fd())?;
+    }
     // The network is set up while the child mounts: neither needs the other.
     let network = match plan.annotations.companion.as_slice() {
         [] => None,
@@ -177,6 +194,9 @@ fn escort(
             (Message::Ready, _) => break,
             (message, _) => return Err(Failure::because("init", format!("ended early ({message:?})"))),
         }
+    }
+    if let Some((member, _)) = bridges {
+        member.settle()?;
     }
     if let Some(network) = network {
         network.wait_ready(watch)?;

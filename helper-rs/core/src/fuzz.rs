@@ -1,5 +1,5 @@
 //! Mutations for as long as FUZZ_SECONDS says (`npm run bench -- fuzz`); the ordinary tests run a fixed number of them.
-//! Properties: whatever comes in, tar reader and validator end without a panic; what the reader takes, the writer gives back.
+//! Properties: whatever comes in, tar reader, validator and name server end without a panic; what the reader takes, the writer gives back.
 
 use crate::tar::{header, Entry, Reader};
 use crate::validate::{validate, KINDS};
@@ -107,5 +107,18 @@ fn the_validator_takes_anything() {
         for kind in KINDS {
             let _ = validate(kind, &text);
         }
+    });
+}
+
+#[test]
+fn the_name_server_takes_anything() {
+    use crate::dns::tests::{question, try_bytes};
+    let words: [&[u8]; 6] = [b"\xc0\x0c", b"\x3f", b"\x00\x00\x29\x10\x00", b"\xff\xff", b"\x00\x01", b"\x04arpa\x00"];
+    for_a_while("dns", |random| {
+        let kinds = [crate::dns::A, crate::dns::PTR, crate::dns::AAAA, 65535];
+        let udp = (random.next(2) == 0).then(|| random.next(65536) as u16);
+        let mut bytes = question("5.0.89.10.in-addr.arpa", kinds[random.next(4)], udp);
+        mutate(&mut bytes, &words, random);
+        try_bytes(&bytes, random);
     });
 }

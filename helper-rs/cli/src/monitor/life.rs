@@ -10,7 +10,7 @@ use crate::launch::{self, LaunchOptions, Launched, Partial};
 use crate::monitor::hub::Hub;
 use crate::plan::Plan;
 use crate::sys::process::{self, Ended};
-use crate::{cgroup, hooks, state};
+use crate::{cgroup, hooks, network, state};
 use rustix::fd::OwnedFd;
 use serde_json::json;
 use std::path::Path;
@@ -97,6 +97,7 @@ impl Monitor {
         if let Some(notifier) = &self.notifier {
             notifier.prepare(plan);
         }
+        self.connect_network(options.network.clone())?;
         let mut partial = Partial::default();
         let reporter = &self.reporter;
         let mut created = |pid: i32| reporter.event(&json!({ "event": "created", "pid": pid }));
@@ -202,6 +203,9 @@ impl Monitor {
         self.end_sessions();
         self.lived = life.started.elapsed();
         let cgroup = life.launched.cgroup.clone();
+        if let Some(network) = &self.network {
+            network.leave();
+        }
         // Companions and whoever answers for the container end here.
         drop(life);
         if let Some(path) = cgroup {
@@ -233,13 +237,15 @@ impl Monitor {
         let mut plan = Plan::read(&self.place.id, &self.place.bundle)?;
         let copy = |fd: &OwnedFd| rustix::io::fcntl_dupfd_cloexec(fd, 3).during("clone", "user namespace");
         let userns = self.userns.as_ref().filter(|_| plan.new_user_namespace()).map(copy).transpose()?;
-        let options = LaunchOptions {
+        let mut options = LaunchOptions {
             die_with_parent: true,
             root: self.place.root.clone(),
             userns,
+            network: self.network.clone(),
             preserve_fds: 0,
             ..LaunchOptions::default()
         };
+        network::prepare(&mut plan, &mut options)?;
         self.begin(&mut plan, options)
     }
 

@@ -14,6 +14,7 @@ mod hub;
 mod journal;
 pub mod leave;
 mod life;
+mod networks;
 mod options;
 mod pause;
 pub mod queue;
@@ -32,6 +33,7 @@ use crate::failure::{During, Failure, Step};
 use crate::keys::DetachKeys;
 use crate::launch::LaunchOptions;
 use crate::log::{self, Log};
+use crate::network::Member;
 use crate::plan::Plan;
 use crate::report::Reporter;
 use crate::sys::memory;
@@ -51,6 +53,7 @@ use server::Server;
 use session::Session;
 use status::{End, Phase, Status};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 /// How the verb starts it.
@@ -105,6 +108,12 @@ pub struct Monitor {
     notifier: Option<Notifier>,
     /// Kept so that what mapped ids own can still be removed.
     pub userns: Option<OwnedFd>,
+    /// Connected with the holder of the networks, as long as the container may live again.
+    network: Option<Rc<Member>>,
+    /// Its end tells of the holder's.
+    network_line: Option<OwnedFd>,
+    /// When the holder is tried again.
+    network_due: Option<Instant>,
     /// When the policy starts the next life.
     again: Option<Instant>,
     /// When memory is given back.
@@ -171,6 +180,9 @@ impl Monitor {
                     checks,
                     notifier,
                     userns: None,
+                    network: None,
+                    network_line: None,
+                    network_due: None,
                     again: None,
                     tidy: None,
                     last: End { code: 0, signal: None, oom: false },
@@ -314,6 +326,7 @@ impl Monitor {
             self.again = None;
             self.live_again();
         }
+        self.tend_network(now);
         self.press(now);
         self.tend_checks(now);
         if self.tidy.is_some_and(|at| at <= now) {

@@ -32,6 +32,16 @@ pub enum Request {
     Health,
     Reload,
     Reopen,
+    Network(Box<NetworkChange>),
+}
+
+/// One network more or less.
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct NetworkChange {
+    pub attach: Option<Value>,
+    pub resolvers: Option<Vec<String>>,
+    pub detach: Option<String>,
 }
 
 /// One more program in the container.

@@ -30,6 +30,7 @@ impl Monitor {
                 Token::Signals => self.take_signals()?,
                 Token::Parent => self.lose_caller(),
                 Token::Listener => self.server.accept(),
+                Token::Network => self.lose_network(),
                 Token::Notify => self.notify_words(),
                 Token::Source(stream) => self.spread(stream),
                 Token::Input => self.hub.pour(),
@@ -250,6 +251,7 @@ impl Monitor {
                 done()
             }
             Request::Reopen => self.hub.log().reopen().and_then(|()| done()),
+            Request::Network(change) => self.change_network(&change).and_then(|()| done()),
             Request::Exec(exec) => {
                 let kind = if exec.detach { SessionKind::Detached } else { SessionKind::Client };
                 self.server.clients[at].role = Role::Exec(self.enter(kind, &exec)?);

@@ -16,6 +16,8 @@ pub enum Token {
     Signals,
     Parent,
     Listener,
+    /// The holder of the networks is gone.
+    Network,
     /// The program tells the service manager something.
     Notify,
     Source(Stream),
@@ -77,6 +79,7 @@ impl Monitor {
     fn watch_outside<'a>(&'a self, set: &mut Set<'a>) {
         set.add(Token::Signals, Some(&self.signals), PollFlags::IN);
         set.add(Token::Listener, self.server.listener(), PollFlags::IN);
+        set.add(Token::Network, self.network_line.as_ref(), PollFlags::IN);
         set.add(Token::Notify, self.notifier.as_ref().and_then(|notifier| notifier.ear()), PollFlags::IN);
         let has_room = self.hub.takes_input();
         for (at, client) in self.server.clients.iter().enumerate() {
@@ -116,7 +119,7 @@ impl Monitor {
         let log = self.hub.log_due().map(|rest| now + rest);
         let checks = self.checks.as_ref().and_then(|checks| checks.deadline());
         let server = self.server.deadline();
-        [self.again, self.tidy, life, clients, log, checks, server].into_iter().flatten().min()
+        [self.again, self.tidy, self.network_due, life, clients, log, checks, server].into_iter().flatten().min()
     }
 }
 

@@ -60,6 +60,20 @@ pub fn open(root: &Path, id: &str, request: Value, manner: &Manner, accepted: im
     }
 }
 
+/// A request that is answered at once, without streams.
+pub fn ask(root: &Path, id: &str, request: &Value) -> Step<Value> {
+    let mut connection = Monitor { root, id }.connect()?;
+    connection.send(request)?;
+    loop {
+        if let Some(end) = memchr::memchr(b'\n', &connection.read) {
+            return refused(serde_json::from_slice(&connection.read[..end]).unwrap_or(Value::Null));
+        }
+        if !connection.receive()? {
+            return Err(Failure::because("session", "the monitor ended before it answered"));
+        }
+    }
+}
+
 /// A program on a terminal begins with the size of the caller's.
 fn with_size(mut request: Value) -> Value {
     if request["process"]["terminal"] == json!(true) && request["process"].get("consoleSize").is_none() {

@@ -1,10 +1,10 @@
 //! `create`: everything up to the program, which waits for `start`.
 
 use crate::args::{self, Argument, Global, Options};
-use crate::failure::{During, Step};
+use crate::failure::{During, Failure, Step};
 use crate::launch::{self, LaunchOptions, Partial};
 use crate::plan::Plan;
-use crate::{cgroup, sealed, state};
+use crate::{cgroup, network, sealed, state};
 use std::path::PathBuf;
 
 pub fn create(global: Global) -> Step<u8> {
@@ -26,15 +26,19 @@ pub fn create(global: Global) -> Step<u8> {
         }
     }
     let id = args::required(id, "container id")?;
-    let plan = Plan::read(&id, &bundle)?;
+    let mut plan = Plan::read(&id, &bundle)?;
     if plan.process.terminal {
         args::required(options.console_socket.as_ref(), "--console-socket (process.terminal is true)")?;
+    }
+    if plan.annotations.networks.is_some() {
+        return Err(Failure::because("config", "networks need a monitor (run --monitor)").on("$.annotations"));
     }
     sealed::ensure(&plan.id_map, plan.in_user_namespace(), global.reporter.events.as_deref())?;
     state::claim(&global.root, &id)?;
     let mut partial = Partial::default();
     let made = listen(&state::gate(&global.root, &id)).and_then(|gate| {
         options.gate = Some(gate);
+        network::prepare(&mut plan, &mut options)?;
         launch::launch(&plan, options, &mut partial, &mut |_| {})
     });
     match made {

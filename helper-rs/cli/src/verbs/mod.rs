@@ -11,6 +11,7 @@ mod list;
 mod log;
 mod mapped;
 mod mount;
+mod network;
 mod pack;
 mod probe;
 mod repack;
@@ -85,6 +86,7 @@ fn end_at_once(global: Global) -> Step<u8> {
         "repack" => repack::repack(global),
         "archive" => archive::archive(global),
         "mount" => mount::mount(global),
+        "network" => network::network(global),
         "unmount" => mount::unmount(global),
         "fill" => volume::fill(global),
         "export" => volume_tar::export(global),

@@ -14,7 +14,8 @@ use crate::streams::{self, Streams};
 use crate::sys::process::{self, Ended};
 use crate::sys::signal;
 use crate::userns::{self, IdMap};
-use crate::{cgroup, hooks, sealed, state};
+use crate::{cgroup, hooks, network, sealed, state};
+use rootless_core::lower::networks::Networks;
 use rustix::fd::OwnedFd;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -27,6 +28,8 @@ struct Wish {
     remove: bool,
     idmap: Option<IdMap>,
     wait: bool,
+    /// Known before the bundle: the namespace is made below that of the networks.
+    networks: Option<Networks>,
     monitor: Option<PathBuf>,
     detach: bool,
     /// The caller is the command line's parent, and the parent descriptor the command line's.
@@ -70,11 +73,15 @@ pub fn run(mut global: Global) -> Step<Rest> {
     };
     // From here on a signal waits for the monitor, and the end of the caller is noticed.
     let signals = signal::catch().during("init", "signalfd")?;
-    let plan = match read {
+    launch.root = global.root.clone();
+    let mut plan = match read {
         Some(plan) => plan,
         None => read_late(&wish, &bundle, parent.as_ref(), &mut launch)?,
     };
-    launch.root = global.root.clone();
+    if plan.annotations.networks.is_some() && wish.monitor.is_none() {
+        return Err(Failure::because("config", "networks need a monitor (--monitor)").on("$.annotations"));
+    }
+    network::prepare(&mut plan, &mut launch)?;
     state::claim(&global.root, &wish.id)?;
     let begin = Begin { global, wish, plan, launch, signals, parent };
     match begin.wish.monitor.is_some() {
@@ -99,6 +106,7 @@ fn parse(global: &Global, launch: &mut LaunchOptions) -> Step<Wish> {
                 "detach-keys" => wish.keys = Some(DetachKeys::parse(&given.text()?)?),
                 "idmap" => wish.idmap = Some(IdMap::parse(&given.text()?)?),
                 "wait" => wish.wait = true,
+                "networks" => wish.networks = Some(network::place(&given.text()?)?),
                 "parent-fd" => wish.parent = Some(given.number()?),
                 "pid-file" => launch.pid_file = Some(given.value()?.into()),
                 "console-socket" => launch.console_socket = Some(given.value()?.into()),
@@ -124,7 +132,10 @@ fn read(id: &str, bundle: &Path, global: &Global) -> Step<Plan> {
 /// `--idmap`: the namespace is made while the bundle is still written.
 fn read_late(wish: &Wish, bundle: &Path, parent: Option<&OwnedFd>, launch: &mut LaunchOptions) -> Step<Plan> {
     let map = wish.idmap.clone().unwrap_or_default();
-    launch.userns = Some(userns::prepare(&map)?);
+    launch.userns = Some(match &wish.networks {
+        Some(networks) => network::early(networks, &map, launch)?,
+        None => userns::prepare(&map)?,
+    });
     if wish.wait {
         wait_for_byte(args::required(parent, "--parent-fd")?)?;
     }

@@ -1,5 +1,6 @@
 //! The `io.rootless.*` annotations: what the standard cannot say (docs/contract.md, "Annotations").
 
+use super::networks::{self, Networks};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -74,6 +75,9 @@ pub struct Annotations {
     pub companion: Vec<String>,
     pub init: bool,
     pub mounts: BTreeMap<String, MountExtra>,
+    pub networks: Option<Networks>,
+    /// The container whose user and network namespaces are joined.
+    pub join: Option<String>,
 }
 
 /// Parses them; the `Err` is (annotation, reason). An unknown `io.rootless.` name is an error, never ignored.
@@ -98,6 +102,8 @@ pub fn parse(all: &BTreeMap<String, String>) -> Result<Annotations, (String, Str
             "companion" => out.companion = serde_json::from_str(value).map_err(|e| wrong(&e))?,
             "mounts" => out.mounts = serde_json::from_str(value).map_err(|e| wrong(&e))?,
             "init" => out.init = truth(value).map_err(|e| wrong(&e))?,
+            "networks" => out.networks = Some(networks::parse(value).map_err(|e| wrong(&e))?),
+            "join" => out.join = Some(value.clone()),
             _ => return Err(wrong(&"unknown annotation")),
         }
     }

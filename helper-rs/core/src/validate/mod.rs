@@ -3,7 +3,7 @@
 //! Unknown properties are allowed, as the specifications demand. Files are never looked at: only what the document says.
 
 mod config;
-mod grammar;
+pub(crate) mod grammar;
 mod image;
 mod node;
 mod parse;
