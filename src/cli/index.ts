@@ -23,9 +23,16 @@ export async function main(argv: readonly string[], env: NodeJS.ProcessEnv): Pro
   } catch (error) {
     if (error instanceof Closed) return 141;
     const { report } = await import('./ui.ts');
-    const foreign = error instanceof RootlessError && /^UNKNOWN_(COMMAND|FLAG)$/.test(error.code);
-    return report(foreign ? (await import('./foreign.ts')).withWayOn(error, argv) : error, state.debug);
+    return report(await withMoreWords(error, argv, env), state.debug);
   }
+}
+
+/** What only the command line can say: the way on for users of other tools, and why there is no user namespace at all. */
+async function withMoreWords(error: unknown, argv: readonly string[], env: NodeJS.ProcessEnv): Promise<unknown> {
+  if (!(error instanceof RootlessError)) return error;
+  if (/^UNKNOWN_(COMMAND|FLAG)$/.test(error.code)) return (await import('./foreign.ts')).withWayOn(error, argv);
+  if (/^(LAYER_UNPACK|REMOVE)_FAILED$/.test(error.code)) return (await import('./refused-ids.ts')).withReason(error, env);
+  return error;
 }
 
 async function dispatch(argv: readonly string[], env: NodeJS.ProcessEnv, state: State): Promise<number> {

@@ -87,9 +87,11 @@ function portBindings({ ports }: ContainerOptions): Row {
   return map;
 }
 
-function securityOptions({ seccomp, noNewPrivileges }: ContainerOptions): string[] {
+function securityOptions({ seccomp, noNewPrivileges, masks }: ContainerOptions): string[] {
   return [
     ...(noNewPrivileges ? ['no-new-privileges'] : []),
+    ...(masks.mask.length > 0 ? [`mask=${masks.mask.join(':')}`] : []),
+    ...(masks.unmask.length > 0 ? [`unmask=${typeof masks.unmask === 'string' ? masks.unmask : masks.unmask.join(':')}`] : []),
     ...(seccomp.kind === 'unconfined' ? ['seccomp=unconfined'] : seccomp.kind === 'profile' ? [`seccomp=${seccomp.json}`] : []),
   ];
 }

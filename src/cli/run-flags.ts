@@ -283,8 +283,8 @@ export const createFlags = {
     valueHint: 'OPTION',
     repeat: true,
     parse: parseSecurity,
-    choices: ['no-new-privileges', 'no-new-privileges=false', 'seccomp=unconfined'],
-    description: 'seccomp=FILE|unconfined, no-new-privileges',
+    choices: ['no-new-privileges', 'no-new-privileges=false', 'seccomp=unconfined', 'systempaths=unconfined', 'unmask=ALL'],
+    description: 'seccomp=FILE|unconfined, no-new-privileges, mask=PATH, unmask=PATH|ALL',
   },
   sysctl: {
     type: 'string',

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { RootlessError } from '../errors.ts';
+import type { Masks } from '../runtime/masks.ts';
 import { type ContainerOptions, type MountRequest, defaults } from '../runtime/options.ts';
 import type { Input } from './command.ts';
 import type { Values } from './flags.ts';
@@ -139,7 +140,7 @@ function toLabels(flags: CreateValues): Record<string, string> {
   return Object.fromEntries([...lines.map(parseLabel), ...flags.label]);
 }
 
-function security(flags: CreateValues): Pick<ContainerOptions, 'noNewPrivileges' | 'seccomp'> {
+function security(flags: CreateValues): Pick<ContainerOptions, 'noNewPrivileges' | 'seccomp' | 'masks'> {
   let noNewPrivileges = defaults.noNewPrivileges;
   let seccomp = defaults.seccomp;
   for (const option of flags['security-opt']) {
@@ -148,7 +149,15 @@ function security(flags: CreateValues): Pick<ContainerOptions, 'noNewPrivileges'
     const { profile } = option;
     seccomp = typeof profile === 'string' ? { kind: profile } : { kind: 'profile', json: readProfile(profile.file) };
   }
-  return { noNewPrivileges, seccomp };
+  return { noNewPrivileges, seccomp, masks: { mask: listed(flags, 'mask'), unmask: toUnmask(listed(flags, 'unmask')) } };
+}
+
+function listed(flags: CreateValues, kind: 'mask' | 'unmask'): string[] {
+  return flags['security-opt'].flatMap((option) => (option.kind === kind ? option.paths : []));
+}
+
+function toUnmask(paths: readonly string[]): Masks['unmask'] {
+  return paths.includes('ALL') ? 'ALL' : paths;
 }
 
 function readProfile(path: string): string {

@@ -21,7 +21,7 @@ export type Unpacking = {
   write(chunk: Uint8Array): Promise<void>;
   /** No more input: waits for the helper, then puts the layer in place. @throws RootlessError LAYER_UNPACK_FAILED, … */
   finish(signal?: AbortSignal): Promise<void>;
-  /** Stops the helper and deletes what it wrote. */
+  /** Stops the helper and deletes what it wrote; what cannot be deleted now is the next unpacking's to delete. */
   discard(): Promise<void>;
 };
 
@@ -81,7 +81,7 @@ export function startUnpack(paths: Paths, mapping: LayerMapping, diffId: Digest,
     discard: async () => {
       child.kill('SIGKILL');
       await done.catch(() => {});
-      await removeTrees(paths, mapping.idMap, [temporary]);
+      await removeTrees(paths, mapping.idMap, [temporary]).catch(() => {});
     },
   };
 }

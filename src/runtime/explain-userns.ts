@@ -39,7 +39,8 @@ export function findCause({ errno }: HelperFailure, { switches, underSeccomp, he
   if (underSeccomp && (errno === 'EPERM' || errno === 'ENOSYS')) {
     return {
       why: 'a seccomp filter is active around this process: most containers forbid new namespaces',
-      advice: 'allow it in the outer container: docker run --security-opt seccomp=unconfined --security-opt systempaths=unconfined',
+      advice:
+        'allow it in the container around: docker, podman or rootless run --security-opt seccomp=unconfined; in Kubernetes seccompProfile.type: Unconfined',
     };
   }
   return errno === 'EPERM' ? { why: 'the kernel refused it; in a chroot no user namespace can be made' } : {};

@@ -78,7 +78,8 @@ function explainFull(failure: HelperFailure, facts: ExplainFacts): ErrorFacts {
 }
 
 function explainMaps(failure: HelperFailure, facts: ExplainFacts): ErrorFacts {
-  const faulty = facts.mapperFaults[0];
+  // A map that was written without them says nothing of them.
+  const faulty = failure.target?.startsWith('/proc/') ? undefined : facts.mapperFaults[0];
   if (faulty) return { ...powerlessMapper(faulty.path, faulty.fault), code: 'NEWUIDMAP_NOT_SETUID' };
   if (failure.message?.includes('not allowed')) {
     return {

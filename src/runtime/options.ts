@@ -4,6 +4,7 @@ import type { Limits } from '../cgroup/limits.ts';
 import type { DnsRequest, HostEntry } from '../network/dns.ts';
 import type { PortRequest } from '../network/ports.ts';
 import type { Mapping, UsernsRequest } from '../userns/choose.ts';
+import type { Masks } from './masks.ts';
 
 export type { DnsRequest, HostEntry, Limits, Mapping, PortRequest, UsernsRequest };
 
@@ -48,6 +49,7 @@ export type ContainerOptions = {
   readonly capAdd: readonly string[];
   readonly capDrop: readonly string[];
   readonly noNewPrivileges: boolean;
+  readonly masks: Masks;
   /** `default`, `unconfined`, or the text of a profile (docker or OCI JSON). */
   readonly seccomp: { readonly kind: 'default' | 'unconfined' } | { readonly kind: 'profile'; readonly json: string };
   readonly ulimits: readonly { readonly name: string; readonly soft: number; readonly hard: number }[];
@@ -209,6 +211,7 @@ export const defaults: Omit<ContainerOptions, 'image'> = {
   capAdd: [],
   capDrop: [],
   noNewPrivileges: true,
+  masks: { mask: [], unmask: [] },
   seccomp: { kind: 'default' },
   ulimits: [],
   sysctls: {},

@@ -4,6 +4,7 @@ import type { Resources } from '../cgroup/limits.ts';
 import { RootlessError } from '../errors.ts';
 import type { IdMapping } from '../helper.ts';
 import { toHost } from '../userns/idmap.ts';
+import { coveredPaths } from './masks.ts';
 import { buildMounts, clean, type MountBacking, type OwnMount } from './mounts.ts';
 import type { LaunchNetwork } from './network.ts';
 import type { OciConfig, OciMount, OciSeccomp } from './oci.ts';
@@ -34,7 +35,6 @@ export type SpecFacts = {
 export function buildSpec(options: ContainerOptions, facts: SpecFacts): OciConfig {
   const hostname = options.hostname ?? facts.id.slice(0, 12);
   const { mapping } = facts;
-  const wide = options.privileged;
   return {
     ociVersion: '1.2.0',
     process: buildProcess(options, facts.image, hostname),
@@ -60,8 +60,7 @@ export function buildSpec(options: ContainerOptions, facts: SpecFacts): OciConfi
       ...(facts.cgroup ? { cgroupsPath: facts.cgroup.path, resources: facts.cgroup.resources } : {}),
       ...(facts.seccomp ? { seccomp: facts.seccomp } : {}),
       rootfsPropagation: 'rprivate',
-      maskedPaths: wide ? [] : maskedPaths,
-      readonlyPaths: wide ? [] : readonlyPaths,
+      ...coveredPaths(options),
     },
   };
 }
@@ -85,8 +84,15 @@ function annotations(options: ContainerOptions, { root, mapping, network, image 
     ...(mapping.mode === 'single' ? { 'io.rootless.single-id': 'true' } : {}),
     ...(network.companion ? { 'io.rootless.companion': JSON.stringify(network.companion) } : {}),
     ...network.annotations,
+    ...optionalSysctls(options, mapping),
     ...(options.init ? { 'io.rootless.init': 'true' } : {}),
   };
+}
+
+/** What nobody asked for is no reason to fail inside a container whose /proc/sys is read-only. */
+function optionalSysctls(options: ContainerOptions, mapping: Mapping): Record<string, string> {
+  const keys = Object.keys(networkSysctls(options, mapping)).filter((key) => !(key in checkSysctls(options)));
+  return keys.length === 0 ? {} : { 'io.rootless.optional-sysctls': JSON.stringify(keys) };
 }
 
 function mountExtras(mounts: ContainerOptions['mounts']): Record<string, string> {
@@ -137,20 +143,3 @@ function checkSysctls({ sysctls, network }: ContainerOptions): Readonly<Record<s
   }
   return sysctls;
 }
-
-/** docker's lists (moby, oci/defaults). */
-const maskedPaths = [
-  '/proc/asound',
-  '/proc/acpi',
-  '/proc/interrupts',
-  '/proc/kcore',
-  '/proc/keys',
-  '/proc/latency_stats',
-  '/proc/timer_list',
-  '/proc/timer_stats',
-  '/proc/sched_debug',
-  '/proc/scsi',
-  '/sys/firmware',
-  '/sys/devices/virtual/powercap',
-];
-const readonlyPaths = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];

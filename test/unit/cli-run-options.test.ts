@@ -56,6 +56,12 @@ const rows: readonly (readonly [readonly string[], Partial<ContainerOptions>])[]
     ['--security-opt', 'no-new-privileges=false', '--security-opt', 'seccomp=unconfined'],
     { noNewPrivileges: false, seccomp: { kind: 'unconfined' } },
   ],
+  [['--security-opt', 'systempaths=unconfined'], { masks: { mask: [], unmask: 'ALL' } }],
+  [
+    ['--security-opt', 'unmask=/proc/acpi:/sys/firmware/', '--security-opt', 'unmask=/proc/*'],
+    { masks: { mask: [], unmask: ['/proc/acpi', '/sys/firmware', '/proc/*'] } },
+  ],
+  [['--security-opt', 'unmask=all', '--security-opt', 'mask=/proc/uptime'], { masks: { mask: ['/proc/uptime'], unmask: 'ALL' } }],
   [['--security-opt', 'no-new-privileges'], { noNewPrivileges: true, seccomp: { kind: 'default' } }],
   [
     ['-m', '64m', '--memory-swap', '128m', '--cpus', '1.5', '--pids-limit', '20'],

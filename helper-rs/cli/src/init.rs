@@ -222,7 +222,11 @@ fn configure_namespaces(plan: &Plan, proc: &OwnedFd) -> Step<()> {
         write_proc(proc, "self/timens_offsets", &lines).during("init", "timens_offsets")?;
     }
     for (key, value) in &plan.linux.sysctl {
-        write_proc(proc, &format!("sys/{}", key.replace('.', "/")), value).during("sysctl", key)?;
+        match write_proc(proc, &format!("sys/{}", key.replace('.', "/")), value) {
+            // Inside a container, whose /proc/sys is not to be written to.
+            Err(rustix::io::Errno::ROFS) if plan.annotations.optional_sysctls.contains(key) => {}
+            done => done.during("sysctl", key)?,
+        }
     }
     if let Some(personality) = &plan.linux.personality {
         let persona = if personality.domain == "LINUX32" { 8 } else { 0 };

@@ -50,7 +50,13 @@ pub fn execute(root: &OwnedFd, op: &MountOp, caller: Option<Caller>) -> Step<Opt
             clone_fd(&source, *recursive).map_err(fail)?
         }
         Source::New { kind, source, parameters } => {
-            create(kind, source, parameters, caller).during("mount", &op.target).map_err(named)?
+            let made = match create(kind, source, parameters, caller) {
+                Err(Errno::PERM) if kind == "proc" => second_best_proc(source, parameters),
+                // For the same reason; and where the network namespace is not ours.
+                Err(Errno::PERM) if kind == "sysfs" => clone_tree("/sys", true),
+                made => made,
+            };
+            made.during("mount", &op.target).map_err(named)?
         }
     };
     attach(root, op, &mount).during("mount", &op.target).map_err(named)?;
@@ -158,6 +164,19 @@ fn create(
     }
     fsconfig_create(&fs)?;
     fsmount(&fs, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())
+}
+
+/// Where parts of /proc are covered (inside a container of another engine), the kernel makes no new one: it would uncover them.
+///
+/// From Linux 7.2 it makes one without the parts beside processes. Else the outer one is shown, covers and all: processes are
+/// numbered as outside there, and what the container may do to them ends at its pid and user namespaces as before.
+fn second_best_proc(source: &str, parameters: &[(String, Option<String>)]) -> Result<OwnedFd, Errno> {
+    let subset = std::iter::once(("subset".to_string(), Some("pid".to_string())));
+    let without_rest: Vec<_> = parameters.iter().cloned().chain(subset).collect();
+    create("proc", source, &without_rest, None).or_else(|error| match error {
+        Errno::PERM => clone_tree("/proc", true),
+        other => Err(other),
+    })
 }
 
 /// An upper folder that is new is what the merged folder looks like: it gets the owner and mode of the folder below.

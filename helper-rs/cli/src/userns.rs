@@ -110,6 +110,8 @@ pub fn write_maps(pid: i32, map: &IdMap) -> Step<()> {
 
 /// Starts the set-uid program, or writes the map directly and answers `None`.
 fn start(pid: i32, kind: &str, list: &[IdMapping], program: Option<&str>) -> Step<Option<Child>> {
+    let own = fs::read_to_string(format!("/proc/self/{kind}_map")).unwrap_or_default();
+    let list = &split(list, &own);
     if let Some(program) = program {
         let numbers = list.iter().flat_map(|map| [map.container_id, map.host_id, map.size]);
         return Command::new(program)
@@ -130,6 +132,30 @@ fn start(pid: i32, kind: &str, list: &[IdMapping], program: Option<&str>) -> Ste
     }
     fs::write(&path, text).during("map-ids", path)?;
     Ok(None)
+}
+
+/// A map in the pieces of the one around it: no line of it may go across the end of a line there (EPERM).
+fn split(list: &[IdMapping], around: &str) -> Vec<IdMapping> {
+    let outer: Vec<(u64, u64)> = around
+        .lines()
+        .filter_map(|line| {
+            let mut words = line.split_ascii_whitespace().map(|word| word.parse::<u64>().ok());
+            let (first, _, size) = (words.next()??, words.next()??, words.next()??);
+            Some((first, first + size))
+        })
+        .collect();
+    let mut pieces = Vec::with_capacity(list.len());
+    for map in list {
+        let (mut at, end) = (u64::from(map.host_id), u64::from(map.host_id) + u64::from(map.size));
+        while at < end {
+            // Ids that do not exist around us stay together: the kernel says so.
+            let part = outer.iter().find(|(first, last)| (*first..*last).contains(&at)).map_or(end, |(_, last)| end.min(*last));
+            let offset = (at - u64::from(map.host_id)) as u32;
+            pieces.push(IdMapping { container_id: map.container_id + offset, host_id: at as u32, size: (part - at) as u32 });
+            at = part;
+        }
+    }
+    pieces
 }
 
 fn can_set_groups() -> Step<bool> {
@@ -287,6 +313,19 @@ mod tests {
             (to_host(&map.uid, 0), to_host(&map.uid, 42), to_host(&map.uid, 65_536)),
             (Some(1000), Some(100_041), None)
         );
+    }
+
+    #[test]
+    fn a_map_is_written_in_the_pieces_of_the_one_around_it() {
+        let map = |container_id, host_id, size| IdMapping { container_id, host_id, size };
+        let around = "         0       1047          1\n         1    1879648      65536\n";
+        assert_eq!(split(&[map(0, 0, 65_537)], around), [map(0, 0, 1), map(1, 1, 65_536)]);
+        assert_eq!(split(&[map(5, 1, 10)], around), [map(5, 1, 10)]);
+        // What does not exist there is left for the kernel to refuse.
+        assert_eq!(split(&[map(0, 65_000, 1000)], around), [map(0, 65_000, 537), map(537, 65_537, 463)]);
+        let whole = "         0          0 4294967295\n";
+        assert_eq!(split(&[map(0, 1000, 1), map(1, 100_000, 65_536)], whole), [map(0, 1000, 1), map(1, 100_000, 65_536)]);
+        assert_eq!(split(&[map(0, 4_294_967_290, 5)], "garbage"), [map(0, 4_294_967_290, 5)]);
     }
 
     #[test]

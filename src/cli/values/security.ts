@@ -6,7 +6,10 @@ import { BadValue } from './bad.ts';
 export type SecurityOption =
   | { readonly kind: 'no-new-privileges'; readonly on: boolean }
   | { readonly kind: 'seccomp'; readonly profile: 'default' | 'unconfined' | { readonly file: string } }
+  | { readonly kind: 'mask' | 'unmask'; readonly paths: readonly string[] }
   | { readonly kind: 'nothing' };
+
+const known = 'no-new-privileges[=false], seccomp=FILE|unconfined, mask=PATH[:PATH], unmask=ALL|PATH[:PATH], systempaths=unconfined';
 
 /** docker also takes the old `name:value` form. */
 export function parseSecurity(text: string): SecurityOption {
@@ -18,9 +21,20 @@ export function parseSecurity(text: string): SecurityOption {
     return { kind: 'no-new-privileges', on: value !== 'false' };
   }
   if (name === 'seccomp' && value !== undefined && value !== '') return { kind: 'seccomp', profile: seccomp(value) };
+  if (name === 'systempaths' && value === 'unconfined') return { kind: 'unmask', paths: ['ALL'] };
+  if ((name === 'mask' || name === 'unmask') && value) return { kind: name, paths: paths(name, value, text) };
   // Nothing of ours sets a label or an AppArmor profile, so switching them off is granted.
   if ((name === 'label' && value === 'disable') || (name === 'apparmor' && value === 'unconfined')) return { kind: 'nothing' };
-  throw new BadValue(`invalid --security-opt: "${text}"`, { fix: 'no-new-privileges[=false], seccomp=FILE, seccomp=unconfined' });
+  throw new BadValue(`invalid --security-opt: "${text}"`, { fix: known });
+}
+
+/** podman's `mask=/a:/b`, `unmask=/a:/b`, `unmask=/proc/*`, `unmask=ALL`. */
+function paths(name: 'mask' | 'unmask', value: string, text: string): readonly string[] {
+  if (name === 'unmask' && value.toUpperCase() === 'ALL') return ['ALL'];
+  const list = value.split(':').map((path) => (path.length > 1 ? path.replace(/\/+$/, '') : path));
+  const wrong = list.find((path) => !path.startsWith('/') || path.split('/').includes('..'));
+  if (wrong !== undefined) throw new BadValue(`invalid --security-opt: "${text}"`, { fix: 'paths are absolute, without ".."' });
+  return list;
 }
 
 function seccomp(value: string): 'default' | 'unconfined' | { file: string } {

@@ -54,7 +54,11 @@ pub fn clone(flags: i32, cgroup: Option<BorrowedFd<'_>>) -> Result<Forked, Errno
     }
     // SAFETY: args lives through the call and has the size that is passed; no stack is given, so the child runs on a copy of
     // ours like after fork(2). The helper has one thread, so no lock can be held by another.
-    let pid = check(unsafe { libc::syscall(libc::SYS_clone3, &raw const args, size_of::<CloneArgs>()) })?;
+    let made = check(unsafe { libc::syscall(libc::SYS_clone3, &raw const args, size_of::<CloneArgs>()) });
+    let pid = match made {
+        Err(Errno::NOSYS) if cgroup.is_none() => clone_by_flags(flags, &mut pidfd)?,
+        made => made?,
+    };
     if pid == 0 {
         return Ok(Forked::Child);
     }
@@ -63,13 +67,24 @@ pub fn clone(flags: i32, cgroup: Option<BorrowedFd<'_>>) -> Result<Forked, Errno
     Ok(Forked::Parent(Child { pid: pid as i32, pidfd }))
 }
 
+/// clone(2), for a process under a filter: engines answer clone3 with ENOSYS, because a filter cannot read its flags.
+fn clone_by_flags(flags: i32, pidfd: &mut i32) -> Result<c_long, Errno> {
+    // The lowest byte is the signal; what clone3 would take there (CLONE_NEWTIME) has no place in it.
+    if flags & 0xff != 0 {
+        return Err(Errno::NOSYS);
+    }
+    let flags = flags | libc::CLONE_PIDFD | if flags & libc::CLONE_PARENT == 0 { libc::SIGCHLD } else { 0 };
+    // SAFETY: as for clone3; no stack, and the place for the pidfd lives through the call. The two arguments whose order differs
+    // between architectures are both null.
+    check(unsafe { libc::syscall(libc::SYS_clone, c_long::from(flags), 0, std::ptr::from_mut(pidfd), 0, 0) })
+}
+
 /// fork(2).
 pub fn fork() -> Result<Forked, Errno> {
     clone(0, None)
 }
 
-/// fork(2) by the old system call, for a process under a filter: profiles answer clone3 with ENOSYS, because a filter cannot
-/// read its flags. In the parent: the child's pid.
+/// fork(2) by the old system call alone, for a process under a filter (see `clone_by_flags`). In the parent: the child's pid.
 pub fn fork_under_filter() -> Result<Option<i32>, Errno> {
     // SAFETY: one thread; the child goes on with a copy of everything.
     match check(c_long::from(unsafe { libc::fork() }))? {

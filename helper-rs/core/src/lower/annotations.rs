@@ -78,6 +78,8 @@ pub struct Annotations {
     pub networks: Option<Networks>,
     /// The container whose user and network namespaces are joined.
     pub join: Option<String>,
+    /// Keys of `linux.sysctl` that stay as they are where /proc/sys is read-only.
+    pub optional_sysctls: Vec<String>,
 }
 
 /// Parses them; the `Err` is (annotation, reason). An unknown `io.rootless.` name is an error, never ignored.
@@ -101,6 +103,7 @@ pub fn parse(all: &BTreeMap<String, String>) -> Result<Annotations, (String, Str
             "single-id" => out.single_id = truth(value).map_err(|e| wrong(&e))?,
             "companion" => out.companion = serde_json::from_str(value).map_err(|e| wrong(&e))?,
             "mounts" => out.mounts = serde_json::from_str(value).map_err(|e| wrong(&e))?,
+            "optional-sysctls" => out.optional_sysctls = serde_json::from_str(value).map_err(|e| wrong(&e))?,
             "init" => out.init = truth(value).map_err(|e| wrong(&e))?,
             "networks" => out.networks = Some(networks::parse(value).map_err(|e| wrong(&e))?),
             "join" => out.join = Some(value.clone()),
