@@ -9,8 +9,8 @@ const source = resolve('src');
 
 /** Rooms by floor: a room may import itself and rooms on floors strictly below its own. */
 const floors: readonly (readonly string[])[] = [
-  ['errno', 'errors', 'liveness', 'programs', 'tty'],
-  ['paths'],
+  ['errno', 'errors', 'programs', 'tty'],
+  ['liveness', 'paths'],
   ['wasm', 'helper', 'front'],
   ['userns', 'cgroup', 'image', 'network'],
   ['runtime'],
