@@ -12,6 +12,8 @@ use std::rc::Rc;
 pub struct Global {
     pub root: PathBuf,
     pub reporter: Reporter,
+    /// `--cgroup-manager disabled`: no cgroup is made, whatever the configuration names.
+    pub no_cgroup: bool,
     pub verb: String,
     pub rest: Vec<OsString>,
 }
@@ -28,40 +30,75 @@ pub fn global_of(args: impl Iterator<Item = OsString>) -> Step<Global> {
 
 fn parse_global(mut parser: lexopt::Parser) -> Step<Global> {
     let mut reporter = Reporter::default();
-    let mut root = None;
-    loop {
+    let (mut root, mut no_cgroup) = (None, false);
+    let verb = loop {
         match parser.next().map_err(usage)? {
             Some(Long("root")) => root = Some(PathBuf::from(parser.value().map_err(usage)?)),
-            Some(Long("log")) => reporter.log = Some(PathBuf::from(parser.value().map_err(usage)?)),
+            Some(Long("log")) => reporter.log = Some(log_file(&parser.value().map_err(usage)?)?),
             Some(Long("log-format")) => reporter.json_log = parser.value().map_err(usage)? == "json",
             Some(Long("events-fd")) => reporter.events = Some(Rc::new(fd(number(&mut parser)?)?)),
-            Some(Long("debug" | "rootless")) => drop(parser.optional_value()),
-            Some(Long("systemd-cgroup")) => {
-                return Err(Failure::because("args", "--systemd-cgroup is not supported: use the cgroupfs manager"))
-            }
-            Some(Long("version") | Short('v')) => return Ok(with_verb(root, reporter, "version", parser)),
-            Some(Long("help") | Short('h')) => return Ok(with_verb(root, reporter, "help", parser)),
-            Some(Value(verb)) => {
-                let verb = verb.to_string_lossy().into_owned();
-                return Ok(with_verb(root, reporter, &verb, parser));
-            }
+            Some(Long("debug")) => reporter.debug = true,
+            Some(Long("rootless" | "log-level")) => drop(parser.value().map_err(usage)?),
+            Some(Long("systemd-cgroup")) => return Err(no_systemd()),
+            Some(Long("cgroup-manager")) => no_cgroup = is_disabled(&parser.value().map_err(usage)?)?,
+            Some(Long("version") | Short('v' | 'V')) => break "version".into(),
+            Some(Long("help") | Short('h')) => break "help".into(),
+            Some(Value(verb)) => break verb.to_string_lossy().into_owned(),
             Some(other) => return Err(usage(other.unexpected())),
-            None => return Ok(with_verb(root, reporter, "help", parser)),
+            None => break "help".into(),
         }
+    };
+    let rest = parser.raw_args().map(Iterator::collect).unwrap_or_default();
+    Ok(Global { root: root.unwrap_or_else(default_root), reporter, no_cgroup, verb, rest })
+}
+
+/// Engines know the codes of runc and crun: 1, and 255 for `exec`. With events the code says more (docs/contract.md).
+pub fn code_of_own_failure(global: &Global) -> Option<u8> {
+    let standard =
+        ["create", "start", "run", "state", "kill", "delete", "list", "ps", "pause", "resume", "update", "events"];
+    match global.verb.as_str() {
+        _ if global.reporter.events.is_some() => None,
+        "exec" => Some(255),
+        verb => standard.contains(&verb).then_some(1),
     }
 }
 
-fn with_verb(root: Option<PathBuf>, reporter: Reporter, verb: &str, mut parser: lexopt::Parser) -> Global {
-    let rest = parser.raw_args().map(Iterator::collect).unwrap_or_default();
-    Global { root: root.unwrap_or_else(default_root), reporter, verb: verb.to_string(), rest }
+fn no_systemd() -> Failure {
+    Failure::because("args", "--systemd-cgroup is not supported: use the cgroupfs manager")
 }
 
-/// Where state is kept when the caller names no folder; the environment is not asked.
+fn is_disabled(manager: &OsStr) -> Step<bool> {
+    match manager.to_str() {
+        Some("cgroupfs") => Ok(false),
+        Some("disabled") => Ok(true),
+        Some("systemd") => Err(no_systemd()),
+        _ => Err(Failure::because("args", "unknown cgroup manager").on(manager.to_string_lossy())),
+    }
+}
+
+/// `PATH` or `file:PATH`, as crun has it.
+fn log_file(value: &OsStr) -> Step<PathBuf> {
+    let text = value.to_string_lossy();
+    match text.split_once(':') {
+        Some(("file", path)) => Ok(PathBuf::from(path)),
+        Some(("journald" | "syslog", _)) => {
+            Err(Failure::because("args", "only a file can be the log of the runtime").on(text))
+        }
+        _ => Ok(PathBuf::from(value)),
+    }
+}
+
+/// Where state is kept when the caller names no folder: as with runc and crun the session's folder, for the root of a user
+/// namespace too. Engines that start a runtime without `--root` rely on it.
 fn default_root() -> PathBuf {
     let uid = rustix::process::geteuid().as_raw();
     let session = PathBuf::from(format!("/run/user/{uid}"));
-    if uid == 0 {
+    let named = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|folder| folder.is_absolute());
+    let is_host_root = uid == 0 && crate::userns::is_initial();
+    if is_host_root {
         PathBuf::from("/run/rootless-helper")
+    } else if let Some(folder) = named {
+        folder.join("rootless-helper")
     } else if session.is_dir() {
         session.join("rootless-helper")
     } else {

@@ -7,7 +7,7 @@ use crate::plan::Plan;
 use crate::process::{self, Program};
 use crate::sys::process as sys;
 use crate::{init, terminal, userns};
-use rootless_core::lower::namespaces::{CLONE_NEWTIME, CLONE_NEWUSER, KINDS};
+use rootless_core::lower::namespaces::{CLONE_NEWUSER, KINDS};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::borrow::Borrow;
 
@@ -48,10 +48,7 @@ pub fn begin<P: Borrow<Plan>>(entry: &Entry<'_>, plan: impl FnOnce() -> Step<P>)
 fn different_namespaces(pid: i32) -> i32 {
     let link = |pid: &str, name: &str| std::fs::read_link(format!("/proc/{pid}/ns/{name}")).ok();
     let differs = |name: &str| link(&pid.to_string(), name) != link("self", name);
-    KINDS
-        .iter()
-        .filter(|(_, flag, name)| *flag != CLONE_NEWTIME && differs(name))
-        .fold(0, |flags, (_, flag, _)| flags | flag)
+    KINDS.iter().filter(|(_, _, name)| differs(name)).fold(0, |flags, (_, flag, _)| flags | flag)
 }
 
 fn story(plan: &Plan, channel: &Channel, entry: &Entry<'_>, joined: i32, host_proc: &OwnedFd) -> Step<Program> {

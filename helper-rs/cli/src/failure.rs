@@ -49,6 +49,19 @@ impl Failure {
         self
     }
 
+    /// For engines, which find out by words what went wrong: podman and docker read 126 and 127 from them.
+    pub fn in_words(&self) -> String {
+        let Some(errno) = self.errno else { return self.to_string() };
+        let words = match (self.step.as_ref(), self.exit) {
+            ("exec", 127) if self.message.is_none() => "executable file not found in $PATH".to_string(),
+            _ => {
+                let text = std::io::Error::from_raw_os_error(errno).to_string();
+                text.split(" (os error").next().unwrap_or_default().to_ascii_lowercase()
+            }
+        };
+        format!("{self}: {words}")
+    }
+
     /// For the way from the child to the parent: all fields, the errno as a number.
     pub fn pack(&self) -> String {
         json!([self.step, self.index, self.target, self.errno, self.message, self.exit]).to_string()

@@ -22,6 +22,8 @@ pub struct InitOptions {
     pub gate: Option<OwnedFd>,
     /// Descriptors from 3 on that the program keeps.
     pub preserve_fds: u32,
+    pub no_pivot: bool,
+    pub keep_keyring: bool,
     /// In place of the caller's 0, 1 and 2.
     pub streams: [Option<OwnedFd>; 3],
     /// For the hooks that run in the container.
@@ -57,7 +59,9 @@ fn story(plan: &Plan, channel: &Channel, options: &InitOptions) -> Step<(Program
     if options.die_with_parent {
         sys_process::die_with_parent().during("init", "pdeathsig")?;
     }
-    new_keyring(&plan.id)?;
+    if !options.keep_keyring {
+        new_keyring(&plan.id)?;
+    }
 
     rootfs::isolate(root_propagation(plan))?;
     let root = rootfs::prepare(&plan.annotations.rootfs, &plan.rootfs)?;
@@ -67,7 +71,7 @@ fn story(plan: &Plan, channel: &Channel, options: &InitOptions) -> Step<(Program
         to_give.extend(mounts::execute(&root, op, caller)?.map(|tree| (op, tree)));
     }
     if !binds_dev(plan) {
-        devices::make(&root, &plan.linux.devices, plan.in_user_namespace())?;
+        devices::make(&root, &plan.linux.devices, !userns::is_initial())?;
     }
     if !plan.hooks.create_runtime.is_empty() || !plan.hooks.prestart.is_empty() {
         channel.send(Message::Mounted, None)?;
@@ -75,7 +79,10 @@ fn story(plan: &Plan, channel: &Channel, options: &InitOptions) -> Step<(Program
     }
     hooks::run(&plan.hooks.create_container, &state(options, "creating"), "createContainer")?;
 
-    rootfs::pivot(&root)?;
+    match options.no_pivot {
+        true => rootfs::chroot(&root)?,
+        false => rootfs::pivot(&root)?,
+    }
     let root = rustix::fs::open("/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).during("pivot", "/")?;
     // As runc and docker do; where that is not possible, entering it will say so.
     let _ = inside::open(&root, &plan.process.cwd, Missing::MakeFolder, false);
@@ -106,6 +113,9 @@ fn story(plan: &Plan, channel: &Channel, options: &InitOptions) -> Step<(Program
     }
     let program = Program::new(&plan.process, identity.home.as_deref())?;
 
+    if options.gate.is_some() {
+        program.look_for()?;
+    }
     channel.send(Message::Ready, None)?;
     channel.expect(Message::Go, None)?;
     let channel = pass_gate(channel, options)?;
@@ -212,14 +222,8 @@ fn configure_namespaces(plan: &Plan, proc: &OwnedFd) -> Step<()> {
     if plan.namespaces.new & CLONE_NEWNET != 0 {
         sys::net::loopback_up().during("network", "lo")?;
     }
-    if plan.namespaces.new & CLONE_NEWTIME != 0 && !plan.linux.time_offsets.is_empty() {
-        let lines: String = plan
-            .linux
-            .time_offsets
-            .iter()
-            .map(|(clock, offset)| format!("{clock} {} {}\n", offset.secs, offset.nanosecs))
-            .collect();
-        write_proc(proc, "self/timens_offsets", &lines).during("init", "timens_offsets")?;
+    if plan.namespaces.new & CLONE_NEWTIME != 0 {
+        enter_time(plan, proc)?;
     }
     for (key, value) in &plan.linux.sysctl {
         match write_proc(proc, &format!("sys/{}", key.replace('.', "/")), value) {
@@ -233,6 +237,19 @@ fn configure_namespaces(plan: &Plan, proc: &OwnedFd) -> Step<()> {
         sys_process::set_personality(persona).during("init", &personality.domain)?;
     }
     Ok(())
+}
+
+/// Its clocks can be set only as long as nobody is in it (time_namespaces(7)), so it is not made by the clone.
+fn enter_time(plan: &Plan, proc: &OwnedFd) -> Step<()> {
+    sys_process::unshare(CLONE_NEWTIME).during("clone", "time")?;
+    let offsets = plan.linux.time_offsets.iter();
+    let lines: String =
+        offsets.map(|(clock, offset)| format!("{clock} {} {}\n", offset.secs, offset.nanosecs)).collect();
+    if !lines.is_empty() {
+        write_proc(proc, "self/timens_offsets", &lines).during("init", "timens_offsets")?;
+    }
+    let own = open_in(proc, "self/ns/time_for_children", OFlags::RDONLY).during("clone", "time")?;
+    sys_process::join(own.as_fd(), CLONE_NEWTIME).during("clone", "time")
 }
 
 /// Writes below the host's procfs; the sysctls that namespaces have are those of the writing process.

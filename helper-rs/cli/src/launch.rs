@@ -13,7 +13,7 @@ use crate::state::{self, Saved};
 use crate::sys::process::{self, Child, Forked};
 use crate::{hooks, terminal, userns};
 use rootless_core::lower::annotations::Rootfs;
-use rootless_core::lower::namespaces::{CLONE_NEWNET, CLONE_NEWPID, CLONE_NEWUSER};
+use rootless_core::lower::namespaces::{CLONE_NEWNET, CLONE_NEWPID, CLONE_NEWTIME, CLONE_NEWUSER};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -32,6 +32,12 @@ pub struct LaunchOptions {
     pub parent: Option<OwnedFd>,
     pub root: PathBuf,
     pub pid_file: Option<PathBuf>,
+    /// Gets a pidfd of the container's process.
+    pub pidfd_socket: Option<PathBuf>,
+    /// chroot(2) in place of pivot_root(2), which a root filesystem in the kernel's own memory does not allow.
+    pub no_pivot: bool,
+    /// The caller's session keyring is kept.
+    pub keep_keyring: bool,
     /// The container's user namespace, where it was made beforehand.
     pub userns: Option<OwnedFd>,
     /// The network namespace of another container.
@@ -102,20 +108,23 @@ fn start_child(plan: &Plan, options: &LaunchOptions, cgroup: Option<&Cgroup>) ->
         gate: options.gate.as_ref().map(copy).transpose()?,
         streams: [copy_of(&options.streams[0])?, copy_of(&options.streams[1])?, copy_of(&options.streams[2])?],
         preserve_fds: options.preserve_fds,
+        no_pivot: options.no_pivot,
+        keep_keyring: options.keep_keyring,
         bundle_state: state::standard(plan, "creating", None),
     };
     let into = cgroup.map(|group| group.fd.as_fd());
     let (ours, theirs) = channel::pair()?;
+    let all_new = plan.namespaces.new & !CLONE_NEWTIME;
     if !plan.namespaces.join.is_empty() || options.userns.is_some() || options.netns.is_some() {
         let prepared = options.userns.as_ref();
         let join_and_clone = || {
             join_all(plan, prepared, options.netns.as_ref())?;
-            let new = plan.namespaces.new & if prepared.is_some() { !CLONE_NEWUSER } else { -1 };
+            let new = all_new & if prepared.is_some() { !CLONE_NEWUSER } else { -1 };
             Ok((process::clone(new | libc::CLONE_PARENT, into).during("clone", names(new))?, ()))
         };
         return clone_through((ours, theirs), join_and_clone, |(), theirs| init::run(plan, theirs, &init_options));
     }
-    match process::clone(plan.namespaces.new, into).during("clone", names(plan.namespaces.new))? {
+    match process::clone(all_new, into).during("clone", names(all_new))? {
         Forked::Child => {
             drop(ours);
             let failure = init::run(plan, theirs, &init_options);
@@ -158,6 +167,10 @@ fn escort(
     report: &mut dyn FnMut(i32),
 ) -> Step<Escorted> {
     let mut companions = Vec::new();
+    if options.gate.is_some() {
+        // Whoever finds this container half made knows what there is of it.
+        Saved { creating: true, ..Saved::new(plan, child.pid)? }.write(&options.root)?;
+    }
     if plan.new_user_namespace() && options.userns.is_none() {
         userns::write_maps(child.pid, &plan.id_map)?;
     }
@@ -223,6 +236,9 @@ fn escort(
 
 fn record(plan: &Plan, options: &LaunchOptions, child: &Child) -> Step<()> {
     Saved::new(plan, child.pid)?.write(&options.root)?;
+    if let Some(path) = &options.pidfd_socket {
+        terminal::send_to(path, b"pidfd", &child.pidfd)?;
+    }
     if let Some(path) = &options.pid_file {
         write_atomically(path, child.pid.to_string().as_bytes()).during("state", path.display())?;
     }

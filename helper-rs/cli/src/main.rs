@@ -102,11 +102,12 @@ fn main() -> ExitCode {
         }
     };
     let reporter = global.reporter.share();
+    let own_failure = args::code_of_own_failure(&global);
     match verbs::begin(global).and_then(verbs::Rest::finish) {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
             reporter.failure(&failure);
-            ExitCode::from(failure.exit)
+            ExitCode::from(own_failure.unwrap_or(failure.exit))
         }
     }
 }

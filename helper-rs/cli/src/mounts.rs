@@ -5,7 +5,8 @@ use crate::inside::{self, Missing};
 use crate::layers;
 use crate::sys::mount::{propagate, set_attr, MountAttr};
 use crate::sys::process::set_file_ids;
-use rootless_core::lower::mounts::{Attributes, MountOp, Source, MOUNT_ATTR_RDONLY};
+use crate::userns;
+use rootless_core::lower::mounts::{Attributes, MountIds, MountOp, Source, MOUNT_ATTR_IDMAP, MOUNT_ATTR_RDONLY};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::fs::{fchmod, fchown, fstat, openat, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
@@ -35,14 +36,17 @@ impl Caller {
 /// Does one mount below `root`. Answers the tree where its files are to be given to the container's user.
 pub fn execute(root: &OwnedFd, op: &MountOp, caller: Option<Caller>) -> Step<Option<OwnedFd>> {
     let named = |failure: Failure| failure.at(op.index);
-    if op.idmap {
-        return Err(named(Failure::because("mount", "id-mapped mounts are not possible here").on(&op.target)));
+    if op.remount {
+        return remount(root, op).during("mount", &op.target).map_err(named).map(|()| None);
+    }
+    if op.copy_link && copied_link(root, op, caller).during("mount", &op.target).map_err(named)? {
+        return Ok(None);
     }
     let mut given = None;
     let mount = match &op.source {
         Source::Bind { path, recursive } => {
             let fail = |error| named(Failure::new("mount-source").errno(error).on(named_source(path, op)));
-            let source = open_source(path, op.extra.subpath.as_deref(), caller).map_err(fail)?;
+            let source = open_source(path, op, caller).map_err(fail)?;
             if op.extra.chown {
                 // Another view of it: the one that the container gets may be read-only.
                 given = Some(clone_fd(&source, false).map_err(fail)?);
@@ -59,12 +63,54 @@ pub fn execute(root: &OwnedFd, op: &MountOp, caller: Option<Caller>) -> Step<Opt
             made.during("mount", &op.target).map_err(named)?
         }
     };
+    if let Some(ids) = &op.idmap {
+        map_ids(&mount, ids).map_err(|failure| named(failure.on(&op.target)))?;
+    }
     attach(root, op, &mount).during("mount", &op.target).map_err(named)?;
     if let (Source::New { .. }, Some(subpath)) = (&op.source, &op.extra.subpath) {
         let fail = |error| named(Failure::new("mount-source").errno(error).on(named_source("", op)));
         cover_with_part(&mount, subpath, op).map_err(fail)?;
     }
     Ok(given)
+}
+
+/// Changes what is mounted on the target; the target has to be the root of a mount.
+fn remount(root: &OwnedFd, op: &MountOp) -> Result<(), Errno> {
+    let target = inside::open(root, &op.target, Missing::Refuse, op.no_follow)?;
+    change(target.as_fd(), false, op.attributes)?;
+    change(target.as_fd(), true, op.recursive)
+}
+
+/// `copy-symlink`: false if the source is no link, and has to be mounted.
+fn copied_link(root: &OwnedFd, op: &MountOp, caller: Option<Caller>) -> Result<bool, Errno> {
+    let Source::Bind { path, .. } = &op.source else { return Ok(false) };
+    let link = match rustix::fs::readlink(path, Vec::new()) {
+        Err(Errno::INVAL) => return Ok(false),
+        Err(Errno::ACCESS) if caller.is_some() => return Ok(false),
+        other => other?,
+    };
+    let (folder, name) = op.target.trim_end_matches('/').rsplit_once('/').ok_or(Errno::INVAL)?;
+    let folder = inside::open(root, folder, Missing::MakeFolder, false)?;
+    match rustix::fs::symlinkat(&link, &folder, name) {
+        Err(Errno::EXIST) if rustix::fs::readlinkat(&folder, name, Vec::new()).as_ref() == Ok(&link) => Ok(true),
+        other => other.map(|()| true),
+    }
+}
+
+/// Only filesystems that were mounted in a user namespace of ours let us (mount_setattr(2), "ID-mapped mounts").
+fn map_ids(mount: &OwnedFd, ids: &MountIds) -> Step<()> {
+    let namespace = match (ids.uid.is_empty(), ids.gid.is_empty()) {
+        (true, true) => userns::open_namespace(std::process::id() as i32, "user")?,
+        _ => userns::prepare(&userns::IdMap { uid: ids.uid.clone(), gid: ids.gid.clone(), ..Default::default() })?,
+    };
+    let attr = MountAttr { set: MOUNT_ATTR_IDMAP, userns: namespace.as_raw_fd() as u64, ..MountAttr::default() };
+    set_attr(mount.as_fd(), ids.recursive, attr).map_err(|errno| match errno {
+        Errno::PERM | Errno::INVAL => {
+            let why = "the kernel maps ids only of filesystems that were mounted in the user namespace of the caller";
+            Failure::because("mount", why).errno(errno)
+        }
+        _ => Failure::new("mount").errno(errno),
+    })
 }
 
 /// A part of a filesystem that was just made: it can be opened only once it is attached, and then covers the whole.
@@ -99,9 +145,12 @@ fn attach(root: &OwnedFd, op: &MountOp, mount: &OwnedFd) -> Result<(), Errno> {
 }
 
 /// The subpath is resolved inside the source, whatever links are in it and whoever swaps them meanwhile.
-fn open_source(path: &str, subpath: Option<&str>, caller: Option<Caller>) -> Result<OwnedFd, Errno> {
+fn open_source(path: &str, op: &MountOp, caller: Option<Caller>) -> Result<OwnedFd, Errno> {
+    if op.source_no_follow {
+        return rustix::fs::open(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty());
+    }
     let source = open_as(path, caller)?;
-    match subpath {
+    match op.extra.subpath.as_deref() {
         Some(subpath) => inside::open(&source, subpath, Missing::Refuse, false),
         None => Ok(source),
     }

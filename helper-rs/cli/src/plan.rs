@@ -9,6 +9,7 @@ use rootless_core::lower::namespaces::{self, Namespaces, CLONE_NEWCGROUP, CLONE_
 use rootless_core::oci::runtime::{Capabilities, Hooks, Linux, Process, Root, Spec};
 use rootless_core::seccomp::{self, Arch};
 use rootless_core::{caps, validate};
+use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
 /// Capability sets as bit masks.
@@ -47,6 +48,8 @@ pub struct Plan {
     pub id_map: IdMap,
     pub caps: CapMasks,
     pub filter: Option<SeccompFilter>,
+    /// What is left out, and is no reason to refuse the container.
+    pub warnings: Vec<String>,
 }
 
 const LARGEST_CONFIG: u64 = 16 << 20;
@@ -54,16 +57,22 @@ const LARGEST_CONFIG: u64 = 16 << 20;
 impl Plan {
     /// Reads `config.json` of a bundle.
     pub fn read(id: &str, bundle: &Path) -> Step<Plan> {
+        Plan::read_file(id, bundle, &bundle.join("config.json")).map(|(plan, _)| plan)
+    }
+
+    /// Reads a configuration, once: what was checked is what is run, and what is answered beside it to be kept.
+    pub fn read_file(id: &str, bundle: &Path, file: &Path) -> Step<(Plan, String)> {
         check_id(id)?;
         let bundle = bundle.canonicalize().during("bundle", bundle.display())?;
-        let file = bundle.join("config.json");
-        let size = file.metadata().during("bundle", file.display())?.len();
-        if size > LARGEST_CONFIG {
-            return Err(Failure::because("bundle", format!("config.json has {size} bytes")).on(file.display()));
+        let at = file.display();
+        let mut text = String::new();
+        let source = std::fs::File::open(file).during("bundle", &at)?;
+        source.take(LARGEST_CONFIG + 1).read_to_string(&mut text).during("bundle", &at)?;
+        if text.len() as u64 > LARGEST_CONFIG {
+            return Err(Failure::because("bundle", format!("it has more than {LARGEST_CONFIG} bytes")).on(at));
         }
-        let text = std::fs::read_to_string(&file).during("bundle", file.display())?;
         refuse_problems(&text)?;
-        Plan::lower(id, bundle, &text)
+        Ok((Plan::lower(id, bundle, &text)?, text))
     }
 
     /// Reads it again, for a container that was launched from it: it was found right then.
@@ -86,6 +95,8 @@ impl Plan {
                 Failure::because("config", "a container without a mount namespace is refused").on("$.linux.namespaces")
             );
         }
+        let uses_user_namespace =
+            namespaces.new & CLONE_NEWUSER != 0 || namespaces.join.iter().any(|(flag, _)| *flag == CLONE_NEWUSER);
         let mounts = spec
             .mounts
             .iter()
@@ -95,10 +106,15 @@ impl Plan {
                     Failure::because("mount", format!("unknown option {option:?}")).at(index).on(&mount.destination)
                 })?;
                 let extra = annotations.mounts.get(&mount.destination).cloned().unwrap_or_default();
-                Ok(MountOp { extra, ..lowered })
+                if lowered.idmap.is_some() && mount.uid_mappings.is_empty() && !uses_user_namespace {
+                    let why = "ids are mapped to those of a user namespace, and the container has none";
+                    return Err(Failure::because("mount", why).at(index).on(&mount.destination));
+                }
+                Ok(MountOp { extra, source: near(&bundle, lowered.source), ..lowered })
             })
             .collect::<Step<Vec<_>>>()?;
         let process = spec.process.clone().unwrap_or_default();
+        let (caps, unknown) = masks(process.capabilities.as_ref());
         let id_map = IdMap {
             uid: linux.uid_mappings.clone(),
             gid: linux.gid_mappings.clone(),
@@ -108,7 +124,7 @@ impl Plan {
         Ok(Plan {
             id: id.to_string(),
             rootfs: bundle.join(&root.path),
-            caps: masks(process.capabilities.as_ref())?,
+            caps,
             filter: compile(&linux)?,
             id_map,
             bundle,
@@ -120,6 +136,7 @@ impl Plan {
             namespaces,
             mounts,
             spec,
+            warnings: unknown,
         })
     }
 
@@ -171,10 +188,11 @@ impl Plan {
     }
 
     /// Another process for the same container (`exec`).
-    pub fn replace_process(&mut self, process: Process) -> Step<()> {
-        self.caps = masks(process.capabilities.as_ref())?;
+    pub fn replace_process(&mut self, process: Process) {
+        let unknown;
+        (self.caps, unknown) = masks(process.capabilities.as_ref());
+        self.warnings.extend(unknown);
         self.process = process;
-        Ok(())
     }
 
     pub fn new_user_namespace(&self) -> bool {
@@ -184,6 +202,16 @@ impl Plan {
     /// True if the container's processes live in another user namespace than the runtime's, new or joined.
     pub fn in_user_namespace(&self) -> bool {
         self.new_user_namespace() || self.namespaces.join.iter().any(|(flag, _)| *flag == CLONE_NEWUSER)
+    }
+}
+
+/// What is bound has an absolute name, or one that begins at the bundle (config.md "Mounts").
+fn near(bundle: &Path, source: Source) -> Source {
+    match source {
+        Source::Bind { path, recursive } if !path.is_empty() => {
+            Source::Bind { path: bundle.join(path).display().to_string(), recursive }
+        }
+        other => other,
     }
 }
 
@@ -205,30 +233,42 @@ pub fn check_id(id: &str) -> Step<()> {
 
 fn refuse_problems(text: &str) -> Step<()> {
     let problems = validate::validate("config", text).unwrap_or_default();
-    match problems.iter().find(|problem| problem.is_error()) {
+    match problems.iter().find(|problem| problem.is_error() && !is_bearable(problem)) {
         Some(problem) => Err(Failure::because("validate", &*problem.message).on(&problem.path)),
         None => Ok(()),
     }
 }
 
-fn masks(sets: Option<&Capabilities>) -> Step<CapMasks> {
-    let Some(sets) = sets else { return Ok(CapMasks::default()) };
-    let mask = |names: &[String]| -> Step<u64> {
-        names.iter().try_fold(0, |mask, name| {
-            let number =
-                caps::number(name).ok_or_else(|| Failure::because("capabilities", "unknown capability").on(name))?;
-            Ok(mask | 1 << number)
-        })
+/// Against the standard, but what engines in use write (Go leaves zeroes out) and runc and crun run.
+fn is_bearable(problem: &validate::Problem) -> bool {
+    problem.rule == "required" && problem.path.starts_with("$.process.user.")
+        || problem.path.starts_with("$.process.capabilities.")
+}
+
+/// The sets, and a warning for each name that this program does not know: a newer engine may.
+fn masks(sets: Option<&Capabilities>) -> (CapMasks, Vec<String>) {
+    let Some(sets) = sets else { return (CapMasks::default(), Vec::new()) };
+    let mut unknown = Vec::new();
+    let mut mask = |names: &[String]| -> u64 {
+        let (bits, others) = caps::set(names.iter().map(String::as_str));
+        unknown.extend(others.into_iter().map(|name| format!("ignoring unknown capability {name}")));
+        bits
     };
-    let (permitted, inheritable) = (mask(&sets.permitted)?, mask(&sets.inheritable)?);
-    Ok(CapMasks {
-        bounding: mask(&sets.bounding)?,
-        effective: mask(&sets.effective)?,
+    let (permitted, inheritable) = (mask(&sets.permitted), mask(&sets.inheritable));
+    let masks = CapMasks {
+        bounding: mask(&sets.bounding),
+        effective: mask(&sets.effective),
         permitted,
         inheritable,
         // The kernel has no ambient capability that is not both; documents that engines write name more.
-        ambient: mask(&sets.ambient)? & permitted & inheritable,
-    })
+        ambient: mask(&sets.ambient) & permitted & inheritable,
+    };
+    for name in sets.ambient.iter().filter(|name| caps::number(name).is_some_and(|at| masks.ambient & 1 << at == 0)) {
+        unknown.push(format!("can't raise ambient capability {name}: it is not both permitted and inheritable"));
+    }
+    unknown.sort();
+    unknown.dedup();
+    (masks, unknown)
 }
 
 fn compile(linux: &Linux) -> Step<Option<SeccompFilter>> {

@@ -5,6 +5,7 @@ use crate::plan::CapMasks;
 use crate::sys::process::{self as sys, CapSets, SchedAttr};
 use crate::user::Identity;
 use rootless_core::oci::runtime::{Process, Rlimit};
+use rustix::io::Errno;
 use rustix::process::{Gid, Uid};
 use std::ffi::CString;
 
@@ -147,24 +148,42 @@ impl Program {
         })
     }
 
+    /// For `create`, which says what cannot be executed; engines ask for it there, and not when they start the container.
+    pub fn look_for(&self) -> Step<()> {
+        let name = self.args.first().map(|arg| arg.to_string_lossy().into_owned()).unwrap_or_default();
+        let mut found = None;
+        for path in &self.candidates {
+            match rustix::fs::stat(path.as_c_str()) {
+                // Who may execute it, if anybody, is found out by whoever it becomes.
+                Ok(stat) if stat.st_mode & 0o170_000 == 0o100_000 && stat.st_mode & 0o111 != 0 => return Ok(()),
+                Ok(_) | Err(Errno::ACCESS) => found = Some(path),
+                Err(_) => {}
+            }
+        }
+        Err(match found {
+            Some(path) => Failure::new("exec").errno(Errno::ACCESS).on(path.to_string_lossy()).exit(126),
+            None => Failure::new("exec").errno(Errno::NOENT).on(name).exit(127),
+        })
+    }
+
     /// Becomes the program; returns only why it could not: 127 not found, 126 found but cannot run.
     pub fn exec(&self) -> Failure {
         let name = self.args.first().map(|arg| arg.to_string_lossy().into_owned()).unwrap_or_default();
         let mut denied = false;
         for path in &self.candidates {
             match crate::sys::exec::exec(path, &self.args, &self.env) {
-                rustix::io::Errno::NOENT if exists(path) => {
+                Errno::NOENT if exists(path) => {
                     return Failure::because("exec", "its interpreter is missing")
-                        .errno(rustix::io::Errno::NOENT)
+                        .errno(Errno::NOENT)
                         .on(path.to_string_lossy())
                         .exit(127)
                 }
-                rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR => {}
-                rustix::io::Errno::ACCESS if self.candidates.len() > 1 => denied = true,
+                Errno::NOENT | Errno::NOTDIR => {}
+                Errno::ACCESS if self.candidates.len() > 1 => denied = true,
                 error => return Failure::new("exec").errno(error).on(path.to_string_lossy()).exit(126),
             }
         }
-        let (errno, exit) = if denied { (rustix::io::Errno::ACCESS, 126) } else { (rustix::io::Errno::NOENT, 127) };
+        let (errno, exit) = if denied { (Errno::ACCESS, 126) } else { (Errno::NOENT, 127) };
         Failure::new("exec").errno(errno).on(name).exit(exit)
     }
 }

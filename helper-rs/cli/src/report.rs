@@ -15,12 +15,13 @@ pub struct Reporter {
     pub log: Option<PathBuf>,
     /// `--log-format json`, as podman and containerd parse it.
     pub json_log: bool,
+    pub debug: bool,
 }
 
 impl Reporter {
     /// The same destinations again, for whoever reports after the verb is done.
     pub fn share(&self) -> Reporter {
-        Reporter { events: self.events.clone(), log: self.log.clone(), json_log: self.json_log }
+        Reporter { events: self.events.clone(), log: self.log.clone(), json_log: self.json_log, debug: self.debug }
     }
 
     /// Writes one event; a reader that is gone is no reason to stop.
@@ -43,17 +44,44 @@ impl Reporter {
     }
 
     pub fn failure(&self, failure: &Failure) {
+        let words = failure.in_words();
         if let Some(fd) = &self.events {
             write_all(fd, format!("{}\n", failure.to_json()).as_bytes());
         } else {
-            let _ = writeln!(std::io::stderr(), "rootless-helper: {failure}");
+            let _ = writeln!(std::io::stderr(), "rootless-helper: {words}");
         }
+        self.log("error", &words);
+    }
+
+    /// What was left out of a container though its configuration asks for it, and is no reason to refuse it.
+    pub fn warning(&self, message: &str) {
+        match self.log {
+            Some(_) => self.log("warning", message),
+            None if self.events.is_none() => drop(writeln!(std::io::stderr(), "rootless-helper: warning: {message}")),
+            None => {}
+        }
+    }
+
+    /// With `--debug`: what this process is about to do.
+    pub fn debug(&self, message: &str) {
+        match self.log {
+            _ if !self.debug => {}
+            Some(_) => self.log("debug", message),
+            None => drop(writeln!(std::io::stderr(), "{}", self.line("debug", message))),
+        }
+    }
+
+    fn line(&self, level: &str, message: &str) -> String {
+        let time = crate::state::now();
+        match self.json_log {
+            true => json!({ "level": level, "msg": message, "time": time }).to_string(),
+            false => format!("time={time:?} level={level} msg={message:?}"),
+        }
+    }
+
+    fn log(&self, level: &str, message: &str) {
         let Some(path) = &self.log else { return };
-        let line = if self.json_log {
-            json!({ "level": "error", "msg": failure.to_string(), "time": crate::state::now() }).to_string()
-        } else {
-            format!("time={:?} level=error msg={:?}", crate::state::now(), failure.to_string())
-        };
+        let line = self.line(level, message);
         if let Ok(mut file) = OpenOptions::new().create(true).append(true).open(path) {
             let _ = writeln!(file, "{line}");
         }

@@ -183,6 +183,16 @@ pub fn pivot(root: &OwnedFd) -> Step<()> {
     rustix::process::chdir("/").during("pivot", "/")
 }
 
+/// The same where pivot_root(2) is not possible: the new root is moved onto the old one, and entered.
+pub fn chroot(root: &OwnedFd) -> Step<()> {
+    let old = open_path(Path::new("/"), OFlags::PATH).during("pivot", "/")?;
+    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+    move_mount(root, "", &old, "", flags).during("pivot", "/")?;
+    rustix::process::fchdir(root).during("pivot", "new root")?;
+    rustix::process::chroot(".").during("pivot", ".")?;
+    rustix::process::chdir("/").during("pivot", "/")
+}
+
 /// `root.readonly`: only the root mount itself, mounts below keep their own mode.
 pub fn make_read_only() -> Step<()> {
     let root = open_path(Path::new("/"), OFlags::PATH).during("rootfs", "/")?;

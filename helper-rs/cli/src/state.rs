@@ -26,6 +26,9 @@ pub struct Saved {
     pub rootfs: PathBuf,
     #[serde(default)]
     pub cgroup: Option<PathBuf>,
+    /// Between clone and the end of `create`.
+    #[serde(default)]
+    pub creating: bool,
 }
 
 impl Saved {
@@ -43,6 +46,7 @@ impl Saved {
             cgroup: cgroup
                 .map(|path| Path::new("/sys/fs/cgroup").join(path.trim_start_matches('/')))
                 .filter(|p| p.is_dir()),
+            creating: false,
         })
     }
 
@@ -69,6 +73,9 @@ impl Saved {
         if !self.is_alive() {
             return "stopped";
         }
+        if self.creating {
+            return "creating";
+        }
         if gate(root, &self.id).exists() {
             return "created";
         }
@@ -85,13 +92,20 @@ impl Saved {
 
     /// The process, proven to be the one that was started: the pidfd is opened first, then the start time is compared.
     pub fn open(&self) -> Step<OwnedFd> {
-        let gone = || Failure::because("state", "container is not running").on(&self.id);
+        let gone = || Failure::because("state", "container not running").on(&self.id);
         let pidfd = crate::sys::process::open_pidfd(self.pid).map_err(|_| gone())?;
         if self.is_alive() {
             Ok(pidfd)
         } else {
             Err(gone())
         }
+    }
+
+    /// The configuration that it was made from. The standard: changes of the bundle after `create` have no effect.
+    pub fn plan(&self, root: &Path) -> Step<Plan> {
+        let kept = folder(root, &self.id).join(KEPT_CONFIG);
+        let file = if kept.is_file() { kept } else { self.bundle.join("config.json") };
+        Plan::read_file(&self.id, &self.bundle, &file).map(|(plan, _)| plan)
     }
 
     /// The standard's document (runtime.md "State").
@@ -131,6 +145,14 @@ pub fn claim(root: &Path, id: &str) -> Step<()> {
         }
         other => other.during("state", folder.display()),
     }
+}
+
+const KEPT_CONFIG: &str = "config.json";
+
+/// For `start`, `exec` and `delete`.
+pub fn keep_config(root: &Path, id: &str, text: &str) -> Step<()> {
+    let file = folder(root, id).join(KEPT_CONFIG);
+    fs::write(&file, text).during("state", file.display())
 }
 
 pub fn folder(root: &Path, id: &str) -> PathBuf {

@@ -6,10 +6,15 @@ use crate::inside::{self, Missing};
 use crate::sys::{process, socket};
 use rootless_core::oci::runtime::ConsoleSize;
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
-use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{ioctl_tiocgptpeer, ptsname, OpenptFlags};
 use rustix::termios::{isatty, tcgetattr, tcgetwinsize, tcsetattr, tcsetwinsize, OptionalActions, Termios, Winsize};
+use std::path::Path;
+use std::time::Duration;
+
+/// For an engine that is busy.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// In the container: opens a pair in its own devpts, makes it the controlling terminal and the three standard streams,
 /// and answers the master.
@@ -57,13 +62,27 @@ pub fn give_up() {
 
 /// Hands the master to an engine (`--console-socket`): one message, the terminal's name and the descriptor.
 pub fn hand_over(master: &OwnedFd, path: &std::path::Path) -> Step<()> {
+    send_to(path, b"/dev/ptmx", master)
+}
+
+/// One message with a descriptor to a listening socket.
+pub fn send_to(path: &std::path::Path, message: &[u8], fd: &OwnedFd) -> Step<()> {
+    use rustix::fs::{open, Mode, OFlags};
+    use rustix::net::sockopt::{set_socket_timeout, Timeout};
     use rustix::net::{connect, socket_with, AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
     let at = path.display();
-    let address = SocketAddrUnix::new(path).during("console", &at)?;
+    // By its folder: a path may be longer than a socket address.
+    let (folder, name) = (path.parent().filter(|folder| !folder.as_os_str().is_empty()), path.file_name());
+    let folder = open(folder.unwrap_or(Path::new(".")), OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
+    let folder = folder.during("console", &at)?;
+    let near = format!("/proc/self/fd/{}/{}", folder.as_raw_fd(), name.unwrap_or_default().to_string_lossy());
+    let address = SocketAddrUnix::new(near).during("console", &at)?;
     let engine =
         socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).during("console", &at)?;
+    // An engine that takes no connection is not waited for without end.
+    set_socket_timeout(&engine, Timeout::Send, Some(PATIENCE)).during("console", &at)?;
     connect(&engine, &address).during("console", &at)?;
-    socket::send(&engine, b"/dev/ptmx", Some(master.as_fd())).during("console", &at)
+    socket::send(&engine, message, Some(fd.as_fd())).during("console", &at)
 }
 
 /// The caller's terminal in raw mode; restored when dropped.

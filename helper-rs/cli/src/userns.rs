@@ -48,6 +48,12 @@ fn with_caller(map: &IdMap) -> IdMap {
     }
 }
 
+/// True in the namespace of the host's root: all ids mapped to themselves.
+pub fn is_initial() -> bool {
+    let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    map.split_ascii_whitespace().eq(["0", "0", "4294967295"])
+}
+
 /// True if the container's root could not even enter a folder of the caller's that others may not.
 pub fn is_foreign(map: &IdMap) -> bool {
     !map.has_host_uid(rustix::process::geteuid().as_raw())
@@ -102,8 +108,17 @@ pub fn maps(list: &[IdMapping], id: u32) -> bool {
 
 /// Writes both maps of a process in a new user namespace (user_namespaces(7)); both set-uid programs run at the same time.
 pub fn write_maps(pid: i32, map: &IdMap) -> Step<()> {
-    let uid = start(pid, "uid", &map.uid, map.newuidmap.as_deref())?;
-    let gid = start(pid, "gid", &map.gid, map.newgidmap.as_deref())?;
+    let capabilities = process::effective_capabilities().during("map-ids", "capget")?;
+    let program = |named: &Option<String>, name: &str, list: &[IdMapping], own: u32, capability: u64| match named {
+        Some(program) => Some(program.clone()),
+        None if capabilities & capability != 0 || is_own_alone(list, own) => None,
+        None => find_program(name),
+    };
+    let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    let newuidmap = program(&map.newuidmap, "newuidmap", &map.uid, uid, CAP_SETUID);
+    let newgidmap = program(&map.newgidmap, "newgidmap", &map.gid, gid, CAP_SETGID);
+    let uid = start(pid, "uid", &map.uid, newuidmap.as_deref())?;
+    let gid = start(pid, "gid", &map.gid, newgidmap.as_deref())?;
     finish("newuidmap", uid)?;
     finish("newgidmap", gid)
 }
@@ -158,8 +173,22 @@ fn split(list: &[IdMapping], around: &str) -> Vec<IdMapping> {
     pieces
 }
 
+const CAP_SETGID: u64 = 1 << 6;
+const CAP_SETUID: u64 = 1 << 7;
+
+/// The one map that everybody may write without help.
+fn is_own_alone(list: &[IdMapping], own: u32) -> bool {
+    matches!(list, [one] if one.host_id == own && one.size == 1)
+}
+
+/// A bundle of the standard does not name the set-user-id programs that its mapping needs.
+fn find_program(name: &str) -> Option<String> {
+    let path = std::env::var("PATH").unwrap_or_default() + ":/usr/bin:/bin:/usr/local/bin";
+    let mut folders = path.split(':').filter(|folder| folder.starts_with('/')).map(|folder| format!("{folder}/{name}"));
+    folders.find(|path| Path::new(path).is_file())
+}
+
 fn can_set_groups() -> Step<bool> {
-    const CAP_SETGID: u64 = 1 << 6;
     Ok(process::effective_capabilities().during("map-ids", "capget")? & CAP_SETGID != 0)
 }
 

@@ -262,7 +262,7 @@ fn streams(kind: Kind, terminal: bool) -> Step<Streams> {
 /// Read and made in the middle process.
 fn plan(exec: &Exec, target: &Target<'_>) -> Step<Plan> {
     let mut plan = Plan::read_again(target.id, target.bundle)?;
-    plan.replace_process(merge(&plan.process, &exec.process)?)?;
+    plan.replace_process(merge(&plan.process, &exec.process)?);
     if exec.user.is_some() || exec.process.get("user").is_some() {
         plan.annotations.user.clone_from(&exec.user);
     }

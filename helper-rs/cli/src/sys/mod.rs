@@ -6,6 +6,7 @@ pub mod memory;
 pub mod mount;
 pub mod net;
 pub mod process;
+pub mod regex;
 pub mod seccomp;
 pub mod signal;
 pub mod socket;

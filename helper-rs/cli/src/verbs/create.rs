@@ -1,32 +1,32 @@
 //! `create`: everything up to the program, which waits for `start`.
 
+use super::flags::{self, Place};
 use crate::args::{self, Argument, Global, Options};
 use crate::failure::{During, Failure, Step};
 use crate::launch::{self, LaunchOptions, Partial};
 use crate::plan::Plan;
-use crate::{cgroup, network, sealed, state};
-use std::path::PathBuf;
+use crate::{cgroup, hooks, network, sealed, state};
 
 pub fn create(global: Global) -> Step<u8> {
-    let mut bundle = PathBuf::from(".");
-    let mut id = None;
-    let mut options = LaunchOptions { root: global.root.clone(), ..LaunchOptions::default() };
+    let (mut id, mut place, mut options) = (None, Place::default(), LaunchOptions::default());
     let mut given = Options::new(&global.rest);
     while let Some(argument) = given.next()? {
         match argument {
             Argument::Operand(operand) => args::only_id(&mut id, operand)?,
-            Argument::Option(name) => match name.as_str() {
-                "bundle" | "b" => bundle = given.value()?.into(),
-                "pid-file" => options.pid_file = Some(given.value()?.into()),
-                "console-socket" => options.console_socket = Some(given.value()?.into()),
-                "preserve-fds" => options.preserve_fds = given.number()?,
-                "no-pivot" | "no-new-keyring" => {}
-                other => return Err(args::unknown(other)),
-            },
+            Argument::Option(name) if flags::take(&name, &mut given, &mut place, &mut options)? => {}
+            Argument::Option(name) => return Err(args::unknown(&name)),
         }
     }
-    let id = args::required(id, "container id")?;
-    let mut plan = Plan::read(&id, &bundle)?;
+    make(&global, &args::required(id, "container id")?, &place, options).map(|()| 0)
+}
+
+/// A created container, or nothing that is left of one.
+pub fn make(global: &Global, id: &str, place: &Place, mut options: LaunchOptions) -> Step<()> {
+    let (mut plan, text) = Plan::read_file(id, place.bundle(), &place.config())?;
+    plan.warnings.iter().for_each(|warning| global.reporter.warning(warning));
+    if global.no_cgroup {
+        plan.linux.cgroups_path = None;
+    }
     if plan.process.terminal {
         args::required(options.console_socket.as_ref(), "--console-socket (process.terminal is true)")?;
     }
@@ -34,10 +34,12 @@ pub fn create(global: Global) -> Step<u8> {
         return Err(Failure::because("config", "networks need a monitor (run --monitor)").on("$.annotations"));
     }
     sealed::ensure(&plan.id_map, plan.in_user_namespace(), global.reporter.events.as_deref())?;
-    state::claim(&global.root, &id)?;
+    global.reporter.debug(&format!("{id}: {} is right, its processes are made", place.config().display()));
+    state::claim(&global.root, id)?;
+    options.root.clone_from(&global.root);
     let mut partial = Partial::default();
-    let made = listen(&state::gate(&global.root, &id)).and_then(|gate| {
-        options.gate = Some(gate);
+    let made = state::keep_config(&global.root, id, &text).and_then(|()| {
+        options.gate = Some(listen(&state::gate(&global.root, id))?);
         network::prepare(&mut plan, &mut options)?;
         launch::launch(&plan, options, &mut partial, &mut |_| {})
     });
@@ -45,13 +47,15 @@ pub fn create(global: Global) -> Step<u8> {
         Ok(launched) => {
             // Companions serve the container, not this process: they stay, and end with its network namespace.
             launched.companions.into_iter().for_each(std::mem::forget);
-            Ok(0)
+            global.reporter.debug(&format!("{id}: process {} waits to be started", launched.child.pid));
+            Ok(())
         }
         Err(failure) => {
             if let Some(path) = &partial.cgroup {
                 cgroup::remove(path);
             }
-            state::forget(&global.root, &id)?;
+            hooks::run_poststop(&plan, &global.reporter);
+            state::forget(&global.root, id)?;
             Err(failure)
         }
     }

@@ -7,14 +7,14 @@ use crate::failure::{During, Failure, Step};
 use crate::foreground::Foreground;
 use crate::launch::{write_atomically, Launched};
 use crate::notify::Notifier;
-use crate::plan::Plan;
 use crate::state::Saved;
 use crate::streams::{self, Streams};
 use crate::sys::process as sys;
 use crate::sys::signal;
 use crate::{agent, sealed, terminal};
 use rootless_core::oci::runtime::Process;
-use rustix::fd::AsFd;
+use rustix::fd::{AsFd, OwnedFd};
+use rustix::fs::{Mode, OFlags, ResolveFlags};
 use std::path::PathBuf;
 
 #[derive(Default)]
@@ -22,28 +22,38 @@ struct Wish {
     process: Option<PathBuf>,
     detach: bool,
     console_socket: Option<PathBuf>,
+    pidfd_socket: Option<PathBuf>,
     pid_file: Option<PathBuf>,
     preserve_fds: u32,
     tty: bool,
     user: Option<String>,
+    groups: Vec<u32>,
     cwd: Option<String>,
     env: Vec<String>,
+    caps: Vec<String>,
+    no_new_privileges: bool,
+    apparmor: Option<String>,
+    label: Option<String>,
+    /// Below the container's cgroup.
+    cgroup: Option<String>,
+    even_paused: bool,
     args: Vec<String>,
 }
 
 pub fn exec(global: Global) -> Step<u8> {
     let (id, wish) = parse(&global)?;
     let saved = Saved::read(&global.root, &id)?;
-    let mut plan = Plan::read(&id, &saved.bundle)?;
+    let mut plan = saved.plan(&global.root)?;
     sealed::ensure(&plan.id_map, plan.in_user_namespace(), global.reporter.events.as_deref())?;
     let init = saved.open()?;
-    if saved.status(&global.root) == "paused" {
-        return Err(Failure::because("state", "cannot exec in a container that is paused").on(&id));
+    if saved.status(&global.root) == "paused" && !wish.even_paused {
+        return Err(Failure::because("state", "cannot exec in a paused container").on(&id));
     }
-    plan.replace_process(wanted_process(&plan.process, &wish)?)?;
-    if wish.user.is_some() {
-        plan.annotations.user.clone_from(&wish.user);
-    }
+    plan.replace_process(wanted_process(&plan.process, &wish)?);
+    plan.warnings.iter().for_each(|warning| global.reporter.warning(warning));
+    // The container's user is looked up by name only where a name was given.
+    plan.annotations.user.clone_from(&wish.user);
+    let cgroup = cgroup_of(&saved, wish.cgroup.as_deref())?;
     let signals = signal::catch().during("init", "signalfd")?;
     // Detached, nobody stays to relay.
     let streams = match plan.process.terminal || wish.detach {
@@ -53,7 +63,7 @@ pub fn exec(global: Global) -> Step<u8> {
     let entry = Entry {
         pid: saved.pid,
         init: init.as_fd(),
-        cgroup: None,
+        cgroup: cgroup.as_ref().map(AsFd::as_fd),
         streams: &streams.child,
         preserve_fds: wish.preserve_fds,
         die_with_parent: false,
@@ -79,8 +89,14 @@ pub fn exec(global: Global) -> Step<u8> {
             }
         }
     }
-    if let Some(path) = &wish.pid_file {
-        write_atomically(path, child.pid.to_string().as_bytes()).during("state", path.display())?;
+    let told = (wish.pid_file.as_ref())
+        .map_or(Ok(()), |path| write_atomically(path, child.pid.to_string().as_bytes()).during("state", path.display()))
+        .and_then(|()| {
+            wish.pidfd_socket.as_ref().map_or(Ok(()), |path| terminal::send_to(path, b"pidfd", &child.pidfd))
+        });
+    if let Err(failure) = told {
+        let _ = sys::send_signal(&child.pidfd, libc::SIGKILL);
+        return Err(failure);
     }
     if wish.detach {
         return Ok(0);
@@ -113,7 +129,15 @@ fn parse(global: &Global) -> Step<(String, Wish)> {
                 "user" | "u" => wish.user = Some(given.text()?),
                 "cwd" => wish.cwd = Some(given.text()?),
                 "env" | "e" => wish.env.push(given.text()?),
-                "no-new-privs" => {}
+                "additional-gids" | "g" => wish.groups.push(given.number()?),
+                "cap" | "c" => wish.caps.push(given.text()?),
+                "no-new-privs" => wish.no_new_privileges = true,
+                "apparmor" => wish.apparmor = Some(given.text()?),
+                "process-label" => wish.label = Some(given.text()?),
+                "pidfd-socket" => wish.pidfd_socket = Some(given.value()?.into()),
+                "cgroup" => wish.cgroup = Some(given.text()?),
+                "ignore-paused" => wish.even_paused = true,
+                "no-subreaper" => {}
                 other => return Err(args::unknown(other)),
             },
         }
@@ -125,7 +149,18 @@ fn parse(global: &Global) -> Step<(String, Wish)> {
 fn wanted_process(own: &Process, wish: &Wish) -> Step<Process> {
     if let Some(path) = &wish.process {
         let text = std::fs::read_to_string(path).during("bundle", path.display())?;
-        return serde_json::from_str(&text).map_err(|error| Failure::because("config", error.to_string()));
+        let mut process: Process =
+            serde_json::from_str(&text).map_err(|error| Failure::because("config", error.to_string()))?;
+        // What it does not speak of is the container's.
+        process.capabilities = process.capabilities.or_else(|| own.capabilities.clone());
+        if process.rlimits.is_empty() {
+            process.rlimits.clone_from(&own.rlimits);
+        }
+        process.apparmor_profile = process.apparmor_profile.or_else(|| own.apparmor_profile.clone());
+        process.selinux_label = process.selinux_label.or_else(|| own.selinux_label.clone());
+        process.scheduler = process.scheduler.or_else(|| own.scheduler.clone());
+        process.io_priority = process.io_priority.or_else(|| own.io_priority.clone());
+        return Ok(process);
     }
     let mut process = Process { terminal: wish.tty, args: wish.args.clone(), ..own.clone() };
     if process.args.is_empty() {
@@ -135,5 +170,38 @@ fn wanted_process(own: &Process, wish: &Wish) -> Step<Process> {
     if let Some(cwd) = &wish.cwd {
         process.cwd.clone_from(cwd);
     }
+    process.user.additional_gids.extend(&wish.groups);
+    process.no_new_privileges |= wish.no_new_privileges;
+    process.apparmor_profile = wish.apparmor.clone().or(process.apparmor_profile);
+    process.selinux_label = wish.label.clone().or(process.selinux_label);
+    let sets = process.capabilities.get_or_insert_default();
+    for set in [&mut sets.bounding, &mut sets.effective, &mut sets.permitted] {
+        set.extend(wish.caps.iter().cloned());
+    }
+    // Ambient capabilities have to be inheritable, and that is what nothing is made here.
+    if !sets.inheritable.is_empty() {
+        sets.ambient.extend(wish.caps.iter().cloned());
+    }
     Ok(process)
+}
+
+/// The container's cgroup or one below it; where the first process has moved into one below, that.
+fn cgroup_of(saved: &Saved, below: Option<&str>) -> Step<Option<OwnedFd>> {
+    let Some(path) = saved.cgroup.as_ref().filter(|path| path.is_dir()) else {
+        return match below {
+            Some(below) => Err(Failure::because("cgroup", "the container has no cgroup of its own").on(below)),
+            None => Ok(None),
+        };
+    };
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let own = rustix::fs::open(path, flags, Mode::empty()).during("cgroup", path.display())?;
+    let below = below.unwrap_or("").trim_matches('/');
+    let found = match below {
+        "" => Ok(own),
+        below => {
+            let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+            rustix::fs::openat2(&own, below, flags, Mode::empty(), resolve)
+        }
+    };
+    found.map(Some).during("cgroup", path.join(below).display())
 }

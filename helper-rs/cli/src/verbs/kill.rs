@@ -1,16 +1,18 @@
 //! `kill`: a signal to the first process, or with `--all` to every process of the container.
 
+use super::list;
 use crate::args::{self, Argument, Global, Options};
 use crate::failure::{During, Failure, Step};
 use crate::state::Saved;
 use crate::sys::process;
 
 pub fn kill(global: Global) -> Step<u8> {
-    let (mut id, mut signal, mut all) = (None, None, false);
+    let (mut id, mut signal, mut all, mut regex) = (None, None, false, false);
     let mut given = Options::new(&global.rest);
     while let Some(argument) = given.next()? {
         match argument {
             Argument::Option(name) if name == "all" || name == "a" => all = true,
+            Argument::Option(name) if name == "regex" || name == "r" => regex = true,
             Argument::Option(name) => return Err(args::unknown(&name)),
             Argument::Operand(operand) if id.is_none() => args::only_id(&mut id, operand)?,
             Argument::Operand(operand) => signal = Some(operand.to_string_lossy().into_owned()),
@@ -18,23 +20,23 @@ pub fn kill(global: Global) -> Step<u8> {
     }
     let id = args::required(id, "container id")?;
     let signal = number(signal.as_deref().unwrap_or("SIGTERM"))?;
-    let saved = Saved::read(&global.root, &id)?;
-    if all {
-        if let Some(cgroup) = &saved.cgroup {
-            return signal_cgroup(cgroup, signal).map(|()| 0);
-        }
+    for id in if regex { list::matching(&global.root, &id)? } else { vec![id] } {
+        send(&Saved::read(&global.root, &id)?, signal, all)?;
     }
-    let pidfd = saved.open()?;
-    process::send_signal(&pidfd, signal).during("wait", &id)?;
     Ok(0)
 }
 
-fn signal_cgroup(cgroup: &std::path::Path, signal: i32) -> Step<()> {
-    if signal == libc::SIGKILL && std::fs::write(cgroup.join("cgroup.kill"), "1").is_ok() {
-        return Ok(());
+fn send(saved: &Saved, signal: i32, all: bool) -> Step<()> {
+    if !all {
+        let pidfd = saved.open()?;
+        return process::send_signal(&pidfd, signal).during("wait", &saved.id);
     }
-    let pids = std::fs::read_to_string(cgroup.join("cgroup.procs")).during("cgroup", cgroup.display())?;
-    for pid in pids.lines().filter_map(|line| line.parse().ok()) {
+    if let Some(cgroup) = saved.cgroup.as_ref().filter(|path| path.is_dir()) {
+        if signal == libc::SIGKILL && std::fs::write(cgroup.join("cgroup.kill"), "1").is_ok() {
+            return Ok(());
+        }
+    }
+    for pid in list::processes(saved).unwrap_or_default() {
         if let Ok(pidfd) = process::open_pidfd(pid) {
             let _ = process::send_signal(&pidfd, signal);
         }
@@ -52,7 +54,7 @@ fn number(name: &str) -> Step<i32> {
     let upper = name.to_ascii_uppercase();
     let bare = upper.strip_prefix("SIG").unwrap_or(&upper);
     let known = NAMES.iter().position(|known| *known == bare).map(|at| at as i32 + 1);
-    let numeric = || bare.parse().ok().filter(|number| (1..=64).contains(number));
+    let numeric = || bare.parse().ok().filter(|number| (0..=64).contains(number));
     let real_time = || {
         let (base, rest) = match (bare.strip_prefix("RTMIN"), bare.strip_prefix("RTMAX")) {
             (Some(rest), _) => (34, rest),
@@ -72,11 +74,11 @@ mod tests {
     #[test]
     fn signals_have_names_and_numbers() {
         for (name, wanted) in
-            [("TERM", 15), ("SIGKILL", 9), ("sigusr1", 10), ("1", 1), ("SIGRTMIN+3", 37), ("RTMAX-1", 63)]
+            [("TERM", 15), ("SIGKILL", 9), ("sigusr1", 10), ("1", 1), ("0", 0), ("SIGRTMIN+3", 37), ("RTMAX-1", 63)]
         {
             assert_eq!(number(name).unwrap(), wanted, "{name}");
         }
-        for name in ["", "0", "65", "SIGNOPE", "RTMIN+99", "-1"] {
+        for name in ["", "65", "SIGNOPE", "RTMIN+99", "-1"] {
             assert!(number(name).is_err(), "{name}");
         }
     }

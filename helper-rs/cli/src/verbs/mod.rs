@@ -5,6 +5,7 @@ mod create;
 mod delete;
 mod exec;
 mod features;
+mod flags;
 pub mod front;
 mod kill;
 mod list;

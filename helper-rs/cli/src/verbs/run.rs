@@ -1,6 +1,7 @@
 //! `run`: create, start, wait, delete; the helper stays beside the container: as long as its caller does, or as its monitor.
 
-use super::Rest;
+use super::flags::{self, Place};
+use super::{create, delete, start, Rest};
 use crate::args::{self, Argument, Global, Options};
 use crate::failure::{During, Failure, Step};
 use crate::foreground::Foreground;
@@ -22,7 +23,7 @@ use std::path::{Path, PathBuf};
 
 #[derive(Default)]
 struct Wish {
-    bundle: Option<PathBuf>,
+    place: Place,
     id: String,
     parent: Option<i32>,
     remove: bool,
@@ -32,6 +33,8 @@ struct Wish {
     networks: Option<Networks>,
     monitor: Option<PathBuf>,
     detach: bool,
+    /// Not deleted at its end.
+    keep: bool,
     /// The caller is the command line's parent, and the parent descriptor the command line's.
     front: bool,
     keys: Option<DetachKeys>,
@@ -50,10 +53,12 @@ struct Begin {
 pub fn run(mut global: Global) -> Step<Rest> {
     let mut launch = LaunchOptions { die_with_parent: true, ..LaunchOptions::default() };
     let mut wish = parse(&global, &mut launch)?;
-    let bundle = wish.bundle.clone().unwrap_or_else(|| ".".into());
+    if wish.monitor.is_none() && wish.detach {
+        return detached(&global, &wish, launch);
+    }
     let read = match &wish.idmap {
         Some(map) => sealed::ensure(map, true, global.reporter.events.as_deref()).map(|()| None)?,
-        None => Some(read(&wish.id, &bundle, &global)?),
+        None => Some(read(&wish, &global)?),
     };
     if let Some(file) = &mut wish.monitor {
         *file = std::path::absolute(&file).during("args", file.display())?;
@@ -74,15 +79,22 @@ pub fn run(mut global: Global) -> Step<Rest> {
     // From here on a signal waits for the monitor, and the end of the caller is noticed.
     let signals = signal::catch().during("init", "signalfd")?;
     launch.root = global.root.clone();
-    let mut plan = match read {
+    let plan = match read {
         Some(plan) => plan,
-        None => read_late(&wish, &bundle, parent.as_ref(), &mut launch)?,
+        None => (read_late(&wish, parent.as_ref(), &mut launch)?, None),
     };
+    let (mut plan, text) = plan;
+    if global.no_cgroup {
+        plan.linux.cgroups_path = None;
+    }
     if plan.annotations.networks.is_some() && wish.monitor.is_none() {
         return Err(Failure::because("config", "networks need a monitor (--monitor)").on("$.annotations"));
     }
     network::prepare(&mut plan, &mut launch)?;
     state::claim(&global.root, &wish.id)?;
+    if let Some(text) = text {
+        state::keep_config(&global.root, &wish.id, &text)?;
+    }
     let begin = Begin { global, wish, plan, launch, signals, parent };
     match begin.wish.monitor.is_some() {
         true => monitored(begin, line),
@@ -97,8 +109,8 @@ fn parse(global: &Global, launch: &mut LaunchOptions) -> Step<Wish> {
     while let Some(argument) = given.next()? {
         match argument {
             Argument::Operand(operand) => args::only_id(&mut id, operand)?,
+            Argument::Option(name) if flags::take(&name, &mut given, &mut wish.place, launch)? => {}
             Argument::Option(name) => match name.as_str() {
-                "bundle" | "b" => wish.bundle = Some(given.value()?.into()),
                 "rm" => wish.remove = true,
                 "monitor" => wish.monitor = Some(given.value()?.into()),
                 "front" => wish.front = true,
@@ -108,29 +120,39 @@ fn parse(global: &Global, launch: &mut LaunchOptions) -> Step<Wish> {
                 "wait" => wish.wait = true,
                 "networks" => wish.networks = Some(network::place(&given.text()?)?),
                 "parent-fd" => wish.parent = Some(given.number()?),
-                "pid-file" => launch.pid_file = Some(given.value()?.into()),
-                "console-socket" => launch.console_socket = Some(given.value()?.into()),
-                "preserve-fds" => launch.preserve_fds = given.number()?,
-                "no-pivot" | "no-new-keyring" | "keep" => {}
+                "keep" => wish.keep = true,
                 other => return Err(args::unknown(other)),
             },
         }
     }
     wish.id = args::required(id, "container id")?;
-    if wish.monitor.is_none() && (wish.detach || wish.keys.is_some()) {
-        return Err(Failure::because("args", "--detach and --detach-keys need --monitor"));
+    if wish.monitor.is_none() && wish.keys.is_some() {
+        return Err(Failure::because("args", "--detach-keys needs --monitor"));
     }
     Ok(wish)
 }
 
-fn read(id: &str, bundle: &Path, global: &Global) -> Step<Plan> {
-    let plan = Plan::read(id, bundle)?;
+/// As runc has it: a container that is created and started, and left to its engine.
+fn detached(global: &Global, wish: &Wish, launch: LaunchOptions) -> Step<Rest> {
+    let launch = LaunchOptions { die_with_parent: false, ..launch };
+    create::make(global, &wish.id, &wish.place, launch)?;
+    if let Err(failure) = start::release(global, &wish.id) {
+        let _ = delete::remove(global, &wish.id, true);
+        return Err(failure);
+    }
+    Ok(Rest::Done(0))
+}
+
+/// The plan, and the text to be kept for other calls of the helper where no monitor answers them.
+fn read(wish: &Wish, global: &Global) -> Step<(Plan, Option<String>)> {
+    let (plan, text) = Plan::read_file(&wish.id, wish.place.bundle(), &wish.place.config())?;
+    plan.warnings.iter().for_each(|warning| global.reporter.warning(warning));
     sealed::ensure(&plan.id_map, plan.in_user_namespace(), global.reporter.events.as_deref())?;
-    Ok(plan)
+    Ok((plan, wish.monitor.is_none().then_some(text)))
 }
 
 /// `--idmap`: the namespace is made while the bundle is still written.
-fn read_late(wish: &Wish, bundle: &Path, parent: Option<&OwnedFd>, launch: &mut LaunchOptions) -> Step<Plan> {
+fn read_late(wish: &Wish, parent: Option<&OwnedFd>, launch: &mut LaunchOptions) -> Step<Plan> {
     let map = wish.idmap.clone().unwrap_or_default();
     launch.userns = Some(match &wish.networks {
         Some(networks) => network::early(networks, &map, launch)?,
@@ -139,7 +161,7 @@ fn read_late(wish: &Wish, bundle: &Path, parent: Option<&OwnedFd>, launch: &mut 
     if wish.wait {
         wait_for_byte(args::required(parent, "--parent-fd")?)?;
     }
-    let plan = Plan::read(&wish.id, bundle)?;
+    let plan = Plan::read(&wish.id, wish.place.bundle())?;
     if !plan.new_user_namespace() || plan.id_map != map {
         return Err(Failure::because("config", "--idmap is not the bundle's mapping").on("$.linux.uidMappings"));
     }
@@ -159,11 +181,13 @@ fn watched(mut begin: Begin) -> Step<u8> {
     let mut partial = Partial::default();
     let result = begin.plan.stand_nearby().and_then(|()| live(&mut begin, &mut partial));
     let Begin { global, plan, wish, .. } = &begin;
-    if let Some(path) = &partial.cgroup {
-        cgroup::remove(path);
+    if !(wish.keep && result.is_ok()) {
+        if let Some(path) = &partial.cgroup {
+            cgroup::remove(path);
+        }
+        hooks::run_poststop(plan, &global.reporter);
+        state::forget(&global.root, &plan.id)?;
     }
-    hooks::run_poststop(plan, &global.reporter);
-    state::forget(&global.root, &plan.id)?;
     if wish.remove {
         let removed = remove_bundle(&plan.bundle, plan.new_user_namespace(), &plan.id_map, partial.userns.as_ref());
         removed.unwrap_or_else(|failure| global.reporter.failure(&failure));
@@ -197,6 +221,7 @@ fn live(begin: &mut Begin, partial: &mut Partial) -> Step<(Ended, bool)> {
     let mut options = std::mem::take(&mut begin.launch);
     options.streams = streams.child;
     options.parent = copy_of(begin.parent.as_ref())?;
+    global.reporter.debug(&format!("{}: {} is right, its processes are made", plan.id, plan.bundle.display()));
     let mut created = |pid: i32| global.reporter.event(&json!({ "event": "created", "pid": pid }));
     let mut launched = launch::launch(plan, options, partial, &mut created)?;
     global.reporter.event(&json!({ "event": "running", "pid": launched.child.pid }));

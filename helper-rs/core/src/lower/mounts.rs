@@ -1,9 +1,10 @@
 //! `mounts` of config.json → mount operations for the new mount API (fsopen, open_tree, mount_setattr, move_mount).
 
 use super::annotations::MountExtra;
-use crate::oci::runtime::Mount;
+use crate::oci::runtime::{IdMapping, Mount};
 
 pub const MOUNT_ATTR_RDONLY: u64 = 0x1;
+pub const MOUNT_ATTR_IDMAP: u64 = 0x10_0000;
 pub const MOUNT_ATTR_NOSUID: u64 = 0x2;
 pub const MOUNT_ATTR_NODEV: u64 = 0x4;
 pub const MOUNT_ATTR_NOEXEC: u64 = 0x8;
@@ -35,6 +36,15 @@ pub struct Attributes {
     pub clear: u64,
 }
 
+/// Other ids than the source's (`idmap`; with `ridmap` on everything below it too).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MountIds {
+    pub recursive: bool,
+    /// Both empty: those of the container's user namespace.
+    pub uid: Vec<IdMapping>,
+    pub gid: Vec<IdMapping>,
+}
+
 /// One mount.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MountOp {
@@ -51,8 +61,13 @@ pub struct MountOp {
     pub copy_up: bool,
     /// The target's last component is not followed if it is a symbolic link.
     pub no_follow: bool,
-    /// `idmap` or `ridmap` was asked for.
-    pub idmap: bool,
+    /// Nor is that of the source: the link itself is mounted.
+    pub source_no_follow: bool,
+    /// A source that is a symbolic link is made again at the target, and nothing is mounted.
+    pub copy_link: bool,
+    /// Only the attributes of what is mounted on the target already are changed.
+    pub remount: bool,
+    pub idmap: Option<MountIds>,
     /// What the standard cannot say.
     pub extra: MountExtra,
 }
@@ -71,20 +86,31 @@ pub fn lower(index: usize, mount: &Mount, own_cgroups: bool) -> Result<MountOp, 
         propagation: Vec::new(),
         copy_up: false,
         no_follow: false,
-        idmap: !mount.uid_mappings.is_empty() || !mount.gid_mappings.is_empty(),
+        source_no_follow: false,
+        copy_link: false,
+        remount: false,
+        idmap: None,
         extra: MountExtra::default(),
     };
     let mut bind = mount.kind.as_deref() == Some("bind");
     let mut recursive = false;
     let mut parameters = Vec::new();
+    let ids = |recursive| MountIds { recursive, uid: mount.uid_mappings.clone(), gid: mount.gid_mappings.clone() };
+    if !mount.uid_mappings.is_empty() || !mount.gid_mappings.is_empty() {
+        op.idmap = Some(ids(false));
+    }
+    bind |= mount.options.iter().any(|option| matches!(option.as_str(), "bind" | "rbind"));
     for option in &mount.options {
         match option.as_str() {
-            "bind" => bind = true,
-            "rbind" => (bind, recursive) = (true, true),
-            "defaults" | "async" | "sync" | "dirsync" | "mand" | "nomand" | "iversion" | "noiversion" | "remount" => {}
+            "bind" => {}
+            "rbind" => recursive = true,
+            "remount" => op.remount = true,
             "tmpcopyup" => op.copy_up = true,
-            "copy-symlink" | "dest-nofollow" | "nofollow" => op.no_follow = true,
-            "idmap" | "ridmap" => op.idmap = true,
+            "dest-nofollow" | "nofollow" => op.no_follow = true,
+            "src-nofollow" => op.source_no_follow = true,
+            "copy-symlink" => op.copy_link = true,
+            "idmap" | "ridmap" => op.idmap = Some(ids(option == "ridmap")),
+            name if is_default(name) => {}
             name => {
                 if let Some(flags) = propagation(name) {
                     op.propagation.push(flags);
@@ -93,11 +119,12 @@ pub fn lower(index: usize, mount: &Mount, own_cgroups: bool) -> Result<MountOp, 
                     change(target, flag, clear);
                 } else if bind {
                     // Engines label and relabel binds; without a filesystem there is nothing that could take the parameter.
-                    if !matches!(name, "z" | "Z") && !name.starts_with("context=") {
+                    // What belongs to the filesystem is shared with the source.
+                    if !matches!(name, "z" | "Z") && !is_superblock(name) && !name.starts_with("context=") {
                         return Err(name.to_string());
                     }
                 } else {
-                    parameters.push(split(name));
+                    parameters.push(split(if is_superblock(name) { name.trim_start_matches('r') } else { name }));
                 }
             }
         }
@@ -113,6 +140,20 @@ pub fn lower(index: usize, mount: &Mount, own_cgroups: bool) -> Result<MountOp, 
         }
     };
     Ok(op)
+}
+
+/// What holds anyway, or what no filesystem of today heeds.
+fn is_default(name: &str) -> bool {
+    let name = if matches!(name, "rasync" | "rnomand" | "rmand") { &name[1..] } else { name };
+    matches!(
+        name,
+        "defaults" | "async" | "mand" | "nomand" | "loud" | "silent" | "iversion" | "noiversion" | "nolazytime"
+    )
+}
+
+/// The kernel takes these words as parameters of a new filesystem.
+fn is_superblock(name: &str) -> bool {
+    matches!(name, "sync" | "dirsync" | "lazytime" | "rsync" | "rdirsync")
 }
 
 fn split(option: &str) -> (String, Option<String>) {
@@ -222,6 +263,34 @@ mod tests {
         assert_eq!(recursive("ro"), 0);
         assert_eq!(recursive("relatime"), 0);
         assert_eq!(recursive("rnoexec"), MOUNT_ATTR_NOEXEC);
+    }
+
+    #[test]
+    fn options_of_the_filesystem_reach_a_new_one_and_mean_nothing_to_a_bind() {
+        let op = lower(0, &mount("tmpfs", &["sync", "dirsync", "lazytime", "loud", "nolazytime"]), true).unwrap();
+        let Source::New { parameters, .. } = op.source else { panic!("not a filesystem") };
+        assert_eq!(parameters.iter().map(|(key, _)| key.as_str()).collect::<Vec<_>>(), ["sync", "dirsync", "lazytime"]);
+        assert!(lower(0, &mount("bind", &["bind", "sync", "silent", "iversion"]), true).is_ok());
+    }
+
+    #[test]
+    fn mappings_of_a_mount_are_kept_and_their_reach_is_told_by_the_option() {
+        let ids = |options: &[&str]| lower(0, &mount("bind", options), true).unwrap().idmap;
+        assert_eq!(ids(&["bind"]), None);
+        assert_eq!(ids(&["bind", "idmap"]).map(|ids| ids.recursive), Some(false));
+        assert_eq!(ids(&["rbind", "ridmap"]).map(|ids| ids.recursive), Some(true));
+        let mapped =
+            Mount { uid_mappings: vec![IdMapping { size: 1, ..IdMapping::default() }], ..mount("bind", &["bind"]) };
+        assert_eq!(lower(0, &mapped, true).unwrap().idmap.map(|ids| ids.uid.len()), Some(1));
+    }
+
+    #[test]
+    fn links_are_told_apart_by_whose_they_are() {
+        let op = |name: &str| lower(0, &mount("bind", &["bind", name]), true).unwrap();
+        assert!(op("src-nofollow").source_no_follow && !op("src-nofollow").no_follow);
+        assert!(op("dest-nofollow").no_follow && !op("dest-nofollow").copy_link);
+        assert!(op("copy-symlink").copy_link);
+        assert!(op("remount").remount);
     }
 
     #[test]
