@@ -71,7 +71,7 @@ fn story(plan: &Plan, channel: &Channel, options: &InitOptions) -> Step<(Program
         to_give.extend(mounts::execute(&root, op, caller)?.map(|tree| (op, tree)));
     }
     if !binds_dev(plan) {
-        devices::make(&root, &plan.linux.devices, !userns::is_initial())?;
+        devices::make(&root, &plan.linux.devices, plan.in_user_namespace() || !userns::is_initial())?;
     }
     if !plan.hooks.create_runtime.is_empty() || !plan.hooks.prestart.is_empty() {
         channel.send(Message::Mounted, None)?;
