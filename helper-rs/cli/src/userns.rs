@@ -164,9 +164,16 @@ fn split(list: &[IdMapping], around: &str) -> Vec<IdMapping> {
         let (mut at, end) = (u64::from(map.host_id), u64::from(map.host_id) + u64::from(map.size));
         while at < end {
             // Ids that do not exist around us stay together: the kernel says so.
-            let part = outer.iter().find(|(first, last)| (*first..*last).contains(&at)).map_or(end, |(_, last)| end.min(*last));
+            let part = outer
+                .iter()
+                .find(|(first, last)| (*first..*last).contains(&at))
+                .map_or(end, |(_, last)| end.min(*last));
             let offset = (at - u64::from(map.host_id)) as u32;
-            pieces.push(IdMapping { container_id: map.container_id + offset, host_id: at as u32, size: (part - at) as u32 });
+            pieces.push(IdMapping {
+                container_id: map.container_id + offset,
+                host_id: at as u32,
+                size: (part - at) as u32,
+            });
             at = part;
         }
     }
@@ -353,7 +360,10 @@ mod tests {
         // What does not exist there is left for the kernel to refuse.
         assert_eq!(split(&[map(0, 65_000, 1000)], around), [map(0, 65_000, 537), map(537, 65_537, 463)]);
         let whole = "         0          0 4294967295\n";
-        assert_eq!(split(&[map(0, 1000, 1), map(1, 100_000, 65_536)], whole), [map(0, 1000, 1), map(1, 100_000, 65_536)]);
+        assert_eq!(
+            split(&[map(0, 1000, 1), map(1, 100_000, 65_536)], whole),
+            [map(0, 1000, 1), map(1, 100_000, 65_536)]
+        );
         assert_eq!(split(&[map(0, 4_294_967_290, 5)], "garbage"), [map(0, 4_294_967_290, 5)]);
     }
 
