@@ -1,7 +1,9 @@
 # Runs inside the new root filesystem (chroot): the user, what starts, and what does not.
+# ana runs the tests and lingers; what ends with a session, or breaks one, is tried with ben, who does not.
 useradd --create-home --uid 1000 --shell /bin/bash ana
+useradd --create-home --uid 1001 --shell /bin/bash ben
 usermod --append --groups systemd-journal ana
-printf 'ana:100000:65536\n' | tee /etc/subuid > /etc/subgid
+printf 'ana:100000:65536\nben:165536:65536\n' | tee /etc/subuid > /etc/subgid
 mkdir -p /var/lib/systemd/linger && touch /var/lib/systemd/linger/ana
 passwd --quiet --delete root
 chmod 440 /etc/sudoers.d/lab

@@ -22,7 +22,7 @@ function words({ why, commands, advice }: UsernsCause): { why?: string; fix?: st
   return { ...(why ? { why } : {}), ...(fix ? { fix } : {}) };
 }
 
-export function findCause({ errno }: HelperFailure, { switches, underSeccomp, helper }: Known): UsernsCause {
+export function findCause({ errno, step }: HelperFailure, { switches, underSeccomp, helper }: Known): UsernsCause {
   if (switches.unprivilegedClone === '0') return bySysctl('kernel.unprivileged_userns_clone', 'is 0', '1');
   if (switches.maxUserNamespaces === '0') return bySysctl('user.max_user_namespaces', 'is 0', '15000');
   if (errno === 'ENOSPC') {
@@ -36,6 +36,7 @@ export function findCause({ errno }: HelperFailure, { switches, underSeccomp, he
       commands: apparmorProfile(helper),
     };
   }
+  if (errno === 'EACCES' && step === 'clone') return byModule(switches.securityModules ?? '', helper);
   if (underSeccomp && (errno === 'EPERM' || errno === 'ENOSYS')) {
     return {
       why: 'a seccomp filter is active around this process: most containers forbid new namespaces',
@@ -44,6 +45,17 @@ export function findCause({ errno }: HelperFailure, { switches, underSeccomp, he
     };
   }
   return errno === 'EPERM' ? { why: 'the kernel refused it; in a chroot no user namespace can be made' } : {};
+}
+
+/** Only a security module answers a clone with EACCES. */
+function byModule(modules: string, helper: string): UsernsCause {
+  if (modules.includes('apparmor')) {
+    return { why: 'AppArmor refuses it: a profile without "userns," holds for the helper', commands: apparmorProfile(helper) };
+  }
+  return {
+    why: `a security module of the kernel refuses it${modules === '' ? '' : ` (${modules})`}`,
+    advice: 'look for "denied" in the kernel log (dmesg)',
+  };
 }
 
 /** For now, and for the next boot. */

@@ -26,6 +26,8 @@ export type UsernsSwitches = {
   readonly unprivilegedClone: string | undefined;
   readonly maxUserNamespaces: string | undefined;
   readonly apparmorRestrict: string | undefined;
+  /** Names with commas between them. */
+  readonly securityModules: string | undefined;
 };
 
 /** A handful of small synchronous reads, under a millisecond: this is on the path of every run. */
@@ -51,6 +53,7 @@ export function readUsernsSwitches(proc = '/proc'): UsernsSwitches {
     unprivilegedClone: readSwitch(`${proc}/sys/kernel/unprivileged_userns_clone`),
     maxUserNamespaces: readSwitch(`${proc}/sys/user/max_user_namespaces`),
     apparmorRestrict: readSwitch(`${proc}/sys/kernel/apparmor_restrict_unprivileged_userns`),
+    securityModules: readSwitch('/sys/kernel/security/lsm'),
   };
 }
 

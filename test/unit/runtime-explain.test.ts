@@ -17,7 +17,7 @@ const facts: ExplainFacts = {
     { destination: '/proc', type: 'proc', source: 'proc', options: [] },
     { destination: '/data', type: 'bind', source: '/h/data', options: [] },
   ],
-  switches: { unprivilegedClone: undefined, maxUserNamespaces: '15000', apparmorRestrict: undefined },
+  switches: { unprivilegedClone: undefined, maxUserNamespaces: '15000', apparmorRestrict: undefined, securityModules: undefined },
   underSeccomp: false,
   mapperFaults: [],
 };
@@ -118,6 +118,24 @@ const rows: readonly Row[] = [
     125,
     /AppArmor/,
     /apparmor_parser/,
+  ],
+  [
+    'a profile of AppArmor',
+    failed('clone', { errno: 'EACCES' }),
+    switched({ securityModules: 'lockdown,capability,landlock,apparmor' }),
+    'USERNS_UNAVAILABLE',
+    125,
+    /a profile without "userns,"/,
+    /apparmor_parser/,
+  ],
+  [
+    'another security module',
+    failed('clone', { errno: 'EACCES' }),
+    switched({ securityModules: 'lockdown,capability,selinux' }),
+    'USERNS_UNAVAILABLE',
+    125,
+    /security module of the kernel refuses it \(lockdown,capability,selinux\)/,
+    /dmesg/,
   ],
   [
     "an outer container's filter",

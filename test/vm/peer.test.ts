@@ -1,0 +1,37 @@
+/** podman in the same guest is the judge: the same flags must give the same numbers in the container's cgroup. */
+
+import * as assert from 'uvu/assert';
+import { live } from '../support/live.ts';
+import { good, inPlace, makeRootfs, rootfs } from '../support/vm.ts';
+
+const files = 'memory.max memory.swap.max memory.low cpu.max cpu.weight cpuset.cpus cpuset.mems pids.max';
+const show = `sh -c 'cd /sys/fs/cgroup; for f in ${files}; do echo $f $(cat $f); done'`;
+
+const flagLists = [
+  '-m 64m',
+  '-m 64m --memory-swap 80m',
+  '-m 64m --memory-swap -1 --memory-reservation 32m',
+  '--cpus 0.25 --pids-limit 33',
+  '--cpu-shares 512 --cpuset-cpus 1 --cpuset-mems 0',
+  '--cpu-quota 20000 --cpu-period 50000 -m 100000k',
+];
+
+for (const flags of flagLists) {
+  live(`${flags}: as podman does it`, [], () => {
+    makeRootfs();
+    const ours = good(inPlace('user', `rootless run --rm --network none --pids-limit 2048 ${flags} rootfs:${rootfs} ${show}`));
+    const theirs = good(inPlace('user', `podman run --rm --network none --pids-limit 2048 ${flags} --rootfs ${rootfs}:O ${show}`));
+    assert.is(ours, theirs);
+  });
+}
+
+live('too much memory: the same exit code', [], () => {
+  makeRootfs();
+  const eat = 'tail /dev/zero';
+  const ours = inPlace('user', `rootless run --rm --network none -m 32m --memory-swap 32m rootfs:${rootfs} ${eat}`);
+  const theirs = inPlace('user', `podman run --rm --network none -m 32m --memory-swap 32m --rootfs ${rootfs}:O ${eat}`);
+  assert.is(ours.code, 137, ours.out);
+  assert.is(theirs.code, ours.code, theirs.out);
+});
+
+live.run();
