@@ -38,8 +38,7 @@ export const benchPackages = [
 
 /** What makes and boots the guest of `npm run test:vm`. */
 export const vmPackages = [
-  ['qemu-system-x86', 'qemu-system-x86_64', 'emulates the machine'],
-  ['mmdebstrap', 'mmdebstrap', 'makes its root filesystem'],
+  ['mmdebstrap', 'mmdebstrap', 'makes its root filesystem, and fetches QEMU'],
   ['debian-archive-keyring', '/usr/share/keyrings/debian-archive-keyring.gpg', "checks Debian's packages"],
   ['e2fsprogs', 'mke2fs', 'makes its disk'],
   ['cpio', 'cpio', 'makes its initrd'],

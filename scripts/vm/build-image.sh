@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# build-image.sh FOLDER SUITE: a bootable Debian in FOLDER (root.img, vmlinux, initrd.gz), made by root from packages alone.
+# build-image.sh FOLDER SUITE: a bootable Debian in FOLDER (root.img, vmlinux, initrd.gz, emulator/), made by root from packages alone.
 # Nothing is mounted and no loop device is used, so that it works in a container too.
 set -euo pipefail
 out=$1 suite=$2
@@ -31,10 +31,19 @@ touch "$base"
 cp -a --reflink=auto "$base" "$work/root"
 root=$work/root
 
+# The emulator leaves the image: with its own libraries and loader it runs on any machine.
+emulator=$work/out/emulator
+mkdir -p "$emulator"/{lib,share}
+chroot "$root" ldd /usr/bin/qemu-system-x86_64 | grep -o '/[^ ]*' | while read -r library; do cp -L "$root$library" "$emulator/lib/"; done
+mv "$root/usr/bin/qemu-system-x86_64" "$emulator/"
+mv "$root/usr/share/seabios/bios-256k.bin" "$root"/usr/share/qemu/{kvmvapic,linuxboot,linuxboot_dma,pvh}.bin "$emulator/share/"
+rm -rf "$root"/usr/bin/qemu-* "$root"/usr/lib/x86_64-linux-gnu/qemu "$root"/usr/share/{qemu,seabios}
+install -m 755 "$here/emulator" "$emulator/qemu"
+
 # The kernel: its modules go into the image, the kernel itself beside it.
 version=$(basename "$root"/kernel/boot/vmlinuz-* | sed 's/^vmlinuz-//')
 modules=$(find "$root/kernel" -type d -path "*lib/modules/$version")
-mkdir -p "$root/usr/lib/modules" "$work/out"
+mkdir -p "$root/usr/lib/modules"
 mv "$modules" "$root/usr/lib/modules/"
 "$here/unpack-kernel.py" "$root/kernel/boot/vmlinuz-$version" > "$work/out/vmlinux"
 rm -rf "$root/kernel"

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { runJob } from './agent.mjs';
 import { cache, ensureImage } from './image.mjs';
-import { lastWords, machineFlags, program, startMachine } from './qemu.mjs';
+import { lastWords, machineFlags, startMachine } from './qemu.mjs';
 import { poll, withQmp } from './qmp.mjs';
 
 /** Seconds: a cold boot takes 15 to 45 on two processors of their own, and several times that beside other work. */
@@ -85,11 +85,10 @@ async function stop(machine) {
   rmSync(machine.folder, { recursive: true, force: true });
 }
 
-/** A state fits one image, one QEMU and one set of flags: all of them are in its name. */
+/** A state fits one image (with its QEMU), one processor and one set of flags: all of them are in its name. */
 function warmFolder(image) {
-  const version = spawnSync(program, ['--version'], { encoding: 'utf8' }).stdout;
   const cpu = /^model name\s*: (.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1] ?? '';
-  const hash = createHash('sha256').update(JSON.stringify([version, cpu, machineFlags({ apparmor: false }), warmUp]));
+  const hash = createHash('sha256').update(JSON.stringify([cpu, machineFlags({ apparmor: false }), warmUp]));
   return join(cache, `warm-${basename(image).slice('image-'.length)}-${hash.digest('hex').slice(0, 12)}`);
 }
 

@@ -10,7 +10,7 @@ export const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'
 /** What is not asked for during so many days goes. */
 const keptDays = 14;
 
-/** @returns the folder with root.img, vmlinux and initrd.gz; the build waits for another one that is under way */
+/** @returns the folder with root.img, vmlinux, initrd.gz and the emulator; the build waits for another one that is under way */
 export function ensureImage() {
   mkdirSync(cache, { recursive: true, mode: 0o700 });
   const folder = imageFolder();
@@ -22,7 +22,7 @@ export function ensureImage() {
 }
 
 export function imageFolder() {
-  const parts = ['build-image.sh', 'configure.sh', 'guest', 'initrd-init', 'packages.txt', 'unpack-kernel.py'];
+  const parts = ['build-image.sh', 'configure.sh', 'emulator', 'guest', 'initrd-init', 'packages.txt', 'unpack-kernel.py'];
   return join(cache, `image-${hashOf(parts.map((name) => join('scripts/vm', name))).slice(0, 12)}`);
 }
 

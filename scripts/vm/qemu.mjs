@@ -3,8 +3,6 @@ import { spawn } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-export const program = 'qemu-system-x86_64';
-
 /** The kernel is told what makes emulated boots quick; AppArmor costs seconds and is asked for where it is tested. */
 const quick =
   'console=ttyS0 quiet loglevel=3 net.ifnames=0 mitigations=off nowatchdog audit=0 selinux=0 random.trust_cpu=on tsc=reliable no_timer_check rcupdate.rcu_expedited=1 cryptomgr.notests systemd.show_status=0';
@@ -51,7 +49,7 @@ export function startMachine({ image, disk, folder, apparmor, keep = false, stat
     ...(state === undefined ? [] : ['-incoming', `exec:cat ${state}`]),
   ];
   const env = { ...process.env, TMPDIR: folder };
-  const child = spawn(program, args, { env, stdio: ['ignore', log, log] });
+  const child = spawn(join(image, 'emulator/qemu'), args, { env, stdio: ['ignore', log, log] });
   closeSync(log);
   const ended = new Promise((resolve) => {
     child.once('error', (error) => resolve(error.message));

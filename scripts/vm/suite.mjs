@@ -67,7 +67,7 @@ export function sectionReader(files, ended) {
   const take = (chunk) => {
     text += chunk.toString('latin1');
     for (;;) {
-      const end = /^@@ end (\S+) (\d+) (\d+)\r?$/m.exec(text);
+      const end = /^@@ end (\S+) (\d+) (\d+)\r?\n/m.exec(text);
       if (end === null) return;
       const [line, name, status, took] = end;
       const before = text.slice(0, end.index);
