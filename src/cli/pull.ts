@@ -9,6 +9,7 @@ import { listImages, type NamedImage, type StoredImage } from '../image/store.ts
 import { pull } from '../image/transfer.ts';
 import { findPaths, type Paths } from '../paths.ts';
 import { searchPath } from '../programs.ts';
+import { widener } from '../runtime/settle-ids.ts';
 import { chooseMapping } from '../userns/choose.ts';
 import { readHost } from '../userns/host.ts';
 import { command } from './command.ts';
@@ -46,14 +47,18 @@ export default command({
     const paths = findPaths(env);
     const settings = await registrySettings({ flags: values, given }, paths);
     const platform = platformOf(values);
-    const mapping = chooseMapping({ kind: 'host' }, readHost(searchPath(env)));
+    const host = readHost(searchPath(env));
+    const mapping = chooseMapping({ kind: 'host' }, host);
+    const widen = widener(mapping, host);
     const named = args.map(inRegistry);
     const wanted = values['all-tags'] ? await interruptible((signal) => allTags(named, args, paths, { ...settings, signal })) : named;
     for (const reference of wanted) {
       const before = listImages(paths);
       const { tell, close } = imageProgress(values.quiet);
       try {
-        const image = await interruptible((signal) => pull(reference, { ...settings, paths, platform, mapping, progress: tell, signal }));
+        const image = await interruptible((signal) =>
+          pull(reference, { ...settings, paths, platform, mapping, widen, progress: tell, signal }),
+        );
         close();
         if (!values.quiet) line(`digest: ${image.source}`);
         if (!values.quiet && isUpToDate(before, image)) line(`image is up to date for ${image.name}`);

@@ -46,7 +46,7 @@ function checkFolder(folder: string, unused: ReadonlySet<string>): Problem[] {
   const path = (name: string) => join(folder, name);
   return [
     ...stamps
-      .filter((name) => !layers.has(name))
+      .filter((name) => !layers.has(name) && !isShared(folder, name))
       .map((name) => layer('broken', 'layer-missing', path(name), 'its stamp says that it is whole', [stampFile(folder, name)])),
     ...stamps
       .filter((name) => layers.has(name) && readStampOf(folder, name) === undefined)
@@ -68,6 +68,11 @@ function checkFolder(folder: string, unused: ReadonlySet<string>): Problem[] {
 
 function layer(level: Problem['level'], kind: string, what: string, why: string, files: readonly string[]): Problem {
   return { level, kind, what, why, files, images: [] };
+}
+
+/** It lies in the folder of another mapping; when it is collected there, this stamp says nothing any more. */
+function isShared(folder: string, name: string): boolean {
+  return readStampOf(folder, name)?.in !== undefined;
 }
 
 function readStampOf(folder: string, name: string): LayerStamp | undefined {

@@ -16,9 +16,10 @@ import type { IdMap } from '../helper.ts';
 import type { Paths } from '../paths.ts';
 import { temporaryName, writeAtomically } from './atomic.ts';
 import { hasLease } from './collect.ts';
-import { layerLock, layerName, mapFolders, readMap, stampFile } from './layers.ts';
+import { layerLock, layerName, type LayerStamp, mapFolders, readMap, stampFile } from './layers.ts';
 import { tryHold } from './lock.ts';
 import { leftovers } from './owner.ts';
+import { ownersFolder } from './owners.ts';
 import { listImages, readConfig } from './store.ts';
 import { removeTrees } from './unpack.ts';
 
@@ -37,19 +38,21 @@ export async function collectLayers(paths: Paths, mappers: Mappers, inUse: Layer
     if (idMap === undefined) continue;
     const gone = setAside(paths, folder, inUse);
     freed += gone.reduce((sum, { size }) => sum + size, 0);
+    forgetShared(folder);
     const dead = leftovers(folder).map((name) => join(folder, name));
     await removeTrees(paths, withMappers(idMap, mappers), [...gone.map(({ path }) => path), ...dead]).catch((cause: unknown) =>
       failures.push(cause),
     );
   }
+  forgetOwners(paths);
   return { freed, failures };
 }
 
 export type Collected = { readonly freed: number; readonly failures: readonly unknown[] };
 
 /** One id is always written without help, and the helpers know only ranges. */
-export function withMappers(idMap: IdMap, mappers: Mappers): IdMap {
-  return [...idMap.uid, ...idMap.gid].every(({ size }) => size === 1) ? idMap : { ...idMap, ...mappers };
+export function withMappers({ uid, gid }: IdMap, mappers: Mappers): IdMap {
+  return [...uid, ...gid].every(({ size }) => size === 1) ? { uid, gid } : { uid, gid, ...mappers };
 }
 
 /** Names of layers in one folder of a mapping that nothing needs as far as can be seen now. */
@@ -85,6 +88,31 @@ function setAside(paths: Paths, folder: string, inUse: LayersInUse): { readonly 
   } finally {
     for (const { lock } of taken) lock[Symbol.dispose]();
   }
+}
+
+/** Stamps of layers that lie in another folder, and are not there any more. */
+function forgetShared(folder: string): void {
+  for (const file of readdirSync(folder).filter((name) => /^[0-9a-f]{24}\.json$/.test(name))) {
+    const home = sharedWith(join(folder, file));
+    if (home !== undefined && !existsSync(join(folder, '..', home, file.slice(0, 24)))) rmSync(join(folder, file), { force: true });
+  }
+}
+
+function sharedWith(stamp: string): string | undefined {
+  try {
+    const { in: home } = JSON.parse(readFileSync(stamp, 'utf8')) as LayerStamp;
+    return typeof home === 'string' && /^[0-9a-f]{16}$/.test(home) ? home : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What is known of the owners of layers that no image has any more. */
+function forgetOwners(paths: Paths): void {
+  const folder = ownersFolder(paths);
+  if (!existsSync(folder) || hasLease(paths)) return;
+  const needed = neededLayers(paths);
+  for (const file of readdirSync(folder)) if (!needed.has(file.slice(0, 24))) rmSync(join(folder, file), { force: true });
 }
 
 function takeStamp(folder: string, name: string): string | undefined {

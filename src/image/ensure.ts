@@ -8,6 +8,7 @@ import { inParallel } from './pool.ts';
 import type { Progress } from './progress.ts';
 import type { Digest } from './digest.ts';
 import { explainDisk } from './disk.ts';
+import { shareLayers } from './share.ts';
 import { layerTurn } from './turns.ts';
 import { prepareLayers, startUnpack } from './unpack.ts';
 
@@ -46,9 +47,10 @@ async function unpackAll(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   await prepareLayers(paths, mapping);
+  shareLayers(paths, mapping, missing);
   await inParallel(
     atOnce,
-    missing,
+    missingLayers(layersFolder(paths, mapping), missing),
     async (diffId, stop) => {
       const origin = origins.find((layer) => layer.diffId === diffId);
       if (origin === undefined) throw new RootlessError({ code: 'LAYER_MISSING', message: `layer ${diffId} is nowhere` });

@@ -1,7 +1,7 @@
 /** Unpacked layers in $DATA/layers/MAP, found without any work: what a warm start reads. */
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { RootlessError } from '../errors.ts';
 import type { IdMap, IdMapping } from '../helper.ts';
 import type { Paths } from '../paths.ts';
@@ -20,7 +20,17 @@ export type LayerStamp = {
   readonly entries: number;
   readonly maxUid: number;
   readonly maxGid: number;
+  /** Owners of its files; stamps of older versions have only the highest. */
+  readonly ids?: Owners;
+  /** The layer lies in this other folder of `layers/`, whose mapping gives its files the same ids (share.ts). */
+  readonly in?: string;
 };
+
+/** Ids as runs, `[first, size]`, in order. */
+export type IdRuns = readonly (readonly [number, number])[];
+
+/** Who owns files, as containers see it. */
+export type Owners = { readonly uid: IdRuns; readonly gid: IdRuns };
 
 /** The folder of all layers unpacked with one mapping. */
 export function layersFolder(paths: Paths, mapping: LayerMapping): string {
@@ -76,24 +86,22 @@ export function mapFolders(paths: Paths): string[] {
 }
 
 /** The mapping of such a folder; undefined when its record is not there yet, or damaged. */
-export function readMap(folder: string): Pick<IdMap, 'uid' | 'gid'> | undefined {
+export function readMap(folder: string): (Pick<IdMap, 'uid' | 'gid'> & { readonly single: boolean }) | undefined {
   try {
-    const { uid, gid } = JSON.parse(readFileSync(join(folder, 'map.json'), 'utf8')) as Record<'uid' | 'gid', [number, number, number][]>;
-    const extents = (list: [number, number, number][]) => list.map(([containerID, hostID, size]) => ({ containerID, hostID, size }));
-    return { uid: extents(uid), gid: extents(gid) };
+    const { uid, gid, single } = JSON.parse(readFileSync(join(folder, 'map.json'), 'utf8')) as StoredMap;
+    const extents = (list: StoredMap['uid']) => list.map(([containerID, hostID, size]) => ({ containerID, hostID, size }));
+    return { uid: extents(uid), gid: extents(gid), single: single === true };
   } catch {
     return undefined;
   }
 }
 
+type StoredMap = { readonly uid: [number, number, number][]; readonly gid: [number, number, number][]; readonly single?: boolean };
+
 /** The stamp, or undefined when the layer is not there. @throws RootlessError LAYER_COLLISION */
 export function readStamp(folder: string, diffId: Digest): LayerStamp | undefined {
-  let stamp: LayerStamp;
-  try {
-    stamp = JSON.parse(readFileSync(stampFile(folder, layerName(diffId)), 'utf8')) as LayerStamp;
-  } catch {
-    return undefined;
-  }
+  const stamp = parseStamp(folder, diffId);
+  if (stamp === undefined) return undefined;
   if (stamp.diffId !== diffId) {
     throw new RootlessError({
       code: 'LAYER_COLLISION',
@@ -101,7 +109,27 @@ export function readStamp(folder: string, diffId: Digest): LayerStamp | undefine
       why: `"${join(folder, layerName(diffId))}" holds ${stamp.diffId}`,
     });
   }
-  return stamp;
+  // A layer that is shared can be collected where it lies.
+  return stamp.in !== undefined && parseStamp(beside(folder, stamp.in), diffId) === undefined ? undefined : stamp;
+}
+
+function parseStamp(folder: string, diffId: Digest): LayerStamp | undefined {
+  try {
+    return JSON.parse(readFileSync(stampFile(folder, layerName(diffId)), 'utf8')) as LayerStamp;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Another mapping's folder. */
+function beside(folder: string, name: string): string {
+  return join(dirname(folder), name);
+}
+
+/** The layer's own folder, whether it is there or not: of this mapping, or the one that it is shared with. */
+export function layerFolder(folder: string, diffId: Digest): string {
+  const shared = parseStamp(folder, diffId)?.in;
+  return join(shared === undefined ? folder : beside(folder, shared), layerName(diffId));
 }
 
 /** The layers that have to be unpacked first, each once, bottom first. */
@@ -115,9 +143,10 @@ export function missingLayers(folder: string, diffIds: readonly Digest[], others
  */
 export function stackOf(folder: string, diffIds: readonly Digest[], others: readonly string[] = []): LayerStack {
   const once = [...new Set(diffIds.toReversed())];
-  if (others.length === 0) return { base: folder, lower: once.map(layerName) };
+  if (others.length === 0) return { base: folder, lower: once.map((diffId) => relative(folder, layerFolder(folder, diffId))) };
   const homes = once.map((diffId) => [folder, ...others].find((one) => readStamp(one, diffId) !== undefined) ?? folder);
   // The base has to be there, and ours need not.
   const base = homes.includes(folder) ? folder : (homes[0] ?? folder);
-  return { base, lower: once.map((diffId, at) => (homes[at] === base ? layerName(diffId) : join(homes[at] ?? folder, layerName(diffId)))) };
+  const place = (diffId: Digest, home = folder) => (home === base ? relative(base, layerFolder(base, diffId)) : layerFolder(home, diffId));
+  return { base, lower: once.map((diffId, at) => place(diffId, homes[at])) };
 }

@@ -8,6 +8,7 @@ import { type ArchiveSource, type LocalSource, openLocal } from './archive.ts';
 import type { ImageConfig } from './config.ts';
 import type { Digest } from './digest.ts';
 import type { LayerOrigin } from './ensure.ts';
+import type { Widen } from './fit-layers.ts';
 import { type LayerMapping, type LayerStack, layersFolder, missingLayers, otherFolders, stackOf } from './layers.ts';
 import type { Platform } from './platform.ts';
 import type { Progress } from './progress.ts';
@@ -24,6 +25,8 @@ export type LayeredImage = {
   readonly diffIds: readonly Digest[];
   /** The unpacked layers; present exactly when a mapping was given. */
   readonly layers: LayerStack | undefined;
+  /** What they are unpacked for: the mapping that was given, or a wider one. */
+  readonly mapping: LayerMapping | undefined;
 };
 
 export type Image = LayeredImage | { readonly kind: 'rootfs'; readonly dir: string } | { readonly kind: 'host' };
@@ -38,6 +41,8 @@ export type ResolveOptions = {
   readonly tlsVerify?: boolean | undefined;
   /** With it, all layers are unpacked when this returns. */
   readonly mapping?: LayerMapping | undefined;
+  /** Where owners of files are not in it. */
+  readonly widen?: Widen | undefined;
   readonly progress?: Progress | undefined;
   readonly signal?: AbortSignal | undefined;
 };
@@ -156,16 +161,17 @@ async function layered(
   reference: string | undefined,
   config: ImageConfig,
   origins: () => readonly LayerOrigin[],
-  { paths, mapping, progress, signal }: ResolveOptions,
+  { paths, mapping: wanted, widen, progress, signal }: ResolveOptions,
 ): Promise<LayeredImage> {
   const { diffIds } = config;
-  const folder = mapping && layersFolder(paths, mapping);
-  const others = mapping === undefined ? [] : otherFolders(paths, mapping);
-  if (mapping !== undefined && folder !== undefined && missingLayers(folder, diffIds, others).length > 0) {
-    const { ensureLayers } = await import('./ensure.ts');
-    await ensureLayers(paths, origins(), mapping, progress, signal);
+  const image = { kind: 'layers', id, reference, config, diffIds } as const;
+  if (wanted === undefined) return { ...image, layers: undefined, mapping: undefined };
+  let mapping = wanted;
+  if (missingLayers(layersFolder(paths, mapping), diffIds, otherFolders(paths, mapping)).length > 0) {
+    const { fitLayers } = await import('./fit-layers.ts');
+    mapping = await fitLayers(paths, origins, diffIds, { mapping, widen, progress, signal });
   }
-  return { kind: 'layers', id, reference, config, diffIds, layers: folder === undefined ? undefined : stackOf(folder, diffIds, others) };
+  return { ...image, layers: stackOf(layersFolder(paths, mapping), diffIds, otherFolders(paths, mapping)), mapping };
 }
 
 function rootfsFolder(dir: string): string {

@@ -8,6 +8,7 @@ import type { Source } from './chunked.ts';
 import type { ImageConfig } from './config.ts';
 import type { Digest } from './digest.ts';
 import { explainDisk } from './disk.ts';
+import { isUnmapped, type Widen } from './fit-layers.ts';
 import { type LayerMapping, layersFolder, missingLayers, otherFolders } from './layers.ts';
 import type { Descriptor, Manifest } from './manifest.ts';
 import { assemble, knownPieces, planPartial } from './partial.ts';
@@ -18,6 +19,7 @@ import type { RegistryReference } from './reference.ts';
 import { openRegistry, type Registry } from './registry.ts';
 import { checkPlatform, fetchConfig, findManifest } from './remote-image.ts';
 import type { RegistrySettings } from './session.ts';
+import { shareLayers } from './share.ts';
 import { fullNames } from './short-names.ts';
 import { isWhole, type NamedImage, readableBlob } from './store.ts';
 import { nameImage } from './store-write.ts';
@@ -29,6 +31,8 @@ export type PullOptions = {
   readonly platform?: Platform | undefined;
   /** With it, layers are unpacked too. */
   readonly mapping?: LayerMapping | undefined;
+  /** Where owners of files are not in it. */
+  readonly widen?: Widen | undefined;
   readonly progress?: Progress | undefined;
   readonly signal?: AbortSignal | undefined;
 } & Omit<RegistrySettings, 'environment'>;
@@ -90,15 +94,13 @@ async function pullFrom(registry: Registry, reference: RegistryReference, option
     addBytes(paths, found.descriptor, found.bytes);
     await nameImage(paths, image, signal);
   }
+  await fitPulled(found.manifest, config, options);
   return image;
 }
 
 async function fetchLayers(registry: Registry, manifest: Manifest, config: ImageConfig, options: PullOptions): Promise<void> {
   const { paths, mapping, signal } = options;
-  if (mapping !== undefined) await prepareLayers(paths, mapping);
-  const missing = new Set(
-    mapping === undefined ? [] : missingLayers(layersFolder(paths, mapping), config.diffIds, otherFolders(paths, mapping)),
-  );
+  const missing = new Set(mapping === undefined ? [] : await toUnpack(paths, mapping, config.diffIds));
   const layers = new Map(manifest.layers.map((layer, index) => [layer.digest, { layer, diffId: config.diffIds[index] }]));
   let pieces: ReturnType<Known> | undefined;
   const known: Known = () => {
@@ -114,6 +116,24 @@ async function fetchLayers(registry: Registry, manifest: Manifest, config: Image
     },
     signal,
   );
+}
+
+/** What no other mapping has for this one. */
+async function toUnpack(paths: Paths, mapping: LayerMapping, diffIds: readonly Digest[]): Promise<Digest[]> {
+  await prepareLayers(paths, mapping);
+  const folders = [layersFolder(paths, mapping), otherFolders(paths, mapping)] as const;
+  const missing = missingLayers(folders[0], diffIds, folders[1]);
+  if (missing.length > 0) shareLayers(paths, mapping, missing);
+  return missingLayers(folders[0], missing);
+}
+
+/** What could not be unpacked as it came, since its owners are not in the mapping. */
+async function fitPulled({ layers }: Manifest, { diffIds }: ImageConfig, { paths, mapping, ...more }: PullOptions): Promise<void> {
+  if (mapping === undefined || missingLayers(layersFolder(paths, mapping), diffIds, otherFolders(paths, mapping)).length === 0) return;
+  const { fitLayers } = await import('./fit-layers.ts');
+  const origins = () =>
+    layers.map(({ digest, size }, index) => ({ diffId: diffIds[index] ?? digest, size, file: readableBlob(paths, digest) }));
+  await fitLayers(paths, origins, diffIds, { mapping, ...more });
 }
 
 type Known = () => Promise<ReadonlyMap<string, Source>>;
@@ -170,7 +190,8 @@ async function fetchInTurn(
     await finish(unpacking, layer, progress, stop);
   } catch (cause) {
     await unpacking?.discard();
-    throw cause;
+    // The blob is there and whole: when all are, it is seen which ids the image needs.
+    if (!isUnmapped(cause)) throw cause;
   }
 }
 

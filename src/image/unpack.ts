@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { RootlessError } from '../errors.ts';
-import { type HelperResult, type IdMap, runHelper, startHelper } from '../helper.ts';
+import { type HelperFailure, type HelperResult, type IdMap, runHelper, startHelper } from '../helper.ts';
 import type { Paths } from '../paths.ts';
 import { temporaryName, writeAtomically } from './atomic.ts';
 import type { Digest } from './digest.ts';
@@ -144,8 +144,20 @@ function failure(result: HelperResult, diffId: Digest): RootlessError {
   if (facts?.errno === 'ENOSPC' || facts?.errno === 'EDQUOT') {
     return new RootlessError({ code: 'DISK_FULL', message: `no space left to unpack layer ${diffId}`, why: reason(result), cause: facts });
   }
+  if (facts?.message?.endsWith('not in the id map')) return unmapped(facts, diffId);
   const code = facts?.message?.startsWith('diffID') ? 'DIGEST_MISMATCH' : 'LAYER_UNPACK_FAILED';
   return new RootlessError({ code, message: `cannot unpack layer ${diffId}`, why: reason(result), cause: facts });
+}
+
+/** Of a mapping that stays as it is: others are widened (fit-layers.ts). */
+function unmapped(facts: HelperFailure, diffId: Digest): RootlessError {
+  return new RootlessError({
+    code: 'OWNER_UNMAPPED',
+    message: `a file of the image belongs to an id that this container does not have: "${facts.target}"`,
+    why: `${facts.message} (layer ${diffId})`,
+    fix: 'another --userns or --uidmap: without them the ids are arranged so that all owners exist',
+    cause: facts,
+  });
 }
 
 function reason({ failure: facts, stderr, code }: HelperResult): string {

@@ -6,7 +6,7 @@ import type { Paths } from '../paths.ts';
 import { blobFolders } from './collect.ts';
 import { layersIn } from './collect-layers.ts';
 import type { Digest } from './digest.ts';
-import { layerName, mapFolders, readStamp, stampFile } from './layers.ts';
+import { layerFolder, mapFolders, readStamp, stampFile } from './layers.ts';
 import { blobFile, listImages, readImage, type StoredImage } from './store.ts';
 import { existsSync, readFileSync } from 'node:fs';
 
@@ -58,7 +58,7 @@ function partsOf(paths: Paths, image: StoredImage): string[] {
     const { manifest, config } = readImage(paths, image);
     const blobs = [image.manifest, manifest.config, ...manifest.layers].map(({ digest }) => blobFile(paths, digest));
     const layers = mapFolders(paths).flatMap((folder) =>
-      config.diffIds.filter((diffId: Digest) => readStamp(folder, diffId) !== undefined).map((diffId) => join(folder, layerName(diffId))),
+      config.diffIds.filter((diffId: Digest) => readStamp(folder, diffId) !== undefined).map((diffId) => layerFolder(folder, diffId)),
     );
     return [...new Set([...blobs, ...layers])];
   } catch {

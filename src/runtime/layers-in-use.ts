@@ -2,7 +2,7 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { layerName, layersFolder } from '../image/layers.ts';
+import { layerFolder, layersFolder } from '../image/layers.ts';
 import type { Paths } from '../paths.ts';
 import { markOf } from './marks.ts';
 import { type Container, containerFolder } from './state.ts';
@@ -28,7 +28,7 @@ function ofBase(paths: Paths, id: string): string[] | undefined {
     const container = JSON.parse(text) as Container;
     if (container.base.kind !== 'layers') return [];
     const folder = layersFolder(paths, container);
-    return container.base.diffIds.map((diffId) => join(folder, layerName(diffId)));
+    return container.base.diffIds.map((diffId) => layerFolder(folder, diffId));
   } catch {
     return undefined;
   }

@@ -18,7 +18,7 @@ import type { ContainerOptions, Mapping } from './options.ts';
 import { chooseCommand } from './process.ts';
 import type { Layers } from './root.ts';
 import { networkLabel } from './network-label.ts';
-import { mayFit, settleIds } from './settle-ids.ts';
+import { mayFit, settleIds, widener } from './settle-ids.ts';
 import { type Container, makeFolder } from './state.ts';
 import type { Undo } from './undo.ts';
 
@@ -55,7 +55,7 @@ export async function makeContainer(
   // Which ids fit best is seen in the image.
   const open = mayFit(wanted, host, first);
   if (!open) early(id, first, host);
-  const image = await resolveImage(parseImageSource(asked.image), { ...context, mapping: first });
+  const image = await resolveImage(parseImageSource(asked.image), { ...context, mapping: first, widen: widener(first, host) });
   const base = baseOf(image);
   const defaults = withUser(defaultsOf(base, paths), asked, host);
   const passing = asked.remove && asked.name === undefined && !context.detach;

@@ -19,8 +19,8 @@ export async function chooseIds(options: ContainerOptions, host: Host, paths: Pa
 /** The ids that it was made with, written by the programs that are here now. */
 export function keptIds({ idMap, mode }: Pick<Container, 'idMap' | 'mode'>, host: Host): Mapping {
   const { uid, gid } = idMap;
-  if (mode !== 'ranges' || host.canMap) return { mode, idMap: { uid, gid } };
-  return { mode, idMap: { uid, gid, newuidmap: host.mappers.uid?.path, newgidmap: host.mappers.gid?.path } };
+  if (mode !== 'ranges' || host.canMap) return { mode, fixed: true, idMap: { uid, gid } };
+  return { mode, fixed: true, idMap: { uid, gid, newuidmap: host.mappers.uid?.path, newgidmap: host.mappers.gid?.path } };
 }
 
 /** With keep-id the caller is who the program runs as, unless --user says otherwise: podman's rule. */

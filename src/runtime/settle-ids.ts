@@ -1,10 +1,11 @@
 /** The ids of a container once its image is known, and its layers unpacked for them. */
 
+import type { Widen } from '../image/fit-layers.ts';
 import { layersFolder, missingLayers } from '../image/layers.ts';
 import type { Image } from '../image/resolve.ts';
 import { mapWantedUser } from '../userns/choose.ts';
 import type { Host } from '../userns/host.ts';
-import { type Base, layersOf } from './base.ts';
+import type { Base } from './base.ts';
 import type { RunContext } from './context.ts';
 import type { ContainerOptions, Mapping } from './options.ts';
 import type { Layers } from './root.ts';
@@ -29,27 +30,52 @@ export type Undecided = {
   readonly first: Mapping;
 };
 
-export async function settleIds(
-  undecided: Undecided,
-  context: RunContext,
-): Promise<{ readonly mapping: Mapping; readonly layers: Layers }> {
-  const { id, options, user, host, image, base, first } = undecided;
-  const layers = layersIn(image);
-  if (image.kind === 'layers' && mayFit(options, host, first)) {
+export type Settled = { readonly mapping: Mapping; readonly layers: Layers };
+
+export async function settleIds(undecided: Undecided, context: RunContext): Promise<Settled> {
+  const { id, options, user, host, image, first } = undecided;
+  const found = { mapping: ofImage(first, image), layers: layersIn(image) };
+  if (image.kind !== 'layers') return { ...found, mapping: mapWantedUser(first, host, user) };
+  if (mayFit(options, host, first)) {
     const { fitIds } = await import('./fit-ids.ts');
-    const mapping = fitIds({ paths: context.paths, id, host, options, user, layers, notice: context.notice });
+    const mapping = fitIds({ paths: context.paths, id, host, options, user, layers: found.layers, notice: context.notice });
     if (mapping) {
+      const before = missingLayers(layersFolder(context.paths, mapping), image.diffIds).length;
+      const { unpackedFor } = await import('./settle-user.ts');
+      const fitted = await unpackedFor(mapping, undecided, context);
       // Once an image and user: only root may mount a disk with other ids.
-      const again = missingLayers(layersFolder(context.paths, mapping), image.diffIds).length > 0;
-      if (again && context.progress) context.notice?.(`"${options.image}" is unpacked once more, with you as its user ${user}`);
-      return { mapping, layers: await layersOf(base, options.image, mapping, { ...context, pull: 'missing' }) };
+      if (before > 0 && context.progress) context.notice?.(`"${options.image}" is unpacked once more, with you as its user ${user}`);
+      return settleUser(fitted, undecided, context);
     }
   }
   // Who shares a network has the ids of the other container.
-  return { mapping: options.network === 'container' ? first : mapWantedUser(first, host, user), layers };
+  if (options.network === 'container') return found;
+  return settleUser({ ...found, mapping: mapWantedUser(found.mapping, host, user) }, undecided, context);
 }
 
-function layersIn(image: Image): Layers {
+/** Whoever the program runs as, and the groups that it is given, exist too. */
+async function settleUser(settled: Settled, undecided: Undecided, context: RunContext): Promise<Settled> {
+  const usual = /^(0|root)?$/.test(undecided.user) && undecided.options.groupAdd.length === 0;
+  if (usual || settled.mapping.mode === 'single' || settled.mapping.fixed) return settled;
+  const { withUser } = await import('./settle-user.ts');
+  return withUser(settled, undecided, context);
+}
+
+/** For a first choice: where an image has owners that it has not. */
+export function widener(mapping: Mapping, host: Host): Widen | undefined {
+  if (mapping.mode === 'single' || mapping.fixed) return undefined;
+  return async (owners) => {
+    const { widenMapping } = await import('./widen-ids.ts');
+    return widenMapping(mapping, host, owners);
+  };
+}
+
+export function ofImage(mapping: Mapping, image: Image): Mapping {
+  const wider = image.kind === 'layers' ? image.mapping?.idMap : undefined;
+  return wider === undefined || wider === mapping.idMap ? mapping : { ...mapping, idMap: wider };
+}
+
+export function layersIn(image: Image): Layers {
   if (image.kind === 'rootfs') return { base: '/', lower: [image.dir] };
   return (image.kind === 'layers' ? image.layers : undefined) ?? { base: '/', lower: [] };
 }

@@ -23,6 +23,8 @@ export type Mapping = {
   readonly idMap: IdMap;
   /** `ranges`: subordinate ids; `direct`: written with CAP_SETUID; `single`: one id, ownership emulated. */
   readonly mode: 'ranges' | 'direct' | 'single';
+  /** Line by line what the user asked for: nothing of it is arranged anew. */
+  readonly fixed?: true | undefined;
   /** One line for the user where isolation or function differs from the full mode. */
   readonly notice?: string | undefined;
 };

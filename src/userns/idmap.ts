@@ -12,10 +12,14 @@ const nobody = 65534;
 /** One container id that stands for one host id, whatever the ranges say. */
 export type Pin = { readonly container: number; readonly host: number };
 
-/** Container ids 0, 1, 2… on `ranges` in order, around the pinned id. Host ids that are pinned are taken out of the ranges. */
+/**
+ * Container ids 0, 1, 2… on `ranges` in order. Host ids that are pinned are taken out of the ranges. Beside a pinned 0 the ranges begin at
+ * 1; any other one leaves the id of the ranges unused that would be there, so that all others are the same whoever is pinned: what is
+ * unpacked for one such map can be used by the next.
+ */
 export function layOut(pin: Pin | undefined, ranges: readonly IdRange[]): IdMapping[] {
   const free = pin ? subtract(ranges, [{ start: pin.host, size: 1 }]) : [...ranges];
-  const reach = count(free) + (pin && pin.container <= count(free) ? 1 : 0);
+  const reach = count(free) + (pin?.container === 0 || pin?.container === count(free) ? 1 : 0);
   const sparse = reach > 1 && reach <= nobody && pin?.container !== nobody ? free.pop() : undefined;
   if (sparse && sparse.size > 1) free.push({ start: sparse.start, size: sparse.size - 1 });
 
@@ -59,6 +63,10 @@ function place(map: IdMapping[], range: IdRange, from: number, pin: Pin | undefi
     if (pin?.container === next) {
       map.push({ containerID: next, hostID: pin.host, size: 1 });
       next += 1;
+      if (pin.container > 0) {
+        start += 1;
+        size -= 1;
+      }
     }
     const room = (pin && next < pin.container ? pin.container : idLimit) - next;
     const take = Math.min(size, room);
@@ -71,7 +79,7 @@ function place(map: IdMapping[], range: IdRange, from: number, pin: Pin | undefi
 }
 
 /** Neighbours that continue each other on both sides become one line. */
-function coalesce(map: readonly IdMapping[]): IdMapping[] {
+export function coalesce(map: readonly IdMapping[]): IdMapping[] {
   const sorted = [...map].sort((a, b) => a.containerID - b.containerID);
   const merged: IdMapping[] = [];
   for (const extent of sorted) {

@@ -29,7 +29,7 @@ const layouts: readonly (readonly [string, Pin | undefined, readonly IdRange[], 
     'the own id in the middle',
     { container: 1000, host: 1000 },
     [range(100000, 65536)],
-    [line(0, 100000, 1000), line(1000, 1000, 1), line(1001, 101000, 64536)],
+    [line(0, 100000, 1000), line(1000, 1000, 1), line(1001, 101001, 64535)],
   ],
   [
     'an own id far beyond the range at its place',

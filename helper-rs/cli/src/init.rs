@@ -7,7 +7,7 @@ use crate::plan::{Plan, SeccompFilter};
 use crate::process::{self, Program};
 use crate::sys::{self, process as sys_process, seccomp, signal};
 use crate::user::{self, Identity};
-use crate::{devices, hooks, mounts, owners, pid1, rootfs, terminal, userns};
+use crate::{devices, hooks, keyring, mounts, owners, pid1, rootfs, terminal, userns};
 use rootless_core::lower::mounts::{propagation, MS_SLAVE};
 use rootless_core::lower::namespaces::{CLONE_NEWNET, CLONE_NEWTIME};
 use rootless_core::oci::state::State;
@@ -60,7 +60,7 @@ fn story(plan: &Plan, channel: &Channel, options: &InitOptions) -> Step<(Program
         sys_process::die_with_parent().during("init", "pdeathsig")?;
     }
     if !options.keep_keyring {
-        new_keyring(&plan.id)?;
+        keyring::renew(plan)?;
     }
 
     rootfs::isolate(root_propagation(plan))?;
@@ -176,16 +176,6 @@ fn load_filter(filter: Option<&SeccompFilter>, channel: &Channel) -> Step<()> {
         channel.send(Message::Listener, Some(listener.as_fd()))?;
     }
     Ok(())
-}
-
-/// Keys of the caller's session stay outside; kernels or filters without keyrings are no reason to fail.
-pub fn new_keyring(id: &str) -> Step<()> {
-    use rustix::io::Errno;
-    let name = std::ffi::CString::new(format!("_ses.{id}")).unwrap_or_default();
-    match sys_process::new_keyring(&name) {
-        Ok(()) | Err(Errno::NOSYS | Errno::PERM | Errno::DQUOT) => Ok(()),
-        Err(error) => Err(error).during("init", "keyring"),
-    }
 }
 
 fn root_propagation(plan: &Plan) -> u64 {

@@ -156,6 +156,11 @@ impl Plan {
         for folder in base.ancestors().take(3).chain(self.bundle.ancestors().take(2)) {
             userns::let_pass(folder)?;
         }
+        // Layers that several mappings share lie in the folder of one of them.
+        let shared = overlay.lower.iter().filter(|layer| layer.starts_with("../"));
+        for folder in shared.filter_map(|layer| Path::new(layer.as_str()).parent()) {
+            userns::let_pass(&base.join(folder))?;
+        }
         std::env::set_current_dir(&base).during("overlay", base.display())?;
         overlay.base = ".".into();
         for path in [&mut overlay.upper, &mut overlay.work].into_iter().flatten() {

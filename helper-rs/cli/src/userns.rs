@@ -28,6 +28,26 @@ impl IdMap {
         serde_json::from_str(json).map_err(|error| Failure::because("args", format!("--idmap: {error}")))
     }
 
+    /// True if no host's id is in it that the other has not.
+    pub fn is_of(&self, other: &IdMap) -> bool {
+        let within = |ours: &[IdMapping], theirs: &[IdMapping]| {
+            ours.iter().all(|map| {
+                let (mut at, end) = (u64::from(map.host_id), u64::from(map.host_id) + u64::from(map.size));
+                let end_of = |at: u64| {
+                    let holds = |map: &&IdMapping| {
+                        (u64::from(map.host_id)..u64::from(map.host_id) + u64::from(map.size)).contains(&at)
+                    };
+                    theirs.iter().find(holds).map(|map| u64::from(map.host_id) + u64::from(map.size))
+                };
+                while let (true, Some(next)) = (at < end, end_of(at)) {
+                    at = next;
+                }
+                at >= end
+            })
+        };
+        within(&self.uid, &other.uid) && within(&self.gid, &other.gid)
+    }
+
     /// True if the host's id is inside the mapping.
     pub fn has_host_uid(&self, id: u32) -> bool {
         self.uid.iter().any(|map| id.checked_sub(map.host_id).is_some_and(|offset| offset < map.size))
@@ -38,8 +58,22 @@ impl IdMap {
 /// the caller's files and the container's can both be changed.
 fn with_caller(map: &IdMap) -> IdMap {
     let add = |list: &[IdMapping], own: u32| {
-        let shifted = list.iter().map(|map| IdMapping { container_id: map.container_id + 1, ..*map });
-        std::iter::once(IdMapping { container_id: 0, host_id: own, size: 1 }).chain(shifted).collect()
+        let mut lines = vec![IdMapping { container_id: 0, host_id: own, size: 1 }];
+        let mut last = None;
+        for map in list {
+            let mut line = IdMapping { container_id: map.container_id.saturating_add(1), ..*map };
+            // There is no id above 2^32-2: that one goes where there is room.
+            if map.container_id.checked_add(map.size) == Some(u32::MAX) {
+                line.size -= 1;
+                last = Some(map.host_id + line.size);
+            }
+            lines.extend((line.size > 0).then_some(line));
+        }
+        if let Some(host_id) = last {
+            let free = lines.iter().map(|line| line.container_id + line.size).find(|id| !maps(&lines, *id));
+            lines.extend(free.map(|container_id| IdMapping { container_id, host_id, size: 1 }));
+        }
+        lines
     };
     IdMap {
         uid: add(&map.uid, rustix::process::geteuid().as_raw()),
@@ -365,6 +399,27 @@ mod tests {
             [map(0, 1000, 1), map(1, 100_000, 65_536)]
         );
         assert_eq!(split(&[map(0, 4_294_967_290, 5)], "garbage"), [map(0, 4_294_967_290, 5)]);
+    }
+
+    #[test]
+    fn a_map_is_of_another_if_all_its_host_ids_are() {
+        let of = |uid: &str| IdMap::parse(&format!(r#"{{"uid":[{uid}],"gid":[]}}"#)).unwrap();
+        let line = |id: u32, host: u32, size: u32| format!(r#"{{"containerID":{id},"hostID":{host},"size":{size}}}"#);
+        let plain = of(&format!("{},{}", line(0, 1000, 1), line(1, 100_000, 65536)));
+        let sparse = of(&format!("{},{},{}", line(0, 1000, 1), line(1, 100_000, 65535), line(1 << 31, 165_535, 1)));
+        assert!(sparse.is_of(&plain) && plain.is_of(&plain) && of("").is_of(&plain));
+        assert!(plain.is_of(&sparse), "in two pieces");
+        assert!(!plain.is_of(&of(&line(0, 100_000, 65536))));
+        assert!(!of(&line(0, 165_530, 7)).is_of(&plain));
+        assert!(of(&line(0, 165_530, 6)).is_of(&plain));
+    }
+
+    #[test]
+    fn beside_the_caller_there_is_room_for_the_highest_id() {
+        let text = r#"{"uid":[{"containerID":0,"hostID":100000,"size":10},{"containerID":4294967293,"hostID":100010,"size":2}],"gid":[]}"#;
+        let uid = with_caller(&IdMap::parse(text).unwrap()).uid;
+        let lines: Vec<_> = uid.iter().map(|line| (line.container_id, line.host_id, line.size)).collect();
+        assert_eq!(lines[1..], [(1, 100_000, 10), (4_294_967_294, 100_010, 1), (11, 100_011, 1)]);
     }
 
     #[test]

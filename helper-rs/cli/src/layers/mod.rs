@@ -16,6 +16,7 @@ pub mod remove;
 mod tests;
 #[cfg(target_os = "linux")]
 pub mod unpack;
+mod used;
 #[cfg(target_os = "linux")]
 mod xattrs;
 
@@ -26,7 +27,7 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 
-/// `layer ls|check|plain [FILE]`: lines of JSON on stdout, or the inflated bytes. Exit 0: all well, 1: an error was found, 2: usage.
+/// `layer ls|check|ids|plain [FILE]`: lines of JSON on stdout, or the inflated bytes. Exit 0: all well, 1: an error was found, 2: usage.
 pub fn layer_verb(args: &[OsString]) -> u8 {
     let file = args.get(1).filter(|file| *file != "-");
     let input: Box<dyn io::Read + Send> = match file.map(File::open) {
@@ -51,13 +52,17 @@ pub fn layer_verb(args: &[OsString]) -> u8 {
             errors += u64::from(problem.level == Level::Error);
             print(problem.to_json())
         }),
+        (Some("ids"), 1..=2) => match used::used(input) {
+            Ok(used) => print(serde_json::json!(used).to_string()),
+            Err(error) => return complain(&error, 1),
+        },
         (Some("plain"), 1..=2) => {
             return match plain(input) {
                 Err(error) if error.kind() != io::ErrorKind::BrokenPipe => complain(&error, 1),
                 _ => 0,
             }
         }
-        _ => return complain(&"usage: layer ls|check|plain [FILE]", 2),
+        _ => return complain(&"usage: layer ls|check|ids|plain [FILE]", 2),
     };
     match done.and_then(|()| out.flush()) {
         // The reader of our output has seen enough.

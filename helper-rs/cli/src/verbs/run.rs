@@ -162,8 +162,12 @@ fn read_late(wish: &Wish, parent: Option<&OwnedFd>, launch: &mut LaunchOptions) 
         wait_for_byte(args::required(parent, "--parent-fd")?)?;
     }
     let plan = Plan::read(&wish.id, wish.place.bundle())?;
-    if !plan.new_user_namespace() || plan.id_map != map {
+    if !plan.new_user_namespace() || !plan.id_map.is_of(&map) {
         return Err(Failure::because("config", "--idmap is not the bundle's mapping").on("$.linux.uidMappings"));
+    }
+    // The image has owners for which the same ids of the host had to be arranged in another way.
+    if plan.id_map != map {
+        launch.userns = Some(userns::prepare(&plan.id_map)?);
     }
     Ok(plan)
 }

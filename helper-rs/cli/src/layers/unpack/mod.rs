@@ -9,6 +9,7 @@ mod refusal;
 mod root;
 mod tree;
 
+use super::used::Used;
 use crate::failure::{During, Failure, Step};
 use crate::userns::{to_host, IdMap};
 use feed::Feed;
@@ -81,7 +82,9 @@ pub struct Summary {
     /// Bytes of file contents, holes not counted.
     pub size: u64,
     pub entries: u64,
-    /// Highest ids in the layer, mapped or not.
+    /// Of those that own something in the layer.
+    pub ids: Used,
+    /// The highest of them.
     pub max_uid: u32,
     pub max_gid: u32,
     /// Device nodes, which a user namespace cannot make: an empty file stands in for each.

@@ -7,6 +7,7 @@ use super::root::{Folder, Root};
 use super::{Policy, Summary, STEP};
 use crate::failure::{Failure, Step};
 use crate::layers::remove::remove_at;
+use crate::layers::used::has_owner;
 use rootless_core::tar::{clean, Entry, Escape, Kind, Reader};
 use rustix::fs::{statat, unlinkat, AtFlags, FileType, OFlags};
 use rustix::io::{Errno, Result};
@@ -44,8 +45,9 @@ impl Placer {
     /// Places one entry, reading its body from `reader`.
     pub fn place(&mut self, entry: &Entry, reader: &mut Reader<impl BufRead>) -> Step<()> {
         self.summary.entries += 1;
-        self.summary.max_uid = self.summary.max_uid.max(entry.uid);
-        self.summary.max_gid = self.summary.max_gid.max(entry.gid);
+        if has_owner(entry) {
+            self.summary.ids.add(entry.uid, entry.gid);
+        }
         let (uid, gid) = self.policy.owner.of(entry);
         let mode = if self.policy.harmless { entry.mode & 0o1777 } else { entry.mode };
         let placed = match (uid, gid, mode) == (entry.uid, entry.gid, entry.mode) {
@@ -67,7 +69,8 @@ impl Placer {
 
     /// Sets what had to wait until everything is in place.
     pub fn finish(self) -> Step<Summary> {
-        let Placer { root, folders, closed, summary, .. } = self;
+        let Placer { root, folders, closed, mut summary, .. } = self;
+        (summary.max_uid, summary.max_gid) = summary.ids.highest();
         folders.apply(&root).map_err(|error| Failure::because(STEP, "cannot set the times of folders").errno(error))?;
         // Those below first: they could not be reached any more.
         for (path, mode) in closed.iter().rev() {
