@@ -154,10 +154,7 @@ fn read(wish: &Wish, global: &Global) -> Step<(Plan, Option<String>)> {
 /// `--idmap`: the namespace is made while the bundle is still written.
 fn read_late(wish: &Wish, parent: Option<&OwnedFd>, launch: &mut LaunchOptions) -> Step<Plan> {
     let map = wish.idmap.clone().unwrap_or_default();
-    launch.userns = Some(match &wish.networks {
-        Some(networks) => network::early(networks, &map, launch)?,
-        None => userns::prepare(&map)?,
-    });
+    launch.userns = Some(namespace_for(wish, &map, launch)?);
     if wish.wait {
         wait_for_byte(args::required(parent, "--parent-fd")?)?;
     }
@@ -167,9 +164,16 @@ fn read_late(wish: &Wish, parent: Option<&OwnedFd>, launch: &mut LaunchOptions) 
     }
     // The image has owners for which the same ids of the host had to be arranged in another way.
     if plan.id_map != map {
-        launch.userns = Some(userns::prepare(&plan.id_map)?);
+        launch.userns = Some(namespace_for(wish, &plan.id_map, launch)?);
     }
     Ok(plan)
+}
+
+fn namespace_for(wish: &Wish, map: &IdMap, launch: &mut LaunchOptions) -> Step<OwnedFd> {
+    match &wish.networks {
+        Some(networks) => network::early(networks, map, launch),
+        None => userns::prepare(map),
+    }
 }
 
 /// The caller has written the bundle, or is gone.
