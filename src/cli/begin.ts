@@ -1,6 +1,7 @@
 /** What `run` and `create` have in common: images with progress, Ctrl-C until the container exists, --cidfile, --replace, --requires. */
 
 import { RootlessError } from '../errors.ts';
+import { tunProblem } from '../network/tun.ts';
 import { findPaths, type Paths } from '../paths.ts';
 import { searchPath } from '../programs.ts';
 import type { RunContext } from '../runtime/context.ts';
@@ -25,7 +26,8 @@ export async function begin<T>(
   const progress = imageProgress(flags.quiet);
   try {
     if (flags.replace && !more.dryRun) await makeRoom(paths, asked.name);
-    const options = asked.requires.length === 0 ? asked : { ...asked, requires: await idsOf(paths, asked.requires) };
+    const placed = given.has('network') || given.has('net') ? asked : await settleNetwork(asked, env);
+    const options = placed.requires.length === 0 ? placed : { ...placed, requires: await idsOf(paths, placed.requires) };
     return await interruptible((signal, release) =>
       work(options, {
         paths,
@@ -54,6 +56,13 @@ export async function begin<T>(
   } finally {
     progress.close();
   }
+}
+
+/** A network that nobody asked for is no reason to refuse a container inside a container; ports would be. */
+async function settleNetwork(options: ContainerOptions, env: NodeJS.ProcessEnv): Promise<ContainerOptions> {
+  const problem = options.network === 'private' && options.ports.length === 0 && !options.publishAll ? tunProblem() : undefined;
+  if (problem === undefined) return options;
+  return (await import('./outer-network.ts')).withOuterNetwork(options, problem.message, env);
 }
 
 /** 1 would be taken for the program's own exit code: before it runs, everything is 125. */

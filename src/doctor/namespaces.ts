@@ -2,6 +2,8 @@
 
 import { apparmorProfile, findCause } from '../runtime/explain-userns.ts';
 import { readUsernsSwitches } from '../userns/host.ts';
+import { containerAround } from '../userns/inside.ts';
+import { count } from '../userns/ranges.ts';
 import { type Check, type Finding, ok } from './finding.ts';
 import { procOptions } from './ids.ts';
 import type { Machine } from './machine.ts';
@@ -50,18 +52,10 @@ async function apparmor({ read, probe, paths }: Machine): Promise<Finding> {
 
 /** In another container: which one, and what it took away. Nothing here is wrong by itself. */
 function nesting({ read, exists, host, env }: Machine): Finding {
-  const inside = exists('/.dockerenv')
-    ? 'docker'
-    : exists('/run/.containerenv')
-      ? 'podman'
-      : env['KUBERNETES_SERVICE_HOST']
-        ? 'Kubernetes'
-        : read('/run/systemd/container').trim() || env['container'];
-  const nested = host.outer.uid.length > 0 && host.outer.uid.reduce((sum, { size }) => sum + size, 0) < 0xffff_ffff;
-  if (!inside && !nested) return ok('no container');
-  return ok(
-    `inside ${inside || 'a user namespace'}${nested ? `, with ${host.outer.uid.reduce((sum, { size }) => sum + size, 0)} ids` : ''}`,
-  );
+  const inside = containerAround({ exists, read, env, outer: host.outer.uid });
+  if (inside === undefined) return ok('no container');
+  const ids = count(host.outer.uid);
+  return ok(`inside ${inside}${ids > 0 && ids < 0xffff_ffff ? `, with ${ids} ids` : ''}`);
 }
 
 async function proc({ probe, read }: Machine): Promise<Finding> {

@@ -1,6 +1,5 @@
 /** A private network for one container: which program serves it, and what addresses it gives. */
 
-import { accessSync, constants } from 'node:fs';
 import { RootlessError } from '../errors.ts';
 import { findProgram } from '../programs.ts';
 import type { DnsPlan } from './dns.ts';
@@ -8,6 +7,7 @@ import { pastaArgs, pastaForwarder, pastaHost } from './pasta.ts';
 import { firstFreePort, type PortRequest, reservePorts } from './ports.ts';
 import { pastaKnows } from './pasta-knows.ts';
 import { planSlirp } from './slirp4netns.ts';
+import { checkTun } from './tun.ts';
 
 export type NetworkPlan = {
   /** argv of the serving process; `{pid}` is the helper's to fill in. */
@@ -53,25 +53,6 @@ export async function planNetwork(
   if (mac !== undefined && !knows.has('ns-mac-addr')) throw noMac();
   const companion = pastaArgs(program, { ports, knows, asRoot: process.geteuid?.() === 0, ifname, mac, options });
   return { companion, dns: { forwarder: pastaForwarder, host: companion.includes(pastaHost) ? pastaHost : undefined }, ports };
-}
-
-/** Both programs make a tap device in the container's namespace through this one node. */
-function checkTun(): void {
-  const path = '/dev/net/tun';
-  try {
-    accessSync(path, constants.R_OK | constants.W_OK);
-  } catch (cause) {
-    const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
-    throw new RootlessError({
-      code: 'TUN_UNAVAILABLE',
-      message: `cannot make a private network: "${path}" ${missing ? 'is missing' : 'may not be opened'}`,
-      why: 'pasta and slirp4netns connect containers through a tap device',
-      fix: missing
-        ? 'sudo modprobe tun, or use --network none or --network host'
-        : `sudo chmod 666 ${path}, or use --network none or --network host`,
-      cause,
-    });
-  }
 }
 
 function noTool(asked: string | undefined, slirp: boolean): RootlessError {

@@ -76,6 +76,21 @@ live('a user of the outer container without privileges gets one id', needs, asyn
   assert.is(stdout.trim(), '0');
 });
 
+live('without /dev/net/tun a network that nobody asked for is that of the container around; one that was is refused', needs, async () => {
+  const plain = '/opt/rootless/bin/rootless run --rm';
+  const { code, stdout, stderr } = await outer(open, `${plain} oci:/opt/busybox readlink /proc/self/ns/net; readlink /proc/self/ns/net`);
+  assert.is(code, 0, stderr);
+  const [inside, outside] = stdout.trim().split('\n');
+  assert.is(inside, outside);
+  assert.match(stderr, /the network is that of .* around it: "\/dev\/net\/tun" is missing/);
+  for (const flag of ['--network private', '-p 8080:80']) {
+    const refused = await outer(open, `${plain} ${flag} oci:/opt/busybox true`);
+    assert.is(refused.code, 125);
+    assert.match(refused.stderr, /cannot make a private network: "\/dev\/net\/tun" is missing/);
+    assert.match(refused.stderr, /--device \/dev\/net\/tun/);
+  }
+});
+
 live('doctor in a container names what is missing around it', needs, async () => {
   const report = await says(open, '/opt/rootless/bin/rootless doctor --json; :');
   const findings = JSON.parse(report) as { id: string; status: string; message: string }[];
