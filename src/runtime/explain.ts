@@ -145,6 +145,8 @@ function explainNetwork(failure: HelperFailure): ErrorFacts {
     code: 'NETWORK_FAILED',
     message: `cannot make a private network: ${failure.message ?? reason(failure)}`,
     why: `"${failure.target}" ended before the network was up`,
+    // Said by pasta where no interface has a default route.
+    fix: failure.message?.includes('xternal interface') ? 'this machine has no way out: --network none needs none' : undefined,
   };
 }
 

@@ -91,8 +91,10 @@ function annotations(options: ContainerOptions, { root, mapping, network, image 
 
 /** What nobody asked for is no reason to fail inside a container whose /proc/sys is read-only. */
 function optionalSysctls(options: ContainerOptions, mapping: Mapping): Record<string, string> {
+  const name = options.hostname === undefined ? ['kernel.hostname'] : [];
   const keys = Object.keys(networkSysctls(options, mapping)).filter((key) => !(key in checkSysctls(options)));
-  return keys.length === 0 ? {} : { 'io.rootless.optional-sysctls': JSON.stringify(keys) };
+  const all = [...name, ...keys];
+  return all.length === 0 ? {} : { 'io.rootless.optional-sysctls': JSON.stringify(all) };
 }
 
 function mountExtras(mounts: ContainerOptions['mounts']): Record<string, string> {

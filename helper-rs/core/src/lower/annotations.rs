@@ -78,7 +78,8 @@ pub struct Annotations {
     pub networks: Option<Networks>,
     /// The container whose user and network namespaces are joined.
     pub join: Option<String>,
-    /// Keys of `linux.sysctl` that stay as they are where /proc/sys is read-only.
+    /// Keys of `linux.sysctl` that stay as they are where /proc/sys is read-only; `kernel.hostname` is `hostname`, where a filter
+    /// forbids that.
     pub optional_sysctls: Vec<String>,
 }
 
