@@ -126,7 +126,7 @@ export const commands: Readonly<Record<string, Entry>> = map({
     summary: 'say by the exit code whether there is one',
     load: () => import('./network-exists.ts'),
   },
-  inspect: { group: 'checks', summary: 'show all that is known of containers, images and volumes', load: () => import('./inspect.ts') },
+  inspect: { group: 'checks', summary: 'show all that is known of anything', load: () => import('./inspect.ts') },
   validate: {
     group: 'checks',
     summary: 'check a bundle, config, manifest, profile or layer',

@@ -2,18 +2,17 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ipAddress } from '../network/addresses.ts';
 import type { Paths } from '../paths.ts';
 import { planHealth } from '../runtime/health.ts';
 import type { OciConfig } from '../runtime/oci.ts';
 import type { PortRequest } from '../runtime/options.ts';
 import type { ImageDefaults } from '../runtime/process.ts';
 import { containerFolder, isRunning, type Listed } from '../runtime/state.ts';
-import { exposedBy } from './container-images.ts';
 import { exposedPorts } from './container-ports.ts';
 import type { Row } from './format.ts';
 import { hostConfig } from './inspect-host-config.ts';
 import { mountRows } from './inspect-mounts.ts';
+import { networkSettings } from './inspect-network.ts';
 
 /** docker's word for a time that never was. */
 const never = '0001-01-01T00:00:00Z';
@@ -48,7 +47,7 @@ export function inspectContainer(paths: Paths, container: Listed): Row {
     GraphDriver: { Name: driver(spec), Data: layersOf(spec, folder) },
     Mounts: mountRows(container, spec),
     Config: config(container, spec),
-    NetworkSettings: network(container),
+    NetworkSettings: networkSettings(paths, container),
     Ids: { Mode: container.mode, Uid: container.idMap.uid, Gid: container.idMap.gid },
     Bundle: folder,
     OCIConfigPath: join(folder, 'config.json'),
@@ -124,27 +123,6 @@ function config({ options, base, labels, id }: Listed, spec: Partial<OciConfig> 
     StopSignal: options.stopSignal ?? image.stopSignal ?? 'SIGTERM',
     StopTimeout: options.stopTimeout ?? 10,
   };
-}
-
-/** docker's shape: `{"80/tcp": [{"HostIp": "0.0.0.0", "HostPort": "8080"}], "443/tcp": null}`. */
-function network(container: Listed): Row {
-  const { ports, options, status, life, network: mode } = container;
-  const map: Record<string, readonly { readonly HostIp: string; readonly HostPort: string }[] | null> = {};
-  for (const port of exposedPorts([...options.expose, ...exposedBy(container)])) map[port] = null;
-  for (const port of ports) {
-    const shown = { HostIp: port.hostAddress || '0.0.0.0', HostPort: String(port.hostPort) };
-    map[inside(port)] = [...(map[inside(port)] ?? []), shown];
-  }
-  const address = status === 'running' && mode !== 'none' && life !== undefined ? ipAddress(life.pid) : undefined;
-  const place = {
-    IPAddress: address?.address ?? '',
-    IPPrefixLen: address?.length ?? 0,
-    Gateway: address?.gateway ?? '',
-    GlobalIPv6Address: '',
-    MacAddress: '',
-  };
-  const sandbox = isRunning(container) && life !== undefined ? `/proc/${life.pid}/ns/net` : '';
-  return { SandboxKey: sandbox, Ports: map, ...place, Networks: { [mode]: { ...place, Aliases: null, Links: null } } };
 }
 
 function inside({ containerPort, protocol }: PortRequest): string {

@@ -9,7 +9,7 @@ export function hostConfig({ options, network, remove }: Listed, spec: Partial<O
   return {
     Binds: options.mounts.flatMap(bindText),
     LogConfig: { Type: options.log.driver, Config: logOptions(options) },
-    NetworkMode: network,
+    NetworkMode: options.network === 'networks' ? (options.networks?.[0]?.network ?? 'none') : network,
     PortBindings: portBindings(options),
     RestartPolicy: { Name: options.restart.policy, MaximumRetryCount: options.restart.retries },
     AutoRemove: remove,

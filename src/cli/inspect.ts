@@ -1,4 +1,4 @@
-/** `rootless inspect`: everything known of containers, images and volumes, as JSON with docker's names where the meaning is the same. */
+/** `rootless inspect`: everything known of containers, images, volumes and networks, as JSON with docker's names where the meaning is the same. */
 
 import { RootlessError } from '../errors.ts';
 import { findPaths, type Paths } from '../paths.ts';
@@ -11,7 +11,7 @@ import { print } from './output.ts';
 import { report } from './ui.ts';
 import { BadValue } from './values/bad.ts';
 
-const types = ['container', 'image', 'volume'] as const;
+const types = ['container', 'image', 'volume', 'network'] as const;
 type Type = (typeof types)[number];
 
 const latest = { type: 'boolean', alias: 'l', description: 'the container that was created last' } as const;
@@ -92,11 +92,17 @@ async function inspect(paths: Paths, name: string, type: Type | undefined, size:
     if (image) return image;
     if (type === 'image') throw notFound('IMAGE_NOT_FOUND', `no such image: "${name}"`, 'rootless images');
   }
+  const { findNetwork } = await import('../runtime/network-store.ts');
+  const { inspectNetwork } = await import('./network-row.ts');
+  const networkRow = () => inspectNetwork(paths, findNetwork(paths, name), false);
+  if (type === 'network') return networkRow();
   const { findVolume } = await import('../runtime/volume-store.ts');
   const { inspectVolume } = await import('./volume-row.ts');
   const volume = orNothing('VOLUME_NOT_FOUND', type === undefined, () => findVolume(paths, name));
   if (volume) return inspectVolume(paths, volume);
-  throw notFound('NOTHING_FOUND', `no such object: "${name}"`, 'rootless ps -a, rootless images, rootless volume ls');
+  const network = orNothing('NETWORK_NOT_FOUND', true, networkRow);
+  if (network && type === undefined) return network;
+  throw notFound('NOTHING_FOUND', `no such object: "${name}"`, 'rootless ps -a, rootless images, rootless volume ls, rootless network ls');
 }
 
 /** What is not found here may be something else, unless it was asked for. */

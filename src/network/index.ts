@@ -3,7 +3,8 @@
 import { RootlessError } from '../errors.ts';
 import { findProgram } from '../programs.ts';
 import type { DnsPlan } from './dns.ts';
-import { pastaArgs, pastaForwarder, pastaHost } from './pasta.ts';
+import { ownPlace } from './host-address.ts';
+import { askedOf, pastaArgs, pastaForwarder, pastaHost } from './pasta.ts';
 import { firstFreePort, type PortRequest, reservePorts } from './ports.ts';
 import { pastaKnows } from './pasta-knows.ts';
 import { planSlirp } from './slirp4netns.ts';
@@ -49,10 +50,13 @@ export async function planNetwork(
   }
   const program = pasta ?? '';
   const knows = pastaKnows(program, runtime);
-  const { mac, options } = uplink ?? {};
+  const { mac, options = [] } = uplink ?? {};
   if (mac !== undefined && !knows.has('ns-mac-addr')) throw noMac();
-  const companion = pastaArgs(program, { ports, knows, asRoot: process.geteuid?.() === 0, ifname, mac, options });
-  return { companion, dns: { forwarder: pastaForwarder, host: companion.includes(pastaHost) ? pastaHost : undefined }, ports };
+  const chosen = askedOf(options);
+  const free = !['--address', '--netmask', '--gateway', '--ipv6-only'].some((option) => chosen.has(option));
+  const place = free && !knows.has('map-guest-addr') ? ownPlace() : undefined;
+  const companion = pastaArgs(program, { ports, knows, asRoot: process.geteuid?.() === 0, ifname, place, mac, options });
+  return { companion, dns: { forwarder: pastaForwarder, host: companion.includes(pastaHost) ? pastaHost : place?.host }, ports };
 }
 
 function noTool(asked: string | undefined, slirp: boolean): RootlessError {

@@ -14,6 +14,8 @@ export type PastaWish = {
   readonly asRoot: boolean;
   /** Name of its interface in the container; the host's without it. */
   readonly ifname?: string | undefined;
+  /** Another IPv4 address than the host's. */
+  readonly place?: { readonly address: string; readonly gateway: string } | undefined;
   /** Of its interface; needs `ns-mac-addr`. */
   readonly mac?: string | undefined;
   /** Of the user: they take the place of ours. */
@@ -27,8 +29,8 @@ export const pastaVaries = ['map-guest-addr', 'ns-mac-addr'] as const;
  * Goes to the background when it serves, which is how the helper knows. pasta's own defaults forward every port that is bound
  * on either side, and the gateway's address to the host's loopback: all three are switched off.
  */
-export function pastaArgs(program: string, { ports, knows, asRoot, ifname, mac, options = [] }: PastaWish): string[] {
-  const asked = new Set(options.flatMap((word) => spelled(word)));
+export function pastaArgs(program: string, { ports, knows, asRoot, ifname, place, mac, options = [] }: PastaWish): string[] {
+  const asked = askedOf(options);
   const unless = (flag: string, ...words: string[]) => (asked.has(flag) ? [] : words);
   return [
     program,
@@ -40,6 +42,7 @@ export function pastaArgs(program: string, { ports, knows, asRoot, ifname, mac, 
     ...unless('--mtu', '--mtu', '65520'),
     ...unless('--dns-forward', '--dns-forward', pastaForwarder),
     ...(knows.has('map-guest-addr') ? unless('--map-guest-addr', '--map-guest-addr', pastaHost) : []),
+    ...(place === undefined ? [] : ['-a', place.address, '-n', '24', '-g', place.gateway]),
     ...(ifname === undefined ? [] : unless('--ns-ifname', '--ns-ifname', ifname)),
     ...(mac === undefined ? [] : unless('--ns-mac-addr', '--ns-mac-addr', mac)),
     ...forwards('-t', ports, 'tcp', asked.has('--tcp-ports')),
@@ -52,7 +55,15 @@ export function pastaArgs(program: string, { ports, knows, asRoot, ifname, mac, 
   ];
 }
 
+/** Long names of the options that the user gave. */
+export function askedOf(options: readonly string[]): ReadonlySet<string> {
+  return new Set(options.flatMap((word) => spelled(word)));
+}
+
 const letters: Readonly<Record<string, string>> = {
+  a: '--address',
+  g: '--gateway',
+  n: '--netmask',
   m: '--mtu',
   I: '--ns-ifname',
   t: '--tcp-ports',

@@ -51,7 +51,8 @@ export async function prepareLaunch(facts: LaunchFacts, context: RunContext): Pr
   const { paths, signal } = context;
   const { id, folder, options, base, mapping, layers, host } = facts;
   const defaults = withUser(defaultsOf(base, paths), options, host);
-  const network = options.network === 'host' || options.network === 'none' ? {} : await planNetwork(facts, defaults, context);
+  const network =
+    options.network === 'host' || options.network === 'none' ? discarded(options, context) : await planNetwork(facts, defaults, context);
   const named = network.filesOf === undefined ? options : withHostname(options, network.filesOf);
   const cgroup = isLimited(options.limits) ? await planCgroup(options, host, context) : await ownCgroup(facts.alone, host, context);
   const seccomp = await chooseSeccomp(options, mapping.mode);
@@ -98,7 +99,7 @@ export async function prepareLaunch(facts: LaunchFacts, context: RunContext): Pr
       notifyMode: context.notifyMode,
     }),
   );
-  return { config: whole, ports: network.ports ?? options.ports };
+  return { config: whole, ports: network.ports ?? [] };
 }
 
 /** Only root may make the kernel spare a process more than its parent: podman's answer is to take what can be had. */
@@ -152,6 +153,12 @@ function parentOf({ front }: RunContext): number[] {
 async function planNetwork(facts: LaunchFacts, image: ImageDefaults, context: RunContext): Promise<LaunchNetwork> {
   const { planNetworkOf } = await import('./network.ts');
   return planNetworkOf(facts, image, context);
+}
+
+/** docker's word for it, and what it does with -p. */
+function discarded({ ports, network }: ContainerOptions, { notice }: RunContext): LaunchNetwork {
+  if (ports.length > 0) notice?.(`published ports are discarded when using ${network} network mode`);
+  return {};
 }
 
 /** docker's: who shares a network has the other one's host name. */
