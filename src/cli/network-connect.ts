@@ -5,6 +5,7 @@ import { connect } from '../runtime/network-connect.ts';
 import { findNetwork } from '../runtime/network-store.ts';
 import { findContainer } from '../runtime/state.ts';
 import { command } from './command.ts';
+import { tellWayOut } from './network-notice.ts';
 import { parseAlias, parseInterface, parseIp4, parseIp6, parseMac } from './values/network.ts';
 
 export default command({
@@ -31,13 +32,14 @@ export default command({
   examples: ['rootless network connect front web', 'rootless network connect --alias db --ip 10.89.0.9 back postgres'],
   run: async ({ flags, args: [network = '', container = ''], env }) => {
     const paths = findPaths(env);
-    await connect(paths, findNetwork(paths, network), findContainer(paths, container), {
+    const wayOut = await connect(paths, findNetwork(paths, network), findContainer(paths, container), {
       aliases: flags.alias,
       ip: flags.ip,
       ip6: flags.ip6,
       mac: flags['mac-address'],
       interface: flags['interface-name'],
     });
+    tellWayOut(wayOut, container);
     return 0;
   },
 });

@@ -5,6 +5,7 @@ import { disconnect } from '../runtime/network-connect.ts';
 import { findNetwork } from '../runtime/network-store.ts';
 import { findContainer } from '../runtime/state.ts';
 import { command } from './command.ts';
+import { tellWayOut } from './network-notice.ts';
 
 export default command({
   name: 'network disconnect',
@@ -13,7 +14,7 @@ export default command({
   examples: ['rootless network disconnect front web'],
   run: async ({ flags, args: [network = '', container = ''], env }) => {
     const paths = findPaths(env);
-    await disconnect(paths, findNetwork(paths, network), findContainer(paths, container), flags.force);
+    tellWayOut(await disconnect(paths, findNetwork(paths, network), findContainer(paths, container), flags.force), container);
     return 0;
   },
 });

@@ -3,6 +3,9 @@
 import { RootlessError } from '../errors.ts';
 import { blockOf, formatIp, parseIp } from './ip.ts';
 
+/** Where no other subnet was asked for. */
+export const slirpForwarder = '10.0.2.3';
+
 export type SlirpPlan = {
   readonly args: readonly string[];
   readonly forwarder: string;

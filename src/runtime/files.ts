@@ -15,11 +15,12 @@ export function writeFiles(
   dns: DnsPlan | undefined,
   apt: boolean,
 ): OwnMount[] {
-  const full = options.domainname === undefined ? hostname : `${hostname}.${options.domainname}`;
   const files = [
     { name: 'hostname', target: '/etc/hostname', text: `${hostname}\n` },
-    ...(options.noHosts ? [] : [{ name: 'hosts', target: '/etc/hosts', text: hostsFile(full, options.addHosts, dns) }]),
-    { name: 'resolv.conf', target: '/etc/resolv.conf', text: asked(options, resolvConf(options, dns), dns) },
+    ...(options.noHosts
+      ? []
+      : [{ name: 'hosts', target: '/etc/hosts', text: hostsFile(withDomain(options, hostname), options.addHosts, dns) }]),
+    { name: 'resolv.conf', target: '/etc/resolv.conf', text: resolvText(options, dns) },
     ...(apt ? [{ name: 'apt.conf', target: aptTarget, text: aptSetting }] : []),
   ];
   return files.map(({ name, target, text }) => {
@@ -30,9 +31,20 @@ export function writeFiles(
 }
 
 /** On networks that answer names, the servers that were asked for are asked by them. */
-function asked({ dns: request }: ContainerOptions, text: string, dns: DnsPlan | undefined): string {
+export function resolvText(options: ContainerOptions, dns: DnsPlan | undefined): string {
+  const text = resolvConf(options, dns);
+  const { dns: request } = options;
   if (request === undefined) return text;
   return requestedResolvConf(text, dns?.servers?.length ? { ...request, servers: [] } : request);
+}
+
+/** Its host name, with its domain where one was given. */
+export function fullName(options: ContainerOptions, id: string): string {
+  return withDomain(options, options.hostname ?? id.slice(0, 12));
+}
+
+function withDomain({ domainname }: ContainerOptions, hostname: string): string {
+  return domainname === undefined ? hostname : `${hostname}.${domainname}`;
 }
 
 /** What another container has, whose network this one shares. */

@@ -5,10 +5,13 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { RootlessError } from '../errors.ts';
 import { parseEvents } from '../helper.ts';
-import { hostsFile } from '../network/dns.ts';
+import { type DnsPlan, hostsFile } from '../network/dns.ts';
+import { pastaForwarder } from '../network/pasta.ts';
+import { slirpForwarder } from '../network/slirp4netns.ts';
 import type { Paths } from '../paths.ts';
 import type { Host } from '../userns/host.ts';
-import { readResolvConf } from './files.ts';
+import { fullName, readResolvConf, resolvText } from './files.ts';
+import { networksDns } from './network.ts';
 import { type Attachment, attachmentOf, namesOf, networksAnnotation, networksText } from './network-annotation.ts';
 import { joinNetworks } from './network-join.ts';
 import type { Network } from './network-store.ts';
@@ -20,13 +23,13 @@ import { containerFolder, type Listed } from './state.ts';
 export async function attachNow(paths: Paths, container: Listed, network: Network): Promise<void> {
   const attach = await attachments(paths, container);
   const entry = attach.find((one) => one.network === network.id);
-  if (entry) await ask(paths, ['attach', '--root', paths.runtime, container.id], network.name, JSON.stringify(entry));
+  if (entry) await ask(paths, ['attach', container.id], network.name, JSON.stringify(entry));
 }
 
 /** @throws RootlessError NETWORK_FAILED, unless `force` */
 export async function detachNow(paths: Paths, { id }: Listed, network: Network, force: boolean): Promise<void> {
   try {
-    await ask(paths, ['detach', '--root', paths.runtime, id, network.id], network.name, '');
+    await ask(paths, ['detach', id, network.id], network.name, '');
   } catch (error) {
     if (!force) throw error;
   }
@@ -39,22 +42,42 @@ export async function rewriteNetworks(paths: Paths, container: Listed, host: Hos
   const attach = await attachments(paths, container);
   const text = networksText(paths, host, container.options, readResolvConf(), attach);
   replace(file, JSON.stringify({ ...config, annotations: { ...config.annotations, [networksAnnotation]: text } }));
-  rewriteHosts(paths, container, attach);
+  const dns = networksDns(attach, uplinkDns(config));
+  rewriteHosts(paths, container, dns);
+  rewriteResolv(paths, container, dns);
+}
+
+/** It was started with a way out. */
+export function hasUplink(paths: Paths, id: string): boolean {
+  const config = JSON.parse(readFileSync(join(containerFolder(paths, id), 'config.json'), 'utf8')) as OciConfig;
+  return uplinkDns(config) !== undefined;
+}
+
+/** Of the way out that it was started with, if it was. */
+function uplinkDns({ annotations }: OciConfig): DnsPlan | undefined {
+  const companion = annotations['io.rootless.companion'];
+  if (companion === undefined) return undefined;
+  return { forwarder: companion.includes(pastaForwarder) ? pastaForwarder : slirpForwarder, host: undefined };
 }
 
 /** In place: the container has this very file. Lines that were added in the container stay. */
-function rewriteHosts(paths: Paths, { id, options }: Listed, attach: readonly Attachment[]): void {
+function rewriteHosts(paths: Paths, { id, options }: Listed, { own }: DnsPlan): void {
   if (options.noHosts) return;
-  const file = join(containerFolder(paths, id), 'hosts');
-  const hostname = options.hostname ?? id.slice(0, 12);
-  const full = options.domainname === undefined ? hostname : `${hostname}.${options.domainname}`;
-  const own = attach.flatMap(({ addresses }) => addresses.map((address) => address.replace(/\/.*$/, '')));
-  const fresh = hostsFile(full, [], { forwarder: undefined, host: undefined, own }).split('\n').slice(2, -1);
+  const fresh = hostsFile(fullName(options, id), [], { forwarder: undefined, host: undefined, own }).split('\n').slice(2, -1);
+  const names = fresh[0]?.split('\t')[1];
+  rewrite(join(containerFolder(paths, id), 'hosts'), (text) => {
+    const kept = text.split('\n').filter((line) => line.split('\t')[1] !== names);
+    return [...kept.slice(0, 2), ...fresh, ...kept.slice(2)].join('\n');
+  });
+}
+
+function rewriteResolv(paths: Paths, { id, options }: Listed, dns: DnsPlan): void {
+  rewrite(join(containerFolder(paths, id), 'resolv.conf'), () => resolvText(options, dns));
+}
+
+function rewrite(file: string, change: (text: string) => string): void {
   try {
-    const lines = readFileSync(file, 'utf8').split('\n');
-    const names = fresh[0]?.split('\t')[1];
-    const kept = lines.filter((line) => line.split('\t')[1] !== names);
-    writeFileSync(file, [...kept.slice(0, 2), ...fresh, ...kept.slice(2)].join('\n'));
+    writeFileSync(file, change(readFileSync(file, 'utf8')));
   } catch {
     // It never had one.
   }
@@ -67,7 +90,9 @@ async function attachments(paths: Paths, container: Listed): Promise<Attachment[
 
 /** The helper reads what to do on its input. */
 async function ask(paths: Paths, args: readonly string[], name: string, input: string): Promise<void> {
-  const child = spawn(paths.helper, ['--events-fd', '3', 'network', ...args], { stdio: ['pipe', 'ignore', 'ignore', 'pipe'] });
+  const child = spawn(paths.helper, ['--root', paths.runtime, '--events-fd', '3', 'network', ...args], {
+    stdio: ['pipe', 'ignore', 'ignore', 'pipe'],
+  });
   const chunks: Buffer[] = [];
   child.stdio[3]?.on('data', (chunk: Buffer) => chunks.push(chunk));
   child.stdin?.on('error', () => {});

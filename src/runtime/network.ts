@@ -60,14 +60,21 @@ async function planNetworks(facts: NetworkFacts, image: ImageDefaults, context: 
   const { paths } = context;
   const joined = await joinNetworks(paths, facts.id, facts.options.networks ?? []);
   const attach = joined.map((one) => attachmentOf(one, namesOf(facts)));
-  const closed = joined.length > 0 && joined.every(({ network }) => network.internal);
-  const uplink = closed ? undefined : await planUplink(facts.options, image, context, 'uplink0');
+  const uplink = isClosed(facts.options, joined) ? undefined : await planUplink(facts.options, image, context, 'uplink0');
   return {
     companion: uplink?.companion,
     annotations: { [networksAnnotation]: networksText(paths, facts.host, facts.options, readResolvConf(), attach) },
     dns: networksDns(attach, uplink?.dns),
     ports: uplink?.ports,
   };
+}
+
+/** Nothing leads out: all of its networks are internal, or it is on none any more. */
+export function isClosed(
+  { privateToo }: ContainerOptions,
+  joined: readonly { readonly network: { readonly internal: boolean } }[],
+): boolean {
+  return !privateToo && joined.every(({ network }) => network.internal);
 }
 
 type Named = { readonly dns: boolean; readonly gateways: readonly string[]; readonly addresses: readonly string[] };

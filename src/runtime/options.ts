@@ -41,6 +41,8 @@ export type ContainerOptions = {
   readonly network: NetworkMode;
   /** With `networks`: in the order of their interfaces. */
   readonly networks?: readonly NetworkRequest[] | undefined;
+  /** It was private before it was connected: it keeps its way out whatever its networks are, and is private again after the last one. */
+  readonly privateToo?: true | undefined;
   /** With `container` the name or id of the one whose network it shares, once the container exists its id; with `namespace` a path. */
   readonly networkOf?: string | undefined;
   /** Who carries the traffic of a private network, and what else it is told. */
