@@ -12,8 +12,8 @@ import { ensureUser, privateCopy } from './user.mjs';
 /** Files that count processes, mounts or folders: nothing else may run beside them. */
 const alone = ['kill', 'faults-life'];
 /** What is worth running again with the other two ways of mapping ids. */
-const asRoot = ['run-basic', 'isolation', 'stdio', 'ids', 'mounts', 'kill', 'lifecycle', 'detach'];
-const asSingle = ['run-basic', 'isolation', 'ids', 'mounts', 'volumes', 'kill', 'lifecycle', 'faults-life'];
+const asRoot = ['run-basic', 'isolation', 'stdio', 'ids', 'mounts', 'kill', 'lifecycle', 'detach', 'networks'];
+const asSingle = ['run-basic', 'isolation', 'ids', 'mounts', 'volumes', 'kill', 'lifecycle', 'faults-life', 'networks'];
 const seconds = 420;
 /** Checkouts whose suites run at the same time on one machine each name their own. */
 const account = process.env.ROOTLESS_TEST_USER ?? 'rootless-ci';

@@ -1,0 +1,292 @@
+/** Networks of the user's: containers reach each other by name, networks are apart, and nothing stays after the last one. */
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as assert from 'uvu/assert';
+import { mode } from '../support/checkout.ts';
+import { rootless, runtime } from '../support/cli.ts';
+import { ok } from '../support/detached.ts';
+import { eventually } from '../support/eventually.ts';
+import { busyboxImage } from '../support/images.ts';
+import { live } from '../support/live.ts';
+
+const needs = ['userns', 'busybox', 'pasta', 'tun'] as const;
+const sleeping = ['sh', '-c', 'trap "exit 0" TERM; echo up; while :; do sleep 1 & wait $!; done'];
+let count = 0;
+
+/** A network of a new name, and everything that is on it, gone when `work` is done. */
+async function withNetwork(flags: readonly string[], work: (name: string) => Promise<void>): Promise<void> {
+  count += 1;
+  const name = `net${count}`;
+  await ok(['network', 'create', ...flags, name]);
+  try {
+    await work(name);
+  } finally {
+    const ids = (await ok(['ps', '-aq', '--filter', `network=${name}`])).split('\n').filter(Boolean);
+    if (ids.length > 0) await rootless(['rm', '-f', ...ids]);
+    await rootless(['network', 'rm', '-f', name]);
+  }
+}
+
+const run = (flags: readonly string[], argv: readonly string[] = sleeping) => ok(['run', '-d', ...flags, busyboxImage(), ...argv]);
+const sh = (network: string, script: string, flags: readonly string[] = []) =>
+  ok(['run', '--rm', '--network', network, ...flags, busyboxImage(), 'sh', '-c', script]);
+const exec = async (name: string, script: string) => (await ok(['exec', name, 'sh', '-c', script])).trim();
+const inspect = async (name: string, template: string) => (await ok(['inspect', '--format', template, name])).trim();
+const addressOn = (name: string, network: string) => inspect(name, `{{(index .NetworkSettings.Networks "${network}").IPAddress}}`);
+/** The addresses that a name has for a container; empty where there is none. */
+const lookUp = async (name: string, wanted: string) =>
+  (await exec(name, `nslookup -type=a ${wanted} 2>/dev/null | sed -n '/^Name/,$ s/^Address[^:]*: *//p'`)).split('\n').filter(Boolean);
+const refusal = async (args: readonly string[]) => {
+  const { code, stderr } = await rootless(args);
+  assert.ok(code === 1 || code === 125, `${args.join(' ')}: exit ${code}: ${stderr}`);
+  return stderr;
+};
+
+live('containers on a network reach each other by name, alias and id', needs, () =>
+  withNetwork([], async (net) => {
+    const id = await run(
+      ['--name', 'a1', '--network', net, '--network-alias', 'store'],
+      ['sh', '-c', 'echo hello >/tmp/index.html; exec httpd -f -p 80 -h /tmp'],
+    );
+    await run(['--name', 'b1', '--network', net]);
+    const address = await addressOn('a1', net);
+    for (const name of ['a1', 'store', 'A1', id.slice(0, 12)]) assert.equal(await lookUp('b1', name), [address], name);
+    assert.equal(await lookUp('b1', 'nosuchname'), []);
+    assert.is(await eventually(() => exec('b1', `wget -qO- http://${address}/`)), 'hello');
+    assert.match(await exec('b1', `ping -c 1 -W 5 ${address}`), / 0% packet loss/);
+    assert.match(await exec('b1', `nslookup ${address}`), /name = a1/);
+  }),
+);
+
+live('two networks are apart, and a container on both reaches both', needs, () =>
+  withNetwork([], (one) =>
+    withNetwork([], async (other) => {
+      await run(['--name', 'a2', '--network', one]);
+      await run(['--name', 'b2', '--network', other]);
+      await run(['--name', 'c2', '--network', one, '--network', `${other}:alias=both`]);
+      const [a, b] = [await addressOn('a2', one), await addressOn('b2', other)];
+      assert.equal(await lookUp('a2', 'b2'), []);
+      assert.match(await exec('a2', `ping -c 1 -W 1 ${b} || true`), /100% packet loss|unreachable/i);
+      for (const address of [a, b]) assert.match(await exec('c2', `ping -c 1 -W 5 ${address}`), / 0% packet loss/);
+      assert.equal(await lookUp('b2', 'both'), [await addressOn('c2', other)]);
+      assert.equal(await lookUp('a2', 'both'), []);
+      assert.is(await exec('c2', 'ls /sys/class/net | tr "\\n" " "'), 'eth0 eth1 lo uplink0');
+      assert.is((await ok(['ps', '--format', '{{.Networks}}', '--filter', 'name=c2'])).trim(), `${one},${other}`);
+    }),
+  ),
+);
+
+live('an internal network has no way out', needs, () =>
+  withNetwork(['--internal'], async (net) => {
+    await run(['--name', 'a3', '--network', net]);
+    await run(['--name', 'b3', '--network', net]);
+    assert.is(await exec('a3', 'ls /sys/class/net | tr "\\n" " "; ip route | grep -c default || true'), 'eth0 lo 0');
+    assert.equal(await lookUp('a3', 'b3'), [await addressOn('b3', net)]);
+    assert.equal(await lookUp('a3', 'name.example'), []);
+  }),
+);
+
+live('a container is put on a network and taken off it while it runs', needs, () =>
+  withNetwork([], (one) =>
+    withNetwork(['--internal'], async (other) => {
+      await run(['--name', 'a4', '--network', one]);
+      await run(['--name', 'b4', '--network', other]);
+      await ok(['network', 'connect', '--alias', 'late', other, 'a4']);
+      const address = await addressOn('a4', other);
+      assert.match(await exec('b4', `ping -c 1 -W 5 ${address}`), / 0% packet loss/);
+      assert.equal(await lookUp('b4', 'late'), [address]);
+      assert.equal(await lookUp('a4', 'b4'), [await addressOn('b4', other)]);
+      assert.match(await exec('a4', 'cat /etc/hosts'), new RegExp(`^${address}\\t`, 'm'));
+      assert.match(await refusal(['network', 'connect', other, 'a4']), /already exists/);
+      await ok(['network', 'disconnect', one, 'a4']);
+      assert.not.match(await exec('a4', 'ls /sys/class/net'), /eth0/);
+      assert.equal(await lookUp('a4', 'b4'), [await addressOn('b4', other)]);
+      assert.match(await refusal(['network', 'disconnect', one, 'a4']), /not connected/);
+      await ok(['restart', '-t', '0', 'a4']);
+      assert.is(await addressOn('a4', other), address);
+      assert.equal(await lookUp('b4', 'late'), [address]);
+    }),
+  ),
+);
+
+live('an address is kept by restarts, of the policy too, and given back by rm', needs, () =>
+  withNetwork(['--subnet', '10.213.5.0/29'], async (net) => {
+    await run(
+      ['--name', 'a5', '--network', net, '--restart', 'always'],
+      ['sh', '-c', 'trap "exit 1" USR1; echo up; while :; do sleep 1 & wait $!; done'],
+    );
+    await run(['--name', 'b5', '--network', net]);
+    assert.is(await addressOn('a5', net), '10.213.5.2');
+    assert.is(await addressOn('b5', net), '10.213.5.3');
+    await eventually(async () => assert.match(await ok(['logs', 'a5']), /up/));
+    await ok(['exec', 'a5', 'kill', '-USR1', '1']);
+    await eventually(async () => assert.is(await inspect('a5', '{{.RestartCount}} {{.State.Status}}'), '1 running'));
+    await eventually(async () => assert.equal(await lookUp('b5', 'a5'), ['10.213.5.2']));
+    assert.match(await exec('a5', 'ip -4 -o addr show eth0'), /10\.213\.5\.2\/29/);
+    await ok(['rm', '-f', 'a5']);
+    assert.equal(await lookUp('b5', 'a5'), []);
+    await run(['--name', 'c5', '--network', net]);
+    assert.is(await addressOn('c5', net), '10.213.5.2');
+  }),
+);
+
+live('addresses of choice, and those that cannot be had', needs, () =>
+  withNetwork(['--subnet', '10.213.6.0/24', '--ipv6', '--subnet', 'fd00:213:6::/64'], async (net) => {
+    const flags = ['--ip', '10.213.6.77', '--ip6', 'fd00:213:6::77', '--mac-address', '02:00:00:00:00:77'];
+    await run(['--name', 'a6', '--network', net, ...flags]);
+    const shown = await exec('a6', 'ip addr show eth0');
+    for (const text of ['10.213.6.77/24', 'fd00:213:6::77/64', '02:00:00:00:00:77']) assert.ok(shown.includes(text), shown);
+    const bad = (...more: string[]) => refusal(['run', '--rm', '--network', net, ...more, busyboxImage(), 'true']);
+    assert.match(await bad('--ip', '10.213.6.77'), /already in use/);
+    assert.match(await bad('--ip', '10.213.7.1'), /no address for a container/);
+    assert.match(await bad('--ip', '10.213.6.1'), /no address for a container/);
+    assert.match(await bad('--mac-address', '02:00:00:00:00:77'), /already in use/);
+    assert.match(await bad('--network', 'nosuch'), /network nosuch not found/);
+    assert.match(await bad('--network', net), /more than once/);
+    assert.match(await bad('--network', 'host'), /conflicting options/);
+    assert.is((await ok(['ps', '-aq', '--filter', `network=${net}`])).split('\n').filter(Boolean).length, 1);
+    if (mode !== 'single') assert.match(await sh(net, 'ping -6 -c 1 -W 5 fd00:213:6::77'), / 0% packet loss/);
+  }),
+);
+
+live('a new name is known at once, and the old one is not', needs, () =>
+  withNetwork([], async (net) => {
+    await run(['--name', 'a7', '--network', net, '--network-alias', 'kept']);
+    await run(['--name', 'b7', '--network', net]);
+    const address = await addressOn('a7', net);
+    await ok(['rename', 'a7', 'z7']);
+    assert.equal(await lookUp('b7', 'z7'), [address]);
+    assert.equal(await lookUp('b7', 'kept'), [address]);
+    assert.equal(await lookUp('b7', 'a7'), []);
+  }),
+);
+
+live("another container's network is shared, with its names and its ports", needs, () =>
+  withNetwork([], async (net) => {
+    await run(
+      ['--name', 'a8', '--network', net, '--hostname', 'main'],
+      ['sh', '-c', 'echo hello >/tmp/index.html; exec httpd -f -p 80 -h /tmp'],
+    );
+    const own = await exec('a8', 'readlink /proc/self/ns/net; hostname; cat /etc/hosts');
+    assert.is((await sh('container:a8', 'readlink /proc/self/ns/net; hostname; cat /etc/hosts')).trim(), own);
+    assert.is(await sh('container:a8', 'wget -qO- http://127.0.0.1/'), 'hello\n');
+    const bad = (...more: string[]) => refusal(['run', '--rm', '--network', 'container:a8', ...more, busyboxImage(), 'true']);
+    assert.match(await bad('-p', '80:80'), /port publishing/);
+    assert.match(await bad('--hostname', 'x'), /hostname/);
+    assert.match(await refusal(['run', '--rm', '--network', 'container:nosuch', busyboxImage(), 'true']), /no such container/);
+    await run(['--name', 'b8', '--network', 'container:a8']);
+    assert.match(await refusal(['rm', '-f', 'a8']), /other containers need it/);
+    await ok(['rm', '-f', '--depend', 'a8']);
+    assert.match(await refusal(['inspect', 'b8']), /no such object/);
+  }),
+);
+
+live('a private container is connected while it does not run', needs, () =>
+  withNetwork([], async (net) => {
+    await run(['--name', 'a9']);
+    try {
+      assert.match(await refusal(['network', 'connect', net, 'a9']), /while it runs/);
+      await ok(['stop', '-t', '0', 'a9']);
+      await ok(['network', 'connect', net, 'a9']);
+      await ok(['start', 'a9']);
+      assert.match(await exec('a9', 'ls /sys/class/net | tr "\\n" " "'), /^eth0 lo uplink0/);
+      await ok(['stop', '-t', '0', 'a9']);
+      await ok(['network', 'disconnect', net, 'a9']);
+      assert.is(await inspect('a9', '{{.HostConfig.NetworkMode}}'), 'private');
+    } finally {
+      await rootless(['rm', '-f', 'a9']);
+    }
+  }),
+);
+
+live('a network that is used stays, one that is not goes', needs, () =>
+  withNetwork([], async (used) => {
+    await ok(['network', 'create', '--label', 'gone=yes', 'unused']);
+    await ok(['create', '--name', 'a10', '--network', used, busyboxImage()]);
+    assert.match(await refusal(['network', 'rm', used]), /active endpoints \(a10\)/);
+    assert.is(await ok(['network', 'prune', '-f']), 'Deleted Networks:\nunused\n\n');
+    assert.is(await ok(['network', 'rm', '-f', used, 'nosuch']), `${used}\n`);
+    assert.is(await inspect('a10', '{{len .NetworkSettings.Networks}}'), '0');
+    await ok(['rm', 'a10']);
+  }),
+);
+
+live('wrong words of each command are refused, and change nothing', ['userns'], async () => {
+  const before = await ok(['network', 'ls', '-q']);
+  for (const [args, words] of [
+    [['create', 'a/b'], /invalid network name/],
+    [['create', 'host'], /predefined/],
+    [['create', '--subnet', '10.0.0.1/24', 'x'], /bits are set behind/],
+    [['create', '--subnet', 'x', 'x'], /invalid subnet/],
+    [['create', '--subnet', '10.213.9.0/24', '--gateway', '10.9.9.9', 'x'], /no matching subnet/],
+    [['create', '--gateway', '10.9.9.9', 'x'], /no matching subnet/],
+    [['create', '--subnet', '10.213.9.0/24', '--subnet', '10.213.10.0/24', 'x'], /multiple subnets/],
+    [['create', '-d', 'macvlan', 'x'], /host's own interfaces/],
+    [['create', '-o', 'nosuch=1', 'x'], /unsupported option/],
+    [['create', '-o', 'mtu=abc', 'x'], /invalid mtu/],
+    [['create', 'a', 'b'], /at most 1 argument/],
+    [['ls', '--filter', 'nosuch=1'], /invalid filter/],
+    [['inspect'], /at least 1 argument/],
+    [['inspect', 'nosuch'], /network nosuch not found/],
+    [['rm', 'nosuch'], /network nosuch not found/],
+    [['rm', 'host'], /pre-defined/],
+    [['connect', 'nosuch', 'nosuch'], /network nosuch not found/],
+    [['connect', 'nosuch'], /exactly 2 arguments/],
+    [['disconnect', 'nosuch', 'nosuch'], /network nosuch not found/],
+    [['exists'], /exactly 1 argument/],
+    [['prune', '--filter', 'name=x'], /invalid filter/],
+  ] as const) {
+    assert.match(await refusal(['network', ...args]), words);
+  }
+  assert.is((await rootless(['network', 'exists', 'nosuch'])).code, 1);
+  assert.is(await ok(['network', 'ls', '-q']), before);
+});
+
+live('a holder that is killed is replaced, and no container loses its network', needs, () =>
+  withNetwork([], async (net) => {
+    await run(['--name', 'a12', '--network', net]);
+    await run(['--name', 'b12', '--network', net]);
+    const holder = holderPid();
+    assert.type(holder, 'number');
+    process.kill(holder as number, 'SIGKILL');
+    await eventually(() => assert.is.not(holderPid() ?? holder, holder));
+    const address = await addressOn('a12', net);
+    await eventually(async () => assert.equal(await lookUp('b12', 'a12'), [address]));
+    assert.match(await exec('b12', `ping -c 1 -W 5 ${address}`), / 0% packet loss/);
+    await run(['--name', 'c12', '--network', net]);
+    assert.equal(await lookUp('c12', 'a12'), [address]);
+  }),
+);
+
+live('ten containers that start together all find each other', needs, () =>
+  withNetwork([], async (net) => {
+    const names = Array.from({ length: 10 }, (_, i) => `many${i}`);
+    await Promise.all(names.map((name) => run(['--name', name, '--network', net])));
+    const addresses = await Promise.all(names.map((name) => addressOn(name, net)));
+    assert.is(new Set(addresses).size, 10);
+    for (const [index, name] of names.entries()) assert.equal(await lookUp('many0', name), [addresses[index]]);
+  }),
+);
+
+live('after the last container nothing of networks runs', needs, async () => {
+  assert.is(await ok(['ps', '-aq']), '');
+  await eventually(() => assert.is(holderPid(), undefined));
+});
+
+/** By its command line, which names the folder of this test alone. */
+function holderPid(): number | undefined {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  const found = pids.find((pid) => commandOf(pid).includes(`network serve --directory ${join(runtime, 'rootless/network')} `));
+  return found === undefined ? undefined : Number(found);
+}
+
+function commandOf(pid: string): string {
+  try {
+    return `${readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')} `;
+  } catch {
+    return '';
+  }
+}
+
+live.run();
