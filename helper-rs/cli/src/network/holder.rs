@@ -74,14 +74,25 @@ struct Container {
 }
 
 /// `network serve`: to the end of the last container. `ready` hears when it listens.
-pub fn serve(directory: &Path, has_userns: bool, before: Option<OwnedFd>, ready: &OwnedFd) -> Step<()> {
+pub fn serve(directory: &Path, has_userns: bool, before: Option<OwnedFd>, ready: OwnedFd) -> Step<()> {
+    let _ = rustix::thread::set_name(c"rootless-net");
+    let begun = begin(directory, has_userns, before);
+    let said = match &begun {
+        Ok(_) => start::LISTENS.to_vec(),
+        Err(failure) => failure.pack().into_bytes(),
+    };
+    rustix::io::write(&ready, &said).during(STEP, "ready")?;
+    drop(ready);
+    begun?.run()
+}
+
+fn begin(directory: &Path, has_userns: bool, before: Option<OwnedFd>) -> Step<Holder> {
     let pid = i32::try_from(std::process::id()).unwrap_or(0);
     let userns = has_userns.then(|| crate::userns::open_namespace(pid, "user")).transpose()?;
     signal::ignore_terminal();
     let room = Room::open(before)?;
     let listener = listen::open(directory)?;
-    rustix::io::write(ready, start::LISTENS).during(STEP, "ready")?;
-    let holder = Holder {
+    Ok(Holder {
         directory: directory.to_path_buf(),
         userns,
         room,
@@ -95,8 +106,7 @@ pub fn serve(directory: &Path, has_userns: bool, before: Option<OwnedFd>, ready:
         sweep: None,
         idle: Instant::now(),
         tidy: Some(Instant::now() + Duration::from_secs(1)),
-    };
-    holder.run()
+    })
 }
 
 impl Holder {

@@ -113,6 +113,8 @@ pub fn ensure_bridge(socket: &Socket, one: &Attachment) -> Step<()> {
     let message = Message::new(NEWLINK, CREATE | EXCL, &link(0, UP))
         .text(IFLA_IFNAME, &one.bridge)
         .number(IFLA_MTU, one.mtu.unwrap_or(MTU))
+        // Without one of its own it takes the lowest of its ports: neighbours would lose it whenever a container comes or goes.
+        .attribute(IFLA_ADDRESS, &bridge_address(&one.network))
         .nest(IFLA_LINKINFO, &[], |info| info.text(IFLA_INFO_KIND, "bridge"));
     let made = match socket.ask(message) {
         Err(Errno::EXIST) => false,
@@ -181,12 +183,19 @@ pub fn disconnect(socket: &Socket, id: &str, network: &str) -> Step<bool> {
 
 /// The same name for the same pair, whichever holder made it.
 fn port(id: &str, network: &str) -> String {
-    // FNV-1a.
-    let hash = [id.as_bytes(), b"/", network.as_bytes()]
-        .concat()
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3));
-    format!("rv{:012x}", hash >> 16)
+    format!("rv{:012x}", hash(&[id, "/", network]) >> 16)
+}
+
+/// The same whichever holder made it, and of local administration.
+fn bridge_address(network: &str) -> [u8; 6] {
+    let [a, b, c, d, ..] = hash(&[network]).to_be_bytes();
+    [0x02, 0x52, a, b, c, d]
+}
+
+/// FNV-1a.
+fn hash(parts: &[&str]) -> u64 {
+    let step = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
+    parts.iter().flat_map(|part| part.bytes()).fold(0xcbf2_9ce4_8422_2325, step)
 }
 
 /// The loopback interface of the namespace that the socket belongs to.

@@ -39,14 +39,7 @@ fn serve(mut given: Options) -> Step<u8> {
     }
     let ready = args::required(ready, "--ready-fd")?;
     let directory = args::required(directory, "--directory")?;
-    match network::serve(&directory, has_userns, room, &ready) {
-        Ok(()) => Ok(0),
-        Err(failure) => {
-            // Who has started it is the only one who reads anything of it.
-            let _ = rustix::io::write(&ready, failure.pack().as_bytes());
-            Ok(failure.exit)
-        }
-    }
+    network::serve(&directory, has_userns, room, ready).map(|()| 0)
 }
 
 fn state(mut given: Options) -> Step<u8> {
