@@ -242,7 +242,7 @@ impl Monitor {
             root: self.place.root.clone(),
             userns,
             network: self.network.clone(),
-            preserve_fds: 0,
+            preserve_fds: self.place.preserve_fds,
             ..LaunchOptions::default()
         };
         network::prepare(&mut plan, &mut options)?;

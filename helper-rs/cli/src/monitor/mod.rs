@@ -83,6 +83,8 @@ pub struct Place {
     pub new_user_namespace: bool,
     pub has_poststop: bool,
     terminal: bool,
+    /// Descriptors of the caller's that each life gets (LISTEN_FDS).
+    preserve_fds: u32,
 }
 
 /// After this time of quiet the memory of a launch is given back.
@@ -160,6 +162,7 @@ impl Monitor {
                     new_user_namespace: plan.new_user_namespace(),
                     has_poststop: !plan.hooks.poststop.is_empty(),
                     terminal: plan.process.terminal,
+                    preserve_fds: start.launch.preserve_fds,
                 };
                 let checks = Checks::new(&start.options);
                 let monitor = Box::new(Monitor {
