@@ -203,7 +203,7 @@ impl Holder {
 
     /// Under the lock of those who connect nobody can be on the way, but may wait at the door.
     fn may_end(&mut self) -> Step<bool> {
-        let Some(_gate) = Gate::try_pass(&self.directory)? else {
+        let Some(gate) = Gate::try_pass(&self.directory)? else {
             self.idle = Instant::now();
             return Ok(false);
         };
@@ -211,8 +211,9 @@ impl Holder {
         if !self.connections.is_empty() {
             return Ok(false);
         }
-        let _ = std::fs::remove_file(self.directory.join(wire::NAME));
-        Ok(true)
+        // One whose holder was killed may be about to connect with this one.
+        self.idle = Instant::now();
+        gate.close(&self.directory)
     }
 
     fn accept(&mut self) {

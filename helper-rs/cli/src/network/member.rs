@@ -6,7 +6,7 @@ use crate::userns::IdMap;
 use rootless_core::lower::networks::{Attachment, Networks};
 use rustix::event::Timespec;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{flock, FlockOperation, Mode, OFlags};
+use rustix::fs::{flock, FlockOperation, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use serde_json::{json, Value};
 use std::cell::RefCell;
@@ -35,17 +35,17 @@ impl Member {
     /// Connects with the holder, which is started if there is none.
     pub fn join(networks: &Networks) -> Step<Member> {
         let directory = PathBuf::from(&networks.directory);
-        make_folder(&directory)?;
         let map = networks.idmap.as_ref().map(|map| IdMap {
             uid: map.uid.clone(),
             gid: map.gid.clone(),
             newuidmap: map.newuidmap.clone(),
             newgidmap: map.newgidmap.clone(),
         });
-        let membership = lock_file(&directory, MEMBERS)?;
         let end = Instant::now() + wire::PATIENCE;
         loop {
             let gate = Gate::pass(&directory, end)?;
+            // The last holder has taken all files away, but not under this lock.
+            let membership = lock_file(&directory, MEMBERS)?;
             let connected = match connected(&directory)? {
                 Some(connected) => Some(connected),
                 // A monitor that lives is about to start it again, with the namespaces that its container needs.
@@ -233,13 +233,39 @@ impl Gate {
     }
 
     pub fn try_pass(directory: &Path) -> Step<Option<Gate>> {
-        let file = lock_file(directory, GATE)?;
+        make_folder(directory)?;
+        let file = match lock_file(directory, GATE) {
+            // A holder has taken the folder away at this moment.
+            Err(failure) if failure.errno == Some(Errno::NOENT.raw_os_error()) => return Ok(None),
+            other => other?,
+        };
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Some(Gate(file))),
+            // The lock of a file that nobody finds any more keeps nobody out.
+            Ok(()) => {
+                Ok(rustix::fs::stat(directory.join(GATE)).is_ok_and(|there| is(&file, &there)).then_some(Gate(file)))
+            }
             Err(Errno::WOULDBLOCK) => Ok(None),
             Err(errno) => Err(errno).during(STEP, GATE),
         }
     }
+
+    /// The holder is about to end: true, and nothing is left in the folder, if nobody has H and B.
+    pub fn close(&self, directory: &Path) -> Step<bool> {
+        let members = lock_file(directory, MEMBERS)?;
+        match flock(&members, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) => return Ok(false),
+            other => other.during(STEP, MEMBERS)?,
+        }
+        for name in [wire::NAME, MEMBERS, GATE] {
+            let _ = std::fs::remove_file(directory.join(name));
+        }
+        let _ = std::fs::remove_dir(directory);
+        Ok(true)
+    }
+}
+
+fn is(file: &OwnedFd, there: &Stat) -> bool {
+    rustix::fs::fstat(file).is_ok_and(|own| (own.st_dev, own.st_ino) == (there.st_dev, there.st_ino))
 }
 
 fn lock_file(directory: &Path, name: &str) -> Step<OwnedFd> {
