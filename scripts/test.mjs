@@ -27,13 +27,13 @@ try {
     await files.runFiles(
       tally,
       bundles.filter((file) => file.stage === 'unit'),
-      { seconds: 60 },
+      { seconds: 240 },
     );
   if (wanted.has('contract'))
     await files.runFiles(
       tally,
       bundles.filter((file) => file.stage === 'contract'),
-      { seconds: 120 },
+      { seconds: 300 },
     );
   if (wanted.has('live')) {
     const { runLive } = await import('./test/live.mjs');

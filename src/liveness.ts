@@ -39,6 +39,16 @@ export function startTime(pid: string): string | undefined {
   }
 }
 
+/** Somebody stopped it (SIGSTOP, a debugger): it does nothing until it is let go on. */
+export function isStopped(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return /^[tT]/.test(stat.slice(stat.lastIndexOf(')') + 2));
+  } catch {
+    return false;
+  }
+}
+
 /** Changes with every boot. */
 export function bootId(): string {
   return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();

@@ -1,9 +1,12 @@
 // Test files: each is bundled, then run in its own Node process with a time limit. A file passes only if uvu's summary says so
 // and counts at least the tests that its source registers: a file that forgets `.run()` or ends early cannot pass.
 import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { top } from '../setup.mjs';
+import { describe, killAll, markName, processesOf } from './hung.mjs';
+import { Watch } from './watch.mjs';
 
 /** Of this run alone: two may go on at the same time. */
 export const bundles = join(top, `.cache/test-${process.pid}`);
@@ -84,27 +87,41 @@ function registered(source) {
   return [...readFileSync(join(top, source), 'utf8').matchAll(/^(?:test|live)\(/gm)].length;
 }
 
-/** Output and how it ended; past the limit the whole process group is killed. */
+/** Output and how it ended. What hangs is described and killed: a test past its own limit, or the file with all that it started. */
 function spawnFile([program, args, env], seconds) {
   return new Promise((resolve) => {
+    const mark = `${process.pid}-${randomUUID()}`;
     const child = spawn(program, args, {
       cwd: top,
-      env: { ...env, FORCE_COLOR: '0' },
+      env: { ...env, FORCE_COLOR: '0', [markName]: mark },
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const chunks = [];
+    let late;
+    const endAll = (reason) => {
+      late = reason;
+      const all = processesOf(mark);
+      chunks.push(Buffer.from(`${reason}; its processes, which are killed now:\n${describe(all)}\n`));
+      killAll(all);
+    };
+    const watch = new Watch(mark, (text) => chunks.push(Buffer.from(text)), endAll);
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => chunks.push(chunk));
-    let late = false;
-    const timer = setTimeout(() => {
-      late = true;
-      process.kill(-child.pid, 'SIGKILL');
-    }, seconds * 1000);
+    child.stdout.on('data', (chunk) => watch.hear(chunk.toString()));
+    const timer = setTimeout(() => endAll(`still running after ${seconds} s`), seconds * 1000);
     child.once('error', (error) => resolve({ output: '', end: error.message }));
     child.once('exit', (code, signal) => {
       clearTimeout(timer);
-      const end = late ? `still running after ${seconds} s` : signal ? `killed by ${signal}` : `exit ${code}`;
-      setImmediate(() => resolve({ output: Buffer.concat(chunks).toString(), end }));
+      watch.close();
+      const end = late ?? (signal ? `killed by ${signal}` : `exit ${code}`);
+      setImmediate(() =>
+        resolve({
+          output: Buffer.concat(chunks)
+            .toString()
+            .replace(/@(begin \d+ .*|end)\n/g, ''),
+          end,
+        }),
+      );
       for (const stream of [child.stdout, child.stderr]) stream.unref?.();
     });
   });

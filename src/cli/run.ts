@@ -2,6 +2,7 @@
 
 import { isatty } from 'node:tty';
 import { RootlessError } from '../errors.ts';
+import { isGone } from '../front.ts';
 import { run } from '../runtime/lifecycle.ts';
 import type { ContainerOptions } from '../runtime/options.ts';
 import { begin } from './begin.ts';
@@ -38,8 +39,21 @@ async function start(input: RunInput): Promise<number> {
     },
     dryRun: flags['dry-run'] ? print : undefined,
   });
-  if (detach && !flags['dry-run']) print(`${made.id}\n`);
+  if (!detach || flags['dry-run']) return code;
+  if (isGone(input.front)) return await takeBack(input.env, made.id);
+  print(`${made.id}\n`);
   return code;
+}
+
+/** Whoever waited for its id was killed: nobody will ever ask for it. */
+async function takeBack(env: RunInput['env'], id: string): Promise<number> {
+  const { findPaths } = await import('../paths.ts');
+  const { readContainer } = await import('../runtime/state.ts');
+  const { removeContainer } = await import('../runtime/remove.ts');
+  const paths = findPaths(env);
+  const found = readContainer(paths, id);
+  if (found) await removeContainer(paths, found, { force: true, volumes: true });
+  return 137;
 }
 
 async function warnOfLogout(): Promise<void> {

@@ -3,6 +3,7 @@
 import { checkImages, type Problem } from '../image/check.ts';
 import { checkLayers } from '../image/check-layers.ts';
 import { repair } from '../image/repair.ts';
+import { checkIndex, rebuildIndex } from '../image/salvage.ts';
 import { parseReference } from '../image/reference.ts';
 import { pull } from '../image/transfer.ts';
 import { findPaths } from '../paths.ts';
@@ -30,7 +31,10 @@ export default command({
         ...(await checkImages(paths, { quick, signal })),
         ...(await checkLayers(paths, { quick, signal }, inUse)),
       ];
-      const found = await look(flags.quick);
+      const damaged = checkIndex(paths);
+      if (damaged && flags.repair) await rebuildIndex(paths, signal);
+      // Without an index nothing says what belongs to what.
+      const found = damaged === undefined ? await look(flags.quick) : [damaged, ...(flags.repair ? await look(flags.quick) : [])];
       const fetch = async ({ name }: { readonly name: string }) => {
         await pull(parseReference(name), { paths, signal });
       };

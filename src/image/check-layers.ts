@@ -60,7 +60,7 @@ function checkFolder(folder: string, unused: ReadonlySet<string>): Problem[] {
         layer('leftover', 'layer-unused', path(name), 'no image and no container needs it', [stampFile(folder, name), path(name)]),
       ),
     ...leftovers(folder).map((name) => layer('leftover', 'temporary-file', path(name), 'the process that wrote it is gone', [path(name)])),
-    ...staleLocks(names.filter((name) => name.endsWith('.lock')).map(path)).map((lock) =>
+    ...staleLocks(names.filter((name) => /\.lock(\.next-\d+)?$/.test(name)).map(path)).map((lock) =>
       layer('leftover', 'stale-lock', lock, 'the process that held it is gone', [lock]),
     ),
   ];

@@ -15,7 +15,7 @@ import { locksFolder } from './turns.ts';
 export type Problem = {
   /** `broken` is wrong, `leftover` only takes space. */
   readonly level: 'broken' | 'leftover';
-  /** Stable: `blob-missing`, `blob-damaged`, `blob-unused`, `image-unreadable`, `temporary-file`, `stale-lock`, `layer-…`. */
+  /** Stable: `blob-missing`, `blob-damaged`, `blob-unused`, `image-unreadable`, `temporary-file`, `stale-lock`, `layer-…`, `index-damaged`. */
   readonly kind: string;
   /** The path, image or layer. */
   readonly what: string;

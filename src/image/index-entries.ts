@@ -28,7 +28,7 @@ function parse(text: string): Json | undefined {
   }
 }
 
-function readEntry(value: unknown): Descriptor | undefined {
+export function readEntry(value: unknown): Descriptor | undefined {
   const entry = asObject(value);
   const mediaType = entry?.['mediaType'];
   const text = entry?.['digest'];

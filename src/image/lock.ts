@@ -3,8 +3,9 @@
  * time and boot id, and its lock is taken over.
  */
 
-import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isNext, takeChain } from '../chain.ts';
 import { RootlessError } from '../errors.ts';
 import { bootId } from '../liveness.ts';
 import { temporaryName } from './atomic.ts';
@@ -27,15 +28,17 @@ export function hold(path: string, signal?: AbortSignal): Promise<Disposable> {
 /** Takes `path` if it is free, or its holder is gone; undefined when somebody has it. */
 export function tryHold(path: string): Disposable | undefined {
   const own = writeOwn(path);
-  if (take(own, path) || take(own, path)) return held(own, path);
-  rmSync(own, { force: true });
-  return undefined;
+  const release = take(own, path);
+  if (release === undefined) rmSync(own, { force: true });
+  return release && held(own, release);
 }
 
 async function acquire(path: string, deadline: number, signal: AbortSignal | undefined): Promise<Disposable> {
   const own = writeOwn(path);
   try {
-    while (!take(own, path)) {
+    for (;;) {
+      const release = take(own, path);
+      if (release) return held(own, release);
       if (Date.now() > deadline) throw busy(path);
       await sleep(5 + Math.random() * 20, undefined, signal ? { signal } : {});
     }
@@ -43,7 +46,6 @@ async function acquire(path: string, deadline: number, signal: AbortSignal | und
     rmSync(own, { force: true });
     throw cause;
   }
-  return held(own, path);
 }
 
 function writeOwn(path: string): string {
@@ -52,45 +54,35 @@ function writeOwn(path: string): string {
   return own;
 }
 
-function held(own: string, path: string): Disposable {
+function held(own: string, release: () => void): Disposable {
   return {
     [Symbol.dispose]: () => {
-      if (readHolder(path) === readHolder(own)) rmSync(path, { force: true });
+      release();
       rmSync(own, { force: true });
     },
   };
 }
 
+function take(own: string, path: string): (() => void) | undefined {
+  return takeChain({ path, make: (file) => linked(own, file), holderOf: readHolder, isDead: isStale });
+}
+
 /** link(2) fails if the name exists, and the lock appears with its content: no instant shows an empty lock. */
-function take(own: string, path: string): boolean {
+function linked(own: string, file: string): boolean {
   try {
-    linkSync(own, path);
+    linkSync(own, file);
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  }
-  const holder = readHolder(path);
-  if (holder !== undefined && isStale(holder)) evict(path, holder);
-  return false;
-}
-
-/** Between the look and the rename another process may have evicted and locked anew; then its lock is put back. */
-function evict(path: string, stale: string): void {
-  const aside = temporaryName(path);
-  try {
-    renameSync(path, aside);
-    if (readHolder(aside) !== stale) linkSync(aside, path);
-  } catch {
-    // Somebody else was faster: the next look decides.
-  } finally {
-    rmSync(aside, { force: true });
+    return false;
   }
 }
 
 /** Those of the lock files that nobody holds any more: the next who wants them takes them over. */
 export function staleLocks(files: readonly string[]): string[] {
-  return files.filter((file) => {
-    const holder = readHolder(file);
+  const first = files.map((file) => (isNext(file) ? file.slice(0, file.lastIndexOf('.')) : file));
+  return [...new Set(first)].filter((file, at) => {
+    const holder = readHolder(file) ?? readHolder(files[at] ?? file);
     return holder !== undefined && isStale(holder);
   });
 }

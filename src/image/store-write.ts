@@ -78,7 +78,7 @@ export function byDigest({ name, source }: StoredImage): string | undefined {
   return name === undefined ? undefined : `${repositoryOf(name)}@${source}`;
 }
 
-function writeIndex(paths: Paths, { images, lists }: StoreIndex): void {
+export function writeIndex(paths: Paths, { images, lists }: StoreIndex): void {
   const manifests = [...images.map((image) => toDescriptor(paths, image)), ...lists];
   const layout = join(imagesFolder(paths), 'oci-layout');
   if (!existsSync(layout)) writeAtomically(layout, '{"imageLayoutVersion":"1.0.0"}');

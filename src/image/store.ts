@@ -104,11 +104,11 @@ function readSlowly(text: string, file: string): readonly Descriptor[] {
   } catch (error) {
     if (!(error instanceof RootlessError)) throw error;
     const { code, message, why } = error;
-    throw new RootlessError({ code, message, why, fix: `mv ${file} ${file}.damaged, and pull the images again; containers stay` });
+    throw new RootlessError({ code, message, why, fix: 'rootless system check --repair' });
   }
 }
 
-function fromDescriptor(manifest: Descriptor): StoredImage[] {
+export function fromDescriptor(manifest: Descriptor): StoredImage[] {
   const own = manifest.annotations;
   const id = parseDigest(own[annotations.id] ?? '');
   if (id === undefined) return [];

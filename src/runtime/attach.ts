@@ -24,6 +24,10 @@ export async function attachTo(paths: Paths, container: Listed, wish: AttachWish
   const { code, failure } = await openSession(paths, container.id, { op: 'attach', stdin: input }, { ...wish, input });
   if (failure === undefined) return code;
   if (failure.errno === 'ENOENT' || failure.errno === 'ECONNREFUSED') throw refuse({ ...container, status: 'exited' });
+  if (failure.errno === 'ETIMEDOUT') {
+    const { monitorHangs } = await import('./monitor-hangs.ts');
+    throw monitorHangs(container.id, Number(failure.target), true);
+  }
   throw new RootlessError({
     code: 'SESSION_FAILED',
     message: `lost the connection to container "${container.name}": ${failure.message ?? failure.errno ?? failure.step}`,

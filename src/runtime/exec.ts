@@ -104,6 +104,10 @@ async function explained(failure: HelperFailure, paths: Paths, container: Listed
   if (failure.step === 'session' && (failure.errno === 'ENOENT' || failure.errno === 'ECONNREFUSED')) {
     return refuse({ ...container, status: 'exited' });
   }
+  if (failure.step === 'session' && failure.errno === 'ETIMEDOUT') {
+    const { monitorHangs } = await import('./monitor-hangs.ts');
+    return monitorHangs(container.id, Number(failure.target), true);
+  }
   const { explainExecution } = await import('./explain-exec.ts');
   return explainExecution(failure, paths, container, wish.command[0] ?? '');
 }

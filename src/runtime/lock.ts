@@ -1,12 +1,12 @@
 /** One at a time on a container, whatever process: a link in its folder that names the holder, and goes with the folder. */
 
-import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { takeChain } from '../chain.ts';
 import { RootlessError } from '../errors.ts';
 import type { Paths } from '../paths.ts';
-import { isAlive, type Maker, ourselves } from './alive.ts';
-import { holderOf, takeAway } from './links.ts';
+import { isAlive, ourselves } from './alive.ts';
+import { holderOf, made, makerOf } from './links.ts';
 import { containerFolder } from './state.ts';
 
 /** Milliseconds. A start may have to unpack layers, and stopping before a removal takes its time. */
@@ -45,29 +45,20 @@ export async function lockAt(
   const { pid, startTime, bootId } = ourselves();
   const own = [pid, startTime, bootId, calls].join(' ');
   for (const end = Date.now() + wait; ; ) {
-    const taken = take(path, own);
-    if (taken === 'taken') return () => takeAway(path, own);
-    if (taken === 'impossible') return () => {};
-    const holder = holderOf(path);
-    if (holder !== undefined && !isAlive(makerOf(holder))) takeAway(path, holder);
-    else if (Date.now() >= end) throw busy(holder);
-    else await sleep(5 + Math.random() * 10, undefined, signal ? { signal } : {});
+    const release = take(path, own);
+    if (release) return release;
+    if (Date.now() >= end) throw busy(holderOf(path));
+    await sleep(5 + Math.random() * 10, undefined, signal ? { signal } : {});
   }
 }
 
-/** No folder, no right to write, no space: there is nothing to wait for. */
-function take(path: string, own: string): 'taken' | 'held' | 'impossible' {
+/** No folder, no right to write, no space: there is nothing to wait for, and nothing to give back. */
+function take(path: string, own: string): (() => void) | undefined {
   try {
-    symlinkSync(own, path);
-    return 'taken';
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EEXIST' ? 'held' : 'impossible';
+    return takeChain({ path, make: (file) => made(own, file), holderOf, isDead: (holder) => !isAlive(makerOf(holder)) });
+  } catch {
+    return () => {};
   }
-}
-
-function makerOf(holder: string): Maker {
-  const [pid = '', startTime = '', bootId = ''] = holder.split(' ');
-  return { pid: Number(pid), startTime, bootId };
 }
 
 function busy(id: string, holder: string | undefined): RootlessError {

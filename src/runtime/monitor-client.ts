@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RootlessError } from '../errors.ts';
 import type { Paths } from '../paths.ts';
+import { watchMonitor } from './monitor-hangs.ts';
 
 /** Times in nanoseconds, signals as numbers. */
 export type MonitorRequest =
@@ -23,11 +24,16 @@ export type MonitorAnswer = {
   readonly output?: string;
 };
 
+/** Milliseconds; what is quick is done in one, on a machine that has nothing else to do. */
+const patience = 60_000;
+/** They answer when something else has happened. */
+const takesTime = new Set<MonitorRequest['op']>(['wait', 'stop', 'health']);
+
 type Refusal = { readonly ok: false; readonly step: string; readonly target?: string; readonly errno?: string; readonly message?: string };
 
 /**
  * @returns undefined when there is no monitor, or it ended before it answered
- * @throws RootlessError MONITOR_REFUSED with what it said
+ * @throws RootlessError MONITOR_REFUSED with what it said, MONITOR_HANGS
  */
 export async function askMonitor(
   paths: Paths,
@@ -35,13 +41,14 @@ export async function askMonitor(
   request: MonitorRequest,
   signal?: AbortSignal,
 ): Promise<MonitorAnswer | undefined> {
-  const socket = await connectMonitor(paths, id);
+  using watch = watchMonitor(paths, id, { limit: takesTime.has(request.op) ? undefined : patience });
+  const socket = await Promise.race([connectMonitor(paths, id, signal), watch.hangs]);
   if (socket === undefined) return undefined;
   const abort = () => void socket.destroy();
   signal?.addEventListener('abort', abort, { once: true });
   try {
     socket.write(`${JSON.stringify(request)}\n`);
-    const line = await firstLine(socket);
+    const line = await Promise.race([firstLine(socket), watch.hangs]);
     signal?.throwIfAborted();
     return line === undefined ? undefined : judge(request.op, line);
   } finally {
@@ -54,15 +61,16 @@ export async function askMonitor(
  * The path may be longer than the 107 bytes of sockaddr_un (unix(7)): it is reached through an opened folder.
  * @returns undefined when nobody listens
  */
-export async function connectMonitor(paths: Paths, id: string): Promise<Socket | undefined> {
+async function connectMonitor(paths: Paths, id: string, signal?: AbortSignal): Promise<Socket | undefined> {
   for (let attempt = 0; ; attempt += 1) {
+    signal?.throwIfAborted();
     const folder = open(join(paths.runtime, id));
     if (folder === undefined) return undefined;
     try {
       return await connected(`/proc/self/fd/${folder}/monitor`);
     } catch (error) {
       // The queue of connections is full for a moment.
-      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN' || attempt > 200) return undefined;
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN' || attempt > 2000) return undefined;
     } finally {
       closeSync(folder);
     }

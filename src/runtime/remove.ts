@@ -1,5 +1,6 @@
 /** Removes a container: ends it if that was asked for, then takes away its folder, name, ids and mark. */
 
+import { existsSync } from 'node:fs';
 import type { IdMap } from '../helper.ts';
 import type { Paths } from '../paths.ts';
 import { chooseMapping } from '../userns/choose.ts';
@@ -41,10 +42,12 @@ export async function removeContainer(paths: Paths, container: Listed, wish: Rem
     const found = readContainer(paths, container.id);
     if (found && !wish.force && runs(paths, found)) throw stillRuns(found.name, 'remove', found.status);
     if (found?.life) await settle(found.life);
+    const there = existsSync(containerFolder(paths, container.id));
     await removeTraces(paths, found ?? container);
+    // With `--rm` the monitor has done it, and has told of it.
+    if (there || !container.remove) tellContainer(paths, found ?? container, 'destroy');
   });
   if (wish.volumes || container.remove) await removeVolumes(paths, container);
-  tellContainer(paths, container, 'destroy');
 }
 
 /** Everything that an ended container has, whatever state it is in. The mark makes a removal that is cut short go on later. */

@@ -125,10 +125,15 @@ export function listActive(paths: Paths): Listed[] {
 
 /** By name, id or unique beginning of an id. @throws RootlessError CONTAINER_NOT_FOUND, CONTAINER_AMBIGUOUS */
 export function findContainer(paths: Paths, wanted: string): Listed {
-  const id = idOfName(paths, wanted) ?? idOfPrefix(paths, wanted);
+  const id = idOfName(paths, wanted) ?? idOfPrefix(paths, wanted) ?? idOfUnlinked(paths, wanted);
   const container = id === undefined ? undefined : (readContainer(paths, id) ?? wreckOf(paths, id));
   if (container) return container;
   throw noSuchContainer(wanted);
+}
+
+/** Somebody deleted the link of its name: it still says itself what it is called. */
+function idOfUnlinked(paths: Paths, wanted: string): string | undefined {
+  return wanted === '' ? undefined : listContainers(paths).find(({ name }) => name === wanted)?.id;
 }
 
 /** The one that was created last: `--latest`. @throws RootlessError CONTAINER_NOT_FOUND when there is none */

@@ -5,6 +5,7 @@ import { withLock } from './lock.ts';
 import { askMonitor } from './monitor-client.ts';
 import { endWithoutMonitor, monitorEnded } from './monitor-end.ts';
 import { nanoseconds, stopPlan } from './monitor-file.ts';
+import { hangs } from './monitor-hangs.ts';
 import { isDead } from './refusals.ts';
 import { isActive, type Listed, readContainer } from './state.ts';
 import type { Life } from './status.ts';
@@ -37,9 +38,9 @@ export async function stopContainer(
     ...(wish.timeout === undefined ? {} : { timeout: nanoseconds(wish.timeout) }),
     ...(wish.keep ? { keep: true as const } : {}),
   };
-  const hangs = hangsAfter(found, wish);
-  const answer = await askMonitor(paths, id, request, hangs).catch((error: unknown) => {
-    if (!hangs?.aborted) throw error;
+  const late = hangsAfter(found, wish);
+  const answer = await askMonitor(paths, id, request, late).catch((error: unknown) => {
+    if (!late?.aborted && !hangs(error)) throw error;
     return undefined;
   });
   if (found.life) await (answer === undefined ? force(found, found.life, wish) : monitorEnded(found.life.monitor, patience));

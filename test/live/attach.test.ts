@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { data, finished, rootless, start, until } from '../support/cli.ts';
-import { detached, ok, terminal, terminalShell } from '../support/detached.ts';
+import { detached, gate, ok, open, said, terminal, terminalShell } from '../support/detached.ts';
 import { eventually } from '../support/eventually.ts';
 import { live } from '../support/live.ts';
 
@@ -17,6 +17,7 @@ const shell = ['-it', '-e', 'PS1=$ '];
 
 live('streams go both ways, until the program ends with its code', needs, () =>
   detached(['-i'], echoing, async (id) => {
+    await said(id);
     const child = start(['attach', id]);
     const ended = finished(child);
     child.stdin?.write('one\n');
@@ -44,9 +45,12 @@ live('several may listen and type at once', needs, () =>
 );
 
 live('a container that was made without -i reads nothing', needs, () =>
-  detached([], ['sh', '-c', 'cat; echo end; sleep 1; exit 6'], async (id) => {
-    const output = await rootless(['attach', id], { input: 'ignored\n' });
-    assert.equal([output.code, output.stdout.includes('ignored')], [6, false]);
+  detached([], ['sh', '-c', `cat; echo end; ${gate}; exit 6`], async (id) => {
+    const output = rootless(['attach', id], { input: 'ignored\n' });
+    await attached(id, 1);
+    await open(id);
+    const { code, stdout } = await output;
+    assert.equal([code, stdout.includes('ignored')], [6, false]);
   }),
 );
 
@@ -66,7 +70,8 @@ live('binary input arrives whole', needs, () =>
 );
 
 live("signals are the program's, without --sig-proxy they end the session", needs, () =>
-  detached([], ['sh', '-c', 'trap "echo caught; exit 5" TERM; while :; do sleep 0.1; done'], async (id) => {
+  detached([], ['sh', '-c', 'trap "echo caught; exit 5" TERM; echo ready; while :; do sleep 0.1; done'], async (id) => {
+    await said(id);
     const alone = start(['attach', '--sig-proxy=false', id]);
     await attached(id, 1);
     const left = finished(alone);
@@ -98,7 +103,8 @@ live("docker's words for what cannot be attached to", needs, async () => {
   });
   await detached(['--name', 'again', '--restart', 'always'], ['sleep', '0.01'], async () => {
     await eventually(async () => {
-      const output = await rootless(['attach', 'again']);
+      // In the moments when it runs there is something to attach to: then this would not end.
+      const output = await rootless(['attach', 'again'], { timeout: 10_000 });
       assert.is(output.code, 1);
       assert.match(output.stderr, /restarting container: wait until it is running/);
     });
@@ -120,10 +126,7 @@ live('a terminal shows its prompt again, and what was typed goes to the shell', 
     second.type('echo "<$A>"; stty size\r');
     await second.shows(/<kept>\r\n24 80/);
     second.resize(40, 132);
-    await eventually(async () => {
-      second.type('stty size\r');
-      await second.shows(/40 132/);
-    });
+    await second.answers('stty size\r', /40 132/);
     second.type('exit 7\r');
     assert.is(await second.ended, 7);
   }),
@@ -134,6 +137,7 @@ live("keys that interrupt are the program's, and the beginning of the detach key
     shell,
     ['sh', '-c', 'trap "echo caught" INT; stty -echo -icanon; echo ready; while :; do dd bs=1 count=1 2>/dev/null | od -An -tx1; done'],
     async (id) => {
+      await said(id);
       const screen = terminal(['attach', '--detach-keys', 'ctrl-a,b', id]);
       screen.type('\x10');
       await screen.shows(/ 10/);
@@ -187,11 +191,12 @@ live('a terminal that is closed leaves the container alone', onTty, () =>
 );
 
 live('a listener that stalls is waited for, and gets everything', needs, () =>
-  detached([], ['sh', '-c', 'sleep 2; yes 0123456789abcde | head -c 8000000; exit 2'], async (id) => {
+  detached([], ['sh', '-c', `${gate}; yes 0123456789abcde | head -c 8000000; exit 2`], async (id) => {
     const [stalled, other] = [start(['attach', id]), start(['attach', id])];
     await attached(id, 2);
     const ended = [finished(stalled), finished(other)];
     stalled.stdout?.pause();
+    await open(id);
     await until(other, '0123456789abcde');
     stalled.stdout?.resume();
     const all = await Promise.all(ended);

@@ -50,6 +50,20 @@ live('what others do to it is told too', needs, async () => {
   }
 });
 
+live('the end of one that goes by itself is told once, by the name that it has then', needs, async () => {
+  await detached(['--rm', '--name', 'first'], ['sleep', '300'], async () => {
+    await ok(['rename', 'first', 'second']);
+    await ok(['kill', 'second']);
+    await eventually(async () => assert.is((await rootless(['container', 'exists', 'second'])).code, 1));
+  });
+  await eventually(async () => assert.ok((await actions('--filter', 'container=second')).includes('destroy')));
+  assert.equal(await actions('--filter', 'container=second'), ['rename', 'kill', 'die', 'destroy']);
+  await detached(['--rm', '--name', 'third'], ['sleep', '300'], async (id) => {
+    await ok(['rm', '-f', id]);
+    assert.equal((await actions('--filter', 'container=third')).filter((action) => action === 'destroy').length, 1);
+  });
+});
+
 live('a follower sees what happens, and nothing that happened before', needs, async () => {
   await ok(['create', '--name', 'before', ...none, busyboxImage(), 'true']);
   const child = start(['events', '--filter', 'event=destroy', '--format', '{{.Actor.Attributes.name}} {{.Action}}']);

@@ -28,7 +28,7 @@ async function ended(script: string, more: readonly string[] = []): Promise<stri
 /** Runs `body` while a container runs that has done `script`. */
 async function whileRunning(script: string, body: (name: string) => Promise<void>, more: readonly string[] = []): Promise<void> {
   const name = nameOf('running');
-  const child = start(['run', '--name', name, ...flags, ...more, busyboxImage(), 'sh', '-c', `${script}\necho ready; exec sleep 60`]);
+  const child = start(['run', '--name', name, ...flags, ...more, busyboxImage(), 'sh', '-c', `${script}\necho ready; exec sleep 3000`]);
   try {
     await until(child, 'ready');
     await body(name);

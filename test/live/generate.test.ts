@@ -49,7 +49,7 @@ const listener = `
 import socket, sys
 s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 s.bind(sys.argv[1])
-s.settimeout(20)
+s.settimeout(100)
 print('bound', flush=True)
 print(s.recv(4096).decode() + 'told', flush=True)
 `;

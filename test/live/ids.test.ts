@@ -89,14 +89,22 @@ live(
       const deb = lodgerPackage(folder);
       const script = 'dpkg -i /lodger.deb && stat -c "%U:%G %a" /var/lib/lodger/key && getent passwd lodger | cut -d: -f6';
       const image = `docker-archive:${await debianImage(folder)}`;
-      const { code, stdout, stderr } = await rootless(
-        ['run', '--rm', '--network', 'none', '-v', `${deb}:/lodger.deb:ro`, image, 'sh', '-c', script],
-        { timeout: 170_000 },
-      );
+      const { code, stdout, stderr } = await rootless([
+        'run',
+        '--rm',
+        '--network',
+        'none',
+        '-v',
+        `${deb}:/lodger.deb:ro`,
+        image,
+        'sh',
+        '-c',
+        script,
+      ]);
       assert.is(code, 0, stdout + stderr);
       assert.match(stdout, single ? /root:root 600\n\/var\/lib\/lodger\n$/ : /lodger:lodger 600\n\/var\/lib\/lodger\n$/);
     }),
-  { seconds: 180 },
+  { seconds: 400 },
 );
 
 live(
@@ -107,14 +115,22 @@ live(
       const deb = lodgerPackage(folder);
       const image = `docker-archive:${await debianImage(folder)}`;
       const script = 'apt-get install -y /lodger.deb && dpkg -s lodger | grep Status';
-      const { code, stdout, stderr } = await rootless(
-        ['run', '--rm', '--network', 'none', '-v', `${deb}:/lodger.deb:ro`, image, 'sh', '-c', script],
-        { timeout: 170_000 },
-      );
+      const { code, stdout, stderr } = await rootless([
+        'run',
+        '--rm',
+        '--network',
+        'none',
+        '-v',
+        `${deb}:/lodger.deb:ro`,
+        image,
+        'sh',
+        '-c',
+        script,
+      ]);
       assert.is(code, 0, stdout + stderr);
       assert.match(stdout, /Status: install ok installed/);
     }),
-  { seconds: 180 },
+  { seconds: 400 },
 );
 
 /** The runner's root filesystem as `docker save` would write it. */

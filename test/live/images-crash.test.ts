@@ -83,7 +83,7 @@ live(
         assert.equal(filesBelow('images/locks'), []);
       }),
     ),
-  { seconds: 150 },
+  { seconds: 400 },
 );
 
 function filesBelow(name: string): string[] {
@@ -128,6 +128,35 @@ live('check names what is lost or damaged, and repairs it from the registry', ne
       await ok(['rmi', '-af']);
     }),
   ),
+);
+
+live('an index that is damaged is made anew: of what can be read in it, and of the images themselves', needs, () =>
+  withLayers(async (layers, folder) => {
+    await ok(['load', '-q', '-i', ociLayout(join(folder, 'layout'), layers)]);
+    await ok(['tag', 'latest', 'localhost:1/x:1']);
+    const id = (await ok(['images', '-q', '--no-trunc', 'localhost:1/x'])).trim();
+    const index = join(data, 'images/index.json');
+    const text = readFileSync(index, 'utf8');
+    const broken = text.replace('docker.io/library/latest', '\0\0').slice(0, -1);
+    for (const [damaged, names] of [
+      [broken, ['localhost:1/x']],
+      ['', ['<none>']],
+    ] as const) {
+      writeFileSync(index, damaged);
+      assert.match((await rootless(['images'])).stderr, /fix: rootless system check --repair/);
+      const look = await rootless(['system', 'check', '--quick']);
+      assert.is(look.code, 1);
+      assert.match(look.stdout, /^index-damaged: .*index\.json: /);
+      assert.match(await ok(['system', 'check', '--repair']), /^repaired: index-damaged: [\s\S]*repaired\n$/);
+      assert.is(readFileSync(`${index}.damaged`, 'utf8'), damaged);
+      assert.equal((await ok(['images', '--format', '{{.Repository}}'])).trim().split('\n'), names);
+      assert.is((await ok(['images', '-aq', '--no-trunc'])).trim(), id);
+      assert.is(await ok(['run', '--rm', '--network', 'none', id.slice(7), 'cat', '/text']), 'whole');
+      assert.is(await ok(['system', 'check']), 'everything is whole\n');
+    }
+    rmSync(`${index}.damaged`);
+    await ok(['rmi', '-af']);
+  }),
 );
 
 live('what nobody can give back is named, and check fails', needs, () =>

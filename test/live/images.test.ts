@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { data, type Options, type Output, rootless } from '../support/cli.ts';
 import { busyboxRootfs, type ImageConfig, ociLayout, tarOf } from '../support/images.ts';
+import { eventually } from '../support/eventually.ts';
 import { live } from '../support/live.ts';
 import { withRegistryDouble } from '../support/registry-double.ts';
 import { tarBytes } from '../support/tar.ts';
@@ -114,7 +115,7 @@ live('a running container keeps its image, by force only without a name', needs,
       '-c',
       'until [ -e /stop ]; do sleep 0.05; done; cat /text',
     ]);
-    while (!/running/.test((await rootless(['ps', '--format', '{{.State}}'])).stdout));
+    await eventually(async () => assert.match(await ok(['ps', '--format', '{{.State}}']), /running/));
     const id = await idOf('one:1');
     await refused(['rmi', '-f', id], 1, 'IMAGE_IN_USE');
     assert.is(await ok(['rmi', '-f', 'one:1']), 'Untagged: one:1\n');

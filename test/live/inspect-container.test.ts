@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { rootless } from '../support/cli.ts';
 import { detached, ok } from '../support/detached.ts';
+import { eventually } from '../support/eventually.ts';
 import { busyboxImage } from '../support/images.ts';
 import { live } from '../support/live.ts';
 import { withTmp } from '../support/tmp.ts';
@@ -85,9 +86,12 @@ live('several at once, by name and by the beginning of an id; what is missing do
 
 live('top shows processes of both sides: the host ids of ps, and those inside by descriptor', needs, async () => {
   await detached(['--name', 'busy', '-u', '1000'], ['sh', '-c', 'sleep 301; true'], async () => {
-    const lines = (await ok(['top', 'busy'])).trim().split('\n');
+    const lines = await eventually(async () => {
+      const rows = (await ok(['top', 'busy'])).trim().split('\n');
+      assert.is(rows.length, 3);
+      return rows;
+    });
     assert.match(lines[0] ?? '', /^UID\s+PID\s+PPID\s+C\s+STIME\s+TTY\s+TIME\s+CMD$/);
-    assert.is(lines.length, 3);
     assert.match(lines.join('\n'), /sleep 301$/m);
     const ours = (await ok(['top', 'busy', 'user,pid,ppid,args'])).trim().split('\n');
     assert.is(ours[0], 'USER   PID   PPID   COMMAND');

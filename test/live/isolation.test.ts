@@ -29,7 +29,7 @@ live('processes of the host are invisible, and pid 1 is the program', needs, asy
 });
 
 live('with --network none the only interface is lo, and it is up', needs, async () => {
-  assert.is(await shell([], 'ip -o link | cut -d" " -f2; ping -c1 -W1 127.0.0.1 >/dev/null && echo up'), 'lo:\nup');
+  assert.is(await shell([], 'ip -o link | cut -d" " -f2; ping -c1 -W30 127.0.0.1 >/dev/null && echo up'), 'lo:\nup');
 });
 
 live("capabilities are docker's set and no more", needs, async () => {

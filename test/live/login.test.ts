@@ -87,7 +87,7 @@ live('a password that is typed is not shown, and no password is asked for withou
 live('arguments with a password are not what ps shows', needs, () =>
   withRegistry({ basic: true }, async (registry) => {
     const { env } = own(registry);
-    const script = `"$0" -- "$1" login -u ana -p secret 10.255.255.1 & pid=$!; for i in $(seq 100); do
+    const script = `"$0" -- "$1" login -u ana -p secret 10.255.255.1 & pid=$!; for i in $(seq 1000); do
       line=$(tr '\\0' ' ' < /proc/$pid/cmdline); case "$line" in *secret*) sleep 0.05;; *) echo "now: $line"; break;; esac; done; kill $pid`;
     const run = spawnSync('sh', ['-c', script, process.execPath, bin], { env: { ...environment, ...env }, encoding: 'utf8' });
     assert.match(run.stdout, /^now: rootless/);

@@ -8,7 +8,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
 import { bin } from '../support/checkout.ts';
 import { data, environment, finished, type Output, rootless, start, until } from '../support/cli.ts';
-import { detached, ok } from '../support/detached.ts';
+import { detached, gate, ok, open, said } from '../support/detached.ts';
 import { eventually } from '../support/eventually.ts';
 import { busyboxImage } from '../support/images.ts';
 import { live } from '../support/live.ts';
@@ -41,7 +41,12 @@ for (const [driver, record] of [
 }
 
 live('tail, since, until and details choose and show', needs, () =>
-  detached(['--log-opt', 'tag={{.Name}}/x', '--name', 'chosen'], script('seq 1 20; sleep 1.2; seq 21 25'), async (id) => {
+  detached(['--log-opt', 'tag={{.Name}}/x', '--name', 'chosen'], script(`seq 1 20; ${gate}; seq 21 25`), async (id) => {
+    await said(id, '20\n');
+    await pause(50);
+    const before = new Date().toISOString();
+    await pause(50);
+    await open(id);
     await ok(['wait', id]);
     assert.is(await ok(['logs', '-n', '3', id]), '23\n24\n25\n');
     assert.is(await ok(['logs', '--tail=0', id]), '');
@@ -49,7 +54,6 @@ live('tail, since, until and details choose and show', needs, () =>
     assert.is(await ok(['logs', '--details', '--tail', '1', id]), 'tag=chosen/x 25\n');
     const [time = ''] = (await ok(['logs', '-t', '--tail', '1', id])).split(' ');
     assert.is(await ok(['logs', '--since', time, '--tail', '1', id]), '25\n');
-    const before = new Date(Date.parse(time) - 700).toISOString();
     assert.equal(lines(await ok(['logs', '--since', before, id])), ['21', '22', '23', '24', '25']);
     assert.is(lines(await ok(['logs', '--until', before, id])).length, 20);
     assert.is(lines(await ok(['logs', '--until', String(Date.parse(before) / 1000), '--tail', '10', id])).length, 5);
@@ -101,10 +105,23 @@ live('following begins before the container does, and ends when it is removed', 
   await ok(['rm', id]);
   const other = await make();
   const waiting = finished(start(['logs', '-f', other]));
-  await pause(300);
+  await eventually(() => assert.ok(follows(other)));
   await ok(['rm', other]);
   assert.is((await waiting).code, 0);
 });
+
+/** Somebody prints the log of this container as it grows. */
+function follows(id: string): boolean {
+  const all = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return all.some((pid) => {
+    try {
+      const command = readFileSync(`/proc/${pid}/cmdline`, 'latin1');
+      return command.includes('\0--follow\0') && command.includes(id);
+    } catch {
+      return false;
+    }
+  });
+}
 
 live('several containers, with a name before each line', needs, () =>
   detached(['--name', 'first'], script('echo 1; echo 2 >&2'), (first) =>
@@ -122,12 +139,23 @@ live('several containers, with a name before each line', needs, () =>
 
 live('files are rotated, and read and followed as one', needs, () =>
   detached(
-    ['--log-opt', 'max-size=20k', '--log-opt', 'max-file=4'],
-    script('i=0; while [ $i -lt 30 ]; do seq $((i*100+1)) $((i*100+100)); i=$((i+1)); sleep 0.02; done'),
+    ['-i', '--log-opt', 'max-size=20k', '--log-opt', 'max-file=4'],
+    script('i=0; while [ $i -lt 30 ] && read -r next; do seq $((i*100+1)) $((i*100+100)); i=$((i+1)); done'),
     async (id) => {
-      const followed = lines(await ok(['logs', '-f', id]));
+      // The next hundred is asked for when the follower has shown the last one: however slow it is, none may be missing.
+      const follower = start(['logs', '-f', id]);
+      const ended = finished(follower);
+      const typist = start(['attach', id]);
+      const typed = finished(typist);
+      for (let round = 1; round <= 30; round += 1) {
+        const shown = until(follower, `\n${round * 100}\n`);
+        typist.stdin?.write('next\n');
+        await shown;
+      }
+      const followed = lines((await ended).stdout);
+      await typed;
       const numbers = Array.from({ length: 3000 }, (_, index) => String(index + 1));
-      assert.equal(followed.slice(-1000), numbers.slice(-1000));
+      assert.equal(followed, numbers);
       const files = readdirSync(folder(id)).filter((name) => /^log/.test(name));
       assert.equal(files.sort(), ['log', 'log.1', 'log.2', 'log.3']);
       for (const name of files) assert.ok(readFileSync(join(folder(id), name)).length <= 20_480, name);
@@ -147,6 +175,7 @@ live(
       ['--log-opt', 'max-size=4k', '--log-opt', 'max-file=50'],
       script('i=0; while :; do i=$((i+1)); echo "line $i of $$"; done'),
       async (id) => {
+        await said(id, ' of ');
         for (let round = 0; round < 12; round += 1) {
           await pause(20 + round * 17);
           process.kill(await monitorOf(id), 'SIGKILL');
@@ -165,7 +194,7 @@ live(
         }
       },
     ),
-  { seconds: 120 },
+  { seconds: 300 },
 );
 
 live('any bytes come back, long lines and short ones', needs, () =>
@@ -200,19 +229,17 @@ live(
       });
       const code = await new Promise((resolve) => child.once('close', resolve));
       assert.equal([code, length], [0, 100_000_005]);
-      const begun = performance.now();
       assert.is(lines(await ok(['logs', '--tail', '10', id])).at(-1), 'last');
-      assert.ok(performance.now() - begun < 5000);
-      const head = spawnSync('sh', ['-c', `"$0" logs ${id} | head -n 1`, bin], { env: environment, encoding: 'utf8', timeout: 20_000 });
+      const head = spawnSync('sh', ['-c', `"$0" logs ${id} | head -n 1`, bin], { env: environment, encoding: 'utf8' });
       assert.equal([head.status, head.stdout.length], [0, 50]);
     }),
-  { seconds: 120 },
+  { seconds: 300 },
 );
 
 /** A shell in a mount namespace of its own, with a tmpfs of 300 KiB on the folder. */
 function onSmallDisk(place: string, text: string): Output {
   const inside = `mount -t tmpfs -o size=300k tmpfs ${place} && rootless() { "$0" "$@"; }; ${text}`;
-  const run = spawnSync('unshare', ['-Urm', 'sh', '-c', inside, bin], { env: environment, encoding: 'utf8', timeout: 50_000 });
+  const run = spawnSync('unshare', ['-Urm', 'sh', '-c', inside, bin], { env: environment, encoding: 'utf8' });
   return { code: run.status, signal: run.signal, stdout: run.stdout, stderr: run.stderr };
 }
 

@@ -34,7 +34,7 @@ live('events end with the start, and a failed start is an error, an exit code an
   withTmp((folder) => {
     const container = new Monitored(folder, { args: ['no-such-program'] });
     const args = ['--events-fd', '1', ...container.args(['--detach'])];
-    const failed = spawnSync(helper, args, { encoding: 'utf8', timeout: 10_000 });
+    const failed = spawnSync(helper, args, { encoding: 'utf8' });
     assert.is(failed.status, 127);
     assert.match(failed.stdout, /"created".*\n.*"event":"error","step":"exec","target":"no-such-program"/);
     assert.equal([container.status().status, container.status().code], ['exited', 127]);
@@ -82,12 +82,12 @@ live('a foreground container ends with its caller', needs, () =>
 );
 
 live('stop asks with a signal and kills when patience is over; wait hears of it', needs, async () => {
-  await monitored({ args: sh('trap "echo asked; exit 4" TERM; while :; do sleep 0.05; done') }, async (container) => {
-    await eventually(() => assert.is(container.exec({ args: sh('true') }).status, 0));
+  await monitored({ args: sh('trap "echo asked; exit 4" TERM; echo set; while :; do sleep 0.05; done') }, async (container) => {
+    await eventually(() => assert.is(container.log(), 'set\n'));
     const waits = container.ask({ op: 'wait' });
     assert.equal(await container.ask({ op: 'stop' }), { ok: true, code: 4 });
     assert.equal(await waits, { ok: true, code: 4 });
-    assert.is(container.log(), 'asked\n');
+    assert.is(container.log(), 'set\nasked\n');
     assert.is(container.status()['stopped'], true);
   });
   await monitored({ args: sh('trap "" TERM; echo set; while :; do sleep 0.05; done') }, async (container) => {
@@ -177,7 +177,7 @@ live('exec leaves no process of ours, no descriptor and no corpse', needs, () =>
     for (let round = 0; round < 10; round++) assert.is(container.exec({ args: ['true'] }).status, 0);
     const left = await container.ask({ op: 'exec', process: { args: sh('yes & sleep 300') } });
     assert.is(left.ok, true);
-    assert.is(children(pid).length, (before[1] ?? 0) + 1, 'the program, and nothing beside it');
+    await eventually(() => assert.is(children(pid).length, (before[1] ?? 0) + 1, 'the program, and nothing beside it'));
     process.kill(Number(left['pid']), 'SIGKILL');
     await eventually(() => assert.equal(count(), before));
   }),
@@ -217,7 +217,8 @@ live('a restart that cannot be made is recorded and tried again; a stop ends the
 );
 
 live('pause stops every process, refuses exec, and resume lets them go on; a stop wakes it', needs, () =>
-  monitored({ args: sh('trap "exit 6" TERM; sh -c "while :; do :; done" & while :; do sleep 0.05; done') }, async (container) => {
+  monitored({ args: sh('trap "exit 6" TERM; sh -c "while :; do :; done" & echo set; while :; do sleep 0.05; done') }, async (container) => {
+    await eventually(() => assert.is(container.log(), 'set\n'));
     const { pid } = container.status();
     const running = () => [pid, ...children(pid)].filter((each) => !/^[tTZ]/.test(stateOf(each)));
     assert.equal(await container.ask({ op: 'pause' }), { ok: true });
@@ -300,7 +301,7 @@ live('a log that cannot be written stops the container if that was asked for', n
   withTmp((folder) => {
     const log = { driver: 'plain', whenFull: 'stop' };
     const container = new Monitored(folder, { args: sh('seq 10000; exec sleep 300'), monitor: { log } });
-    const run = spawnSync('sh', ['-c', 'ulimit -f 16; exec "$@"', 'sh', helper, ...container.args([])], { timeout: 30_000 });
+    const run = spawnSync('sh', ['-c', 'ulimit -f 16; exec "$@"', 'sh', helper, ...container.args([])]);
     assert.is(run.status, 137);
     assert.is((container.status()['error'] as { errno: string }).errno, 'EFBIG');
   }),

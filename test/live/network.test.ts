@@ -11,6 +11,7 @@ import { eventually } from '../support/eventually.ts';
 import { busyboxImage } from '../support/images.ts';
 import { live } from '../support/live.ts';
 import { withNameserver } from '../support/nameserver.ts';
+import { freePorts } from '../support/ports.ts';
 import { withTmp } from '../support/tmp.ts';
 
 const needs = ['userns', 'busybox', 'pasta', 'tun'] as const;
@@ -60,7 +61,7 @@ live('the host is reached by name where pasta can do it, and its name is refused
   try {
     const { port } = server.address() as AddressInfo;
     // A static busybox cannot look names up: glibc would load its resolver from the image. nc takes the address.
-    const script = `ip=$(awk '/ box$/ {print $1}' /etc/hosts) && printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 5 $ip ${port} | tail -n 1`;
+    const script = `ip=$(awk '/ box$/ {print $1}' /etc/hosts) && printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 60 $ip ${port} | tail -n 1`;
     const { code, stdout, stderr } = await rootless(on('private', ['--add-host', 'box:host-gateway'], script));
     if (code === 0) assert.is(stdout, 'hello from the host');
     else assert.match(stderr, /cannot resolve "box" to the host/);
@@ -73,7 +74,7 @@ live('names are resolved by the resolver of the host, even one on its loopback',
   withTmp(async (folder) => {
     const argv = withNameserver(folder, uid === 0, [bin, 'run', '--rm', busyboxImage(), 'nslookup', 'name.example']);
     const [program = '', ...args] = argv;
-    const { stdout, stderr } = await finished(spawn(program, args, { env: environment, timeout: 30_000 }));
+    const { stdout, stderr } = await finished(spawn(program, args, { env: environment }));
     assert.match(stdout, /192\.0\.2\.7/, stderr + stdout);
   }),
 );
@@ -83,7 +84,7 @@ live("loopback servers of the host are not on the container's own loopback", nee
   await listening(server, '127.0.0.1');
   try {
     const { port } = server.address() as AddressInfo;
-    const { stdout } = await rootless(on('private', [], `nc -w 2 127.0.0.1 ${port} </dev/null; echo "nc $?"`));
+    const { stdout } = await rootless(on('private', [], `nc -w 60 127.0.0.1 ${port} </dev/null; echo "nc $?"`));
     assert.is(stdout, 'nc 1\n');
   } finally {
     server.close();
@@ -96,7 +97,7 @@ for (const [name, flag] of [
   ['a port with its protocol', (port: number) => `${port}:8000/tcp`],
 ] as const) {
   live(`${name} is published: ${flag(8080)}`, needs, async () => {
-    const port = await freePort();
+    const port = await freePorts();
     const script = 'echo hello > /tmp/index.html; echo ready; exec httpd -f -p 8000 -h /tmp';
     const child = start(on('private', ['--init', '-p', flag(port)], script));
     await until(child, 'ready');
@@ -126,8 +127,7 @@ live('a published port that is taken is refused with 125 and the port', needs, a
 });
 
 live('a program may listen below port 1024 in its own network', needs, async () => {
-  const script =
-    '(echo hi | nc -l -p 80 &) ; for i in 1 2 3 4 5 6 7 8 9; do nc -w 1 127.0.0.1 80 </dev/null && exit 0; sleep 0.1; done; exit 1';
+  const script = '(echo hi | nc -l -p 80 &) ; for i in $(seq 300); do nc -w 60 127.0.0.1 80 </dev/null && exit 0; sleep 0.1; done; exit 1';
   const { code, stdout } = await rootless(on('none', ['--cap-drop', 'ALL'], script));
   assert.is(code, 0);
   assert.match(stdout, /hi/);
@@ -138,14 +138,6 @@ function listening(server: Server, address: string): Promise<void> {
     server.once('error', reject);
     server.listen(0, address, resolve);
   });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await listening(server, '127.0.0.1');
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 function refused(port: number): Promise<void> {

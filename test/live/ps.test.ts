@@ -8,6 +8,7 @@ import { detached, ok, terminal } from '../support/detached.ts';
 import { eventually } from '../support/eventually.ts';
 import { busyboxImage } from '../support/images.ts';
 import { live } from '../support/live.ts';
+import { freePorts } from '../support/ports.ts';
 
 const needs = ['userns', 'busybox'] as const;
 const none = ['--network', 'none'];
@@ -48,7 +49,8 @@ live('every state has its words, and only what is active is listed without -a', 
 live('a container that restarts says so', needs, async () => {
   await ok(['run', '-d', '--name', 'again', '--restart', 'always', ...none, busyboxImage(), 'sh', '-c', 'exit 2']);
   await eventually(async () => assert.match(await status('again'), /^restarting: Restarting \(2\) .* ago$/));
-  assert.equal(await names('--filter', 'status=restarting'), ['again']);
+  // Between two waits it runs for a moment.
+  await eventually(async () => assert.equal(await names('--filter', 'status=restarting'), ['again']));
   assert.equal(await names('-a', '--filter', 'restart-policy=always'), ['again']);
   await ok(['rm', '-f', '-t', '0', 'again']);
 });
@@ -72,16 +74,23 @@ live('a container whose description is damaged is listed as dead, and goes', nee
 });
 
 live('published ports are shown as ranges, and port finds each', [...needs, 'tun', 'pasta'], async () => {
-  const id = (
-    await ok(['run', '-d', '--name', 'served', '-p', '127.0.0.1:28081:80', '-p', '28100-28102:28100-28102', busyboxImage(), 'sleep', '300'])
-  ).trim();
+  const first = await freePorts(4);
+  const [last, single] = [first + 2, first + 3];
+  const published = ['-p', `127.0.0.1:${single}:80`, '-p', `${first}-${last}:${first}-${last}`];
+  const id = (await ok(['run', '-d', '--name', 'served', ...published, busyboxImage(), 'sleep', '300'])).trim();
   try {
-    assert.is((await ok(['ps', '--format', '{{.Ports}}'])).trim(), '0.0.0.0:28100-28102->28100-28102/tcp, 127.0.0.1:28081->80/tcp');
-    assert.is((await ok(['port', 'served', '80'])).trim(), '127.0.0.1:28081');
-    assert.match(await ok(['port', 'served']), /^80\/tcp -> 127\.0\.0\.1:28081\n28100\/tcp -> 0\.0\.0\.0:28100\n/);
+    assert.is(
+      (await ok(['ps', '--format', '{{.Ports}}'])).trim(),
+      `0.0.0.0:${first}-${last}->${first}-${last}/tcp, 127.0.0.1:${single}->80/tcp`,
+    );
+    assert.is((await ok(['port', 'served', '80'])).trim(), `127.0.0.1:${single}`);
+    assert.match(
+      await ok(['port', 'served']),
+      new RegExp(`^80/tcp -> 127\\.0\\.0\\.1:${single}\n${first}/tcp -> 0\\.0\\.0\\.0:${first}\n`),
+    );
     assert.is((await rootless(['port', 'served', '81'])).code, 1);
     assert.is((await rootless(['port', 'served', 'web'])).code, 1);
-    assert.equal(await names('--filter', 'publish=28101'), ['served']);
+    assert.equal(await names('--filter', `publish=${first + 1}`), ['served']);
     assert.equal(await names('--filter', 'expose=80'), ['served']);
   } finally {
     await rootless(['rm', '-f', '-t', '0', id]);

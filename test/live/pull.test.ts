@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { data, environment, type Options, rootless, start } from '../support/cli.ts';
 import { eventually } from '../support/eventually.ts';
+import { type Asked, type Plan, withFaults } from '../support/faults.ts';
 import { busyboxRootfs, type Compression, ociLayout, tarOf } from '../support/images.ts';
 import { live } from '../support/live.ts';
 import { type TestRegistry, withBrokenWire, withProxy, withRegistry } from '../support/registry.ts';
@@ -183,16 +184,21 @@ live('several that start the same new image at once all run it', needs, () =>
   ),
 );
 
+/** Layers that take a long time, so that a pull can be caught in the middle. */
+const slowly = ({ url }: Asked): Plan | undefined => (url.includes('/blobs/') ? { drip: [500_000, 500] } : undefined);
+
 live('a pull that is killed half-way leaves what the next one sweeps', needs, () =>
   withImage(
     (layout) =>
       withRegistry({}, async (registry) => {
         const reference = registry.push(layout, 'killed:1');
-        const child = start(['pull', reference]);
-        const ended = new Promise((resolve) => child.once('exit', resolve));
-        await eventually(() => assert.ok(leftovers().some((name) => name.includes('blobs') && sizeOf(name) > 0)));
-        child.kill('SIGKILL');
-        await ended;
+        await withFaults(portOf(registry), slowly, async ({ host }) => {
+          const child = start(['pull', `${host}/killed:1`]);
+          const ended = new Promise((resolve) => child.once('exit', resolve));
+          await eventually(() => assert.ok(leftovers().some((name) => name.includes('blobs') && sizeOf(name) > 0)));
+          child.kill('SIGKILL');
+          await ended;
+        });
         assert.ok(leftovers().length > 0);
         assert.is(await run(reference, 'stat -c %s /noise'), '60000000');
         assert.equal(leftovers(), []);
@@ -206,13 +212,15 @@ live('a pull that is interrupted leaves nothing', needs, () =>
   withImage(
     (layout) =>
       withRegistry({}, async (registry) => {
-        const reference = registry.push(layout, 'interrupted:1');
-        const child = start(['pull', reference]);
-        const ended = new Promise((resolve) => child.once('exit', (code) => resolve(code)));
-        await eventually(() => assert.ok(leftovers().some((name) => name.includes('blobs') && sizeOf(name) > 0)));
-        child.kill('SIGINT');
-        assert.is(await ended, 130);
-        assert.equal(leftovers(), []);
+        registry.push(layout, 'interrupted:1');
+        await withFaults(portOf(registry), slowly, async ({ host }) => {
+          const child = start(['pull', `${host}/interrupted:1`]);
+          const ended = new Promise((resolve) => child.once('exit', (code) => resolve(code)));
+          await eventually(() => assert.ok(leftovers().some((name) => name.includes('blobs') && sizeOf(name) > 0)));
+          child.kill('SIGINT');
+          assert.is(await ended, 130);
+          assert.equal(leftovers(), []);
+        });
       }),
     'none',
     60_000_000,

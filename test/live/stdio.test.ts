@@ -31,21 +31,21 @@ live(
   '1 GiB goes in through -i unchanged',
   needs,
   async () => {
-    const child = startRun(['-i'], ['sha256sum'], { timeout: 170_000 });
+    const child = startRun(['-i'], ['sha256sum']);
     const output = finished(child);
     await feed(child, blocks);
     const { code, stdout } = await output;
     assert.is(code, 0);
     assert.is(stdout.split(' ')[0], expectedHash(blocks));
   },
-  { seconds: 180 },
+  { seconds: 400 },
 );
 
 live(
   '1 GiB comes out through a pipe unchanged',
   needs,
   async () => {
-    const child = startRun(['-i'], ['cat'], { timeout: 170_000 });
+    const child = startRun(['-i'], ['cat']);
     const hash = createHash('sha256');
     child.stdout?.on('data', (chunk: Buffer) => hash.update(chunk));
     const closed = once(child, 'close');
@@ -53,7 +53,7 @@ live(
     assert.equal((await closed)[0], 0);
     assert.is(hash.digest('hex'), expectedHash(blocks));
   },
-  { seconds: 180 },
+  { seconds: 400 },
 );
 
 live('without -i the program sees end of file at once', needs, async () => {
@@ -107,7 +107,6 @@ live('a reader that goes away ends the container', needs, async () => {
   const line = `"$@" | head -c 3`;
   const pipe = spawn('sh', ['-c', line, 'sh', bin, ...runArgs([], ['yes'])], {
     env: environment,
-    timeout: 20_000,
   });
   const { code, stdout } = await finished(pipe);
   assert.is(code, 0);
@@ -117,7 +116,6 @@ live('a reader that goes away ends the container', needs, async () => {
 live('a closed stdin is as good as an empty one', needs, async () => {
   const child = spawn('sh', ['-c', 'exec "$@" <&-', 'sh', bin, ...runArgs(['-i'], ['cat'])], {
     env: environment,
-    timeout: 20_000,
   });
   const { code, stdout } = await finished(child);
   assert.is(code, 0);

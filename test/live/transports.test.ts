@@ -31,7 +31,7 @@ async function refused(args: readonly string[], exit: number, code: string, opti
 }
 
 function peer(program: string, args: readonly string[]): string {
-  const run = spawnSync(program, args, { encoding: 'utf8', timeout: 60_000 });
+  const run = spawnSync(program, args, { encoding: 'utf8' });
   assert.is(run.status, 0, `${program} ${args.join(' ')}: ${run.stderr}${run.error ?? ''}`);
   return run.stdout;
 }

@@ -79,7 +79,7 @@ function podmanTree(folder: string, layout: string): string[] {
   const archive = ociArchive(join(folder, 'archive.tar'), layout);
   const podman = `podman ${storage.join(' ')}`;
   const script = `set -e; ${podman} load -q -i ${archive} >&2; cd $(${podman} image mount $(${podman} images -q)); ${listing}`;
-  const run = spawnSync('podman', [...storage, 'unshare', 'sh', '-c', script], { encoding: 'utf8', timeout: 60_000 });
+  const run = spawnSync('podman', [...storage, 'unshare', 'sh', '-c', script], { encoding: 'utf8' });
   spawnSync('podman', [...storage, 'unshare', 'rm', '-rf', join(folder, 'podman'), join(folder, 'podman-run')]);
   assert.is(run.status, 0, run.stderr);
   return lines(run.stdout);

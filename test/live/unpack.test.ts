@@ -19,7 +19,7 @@ const one: IdMap = { uid: [extent(0, uid, 1)], gid: [extent(0, gid, 1)] };
 const range = fullMap();
 
 const call = (args: readonly string[], input: Buffer | string = '') => {
-  const { status, stdout, stderr } = spawnSync(helper, args, { input, encoding: 'utf8', timeout: 60_000 });
+  const { status, stdout, stderr } = spawnSync(helper, args, { input, encoding: 'utf8' });
   return { code: status, stdout, stderr };
 };
 const unpack = (to: string, map: IdMap, layer: Buffer, ...flags: string[]) =>

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { data, runtime } from './cli.ts';
+import { base, data, runtime } from './cli.ts';
 import { slowness } from './slow.ts';
 
 export type Census = {
@@ -38,7 +38,7 @@ export function left(before: Census, after: Census): string[] {
 }
 
 /** Looks again until nothing is left or the time is over: a killed tree needs a moment to be reaped. */
-export async function leftAfter(before: Census, milliseconds = 5000): Promise<string[]> {
+export async function leftAfter(before: Census, milliseconds = 60_000): Promise<string[]> {
   const end = Date.now() + milliseconds * slowness;
   for (;;) {
     const found = left(before, census());
@@ -54,8 +54,13 @@ function processes(): string[] {
     const name = nameOf(pid);
     const text = ['cmdline', 'environ', 'mountinfo'].map((file) => read(`/proc/${pid}/${file}`)).join('\0');
     const named = text.includes(data) || text.includes(marker);
-    return named || (ours.test(name) && owned(pid)) ? [`${pid} ${name}`] : [];
+    return named || (ours.test(name) && owned(pid) && !foreign(text)) ? [`${pid} ${name}`] : [];
   });
+}
+
+/** Another suite's, or a container of whoever tries something meanwhile: its environment can be read, and names other folders. */
+function foreign(text: string): boolean {
+  return text.includes('XDG_RUNTIME_DIR=') || text.includes('ROOTLESS_DATA=');
 }
 
 /** The helper may run from a sealed copy in memory, whose `comm` is a number: its executable's name says more. */
@@ -78,7 +83,9 @@ function mounts(): string[] {
   const rows = read('/proc/self/mountinfo')
     .split('\n')
     .filter((line) => line !== '');
-  return rows.map((line) => line.split(' ').slice(3, 5).join(' '));
+  // What is mounted elsewhere meanwhile is not ours.
+  const own = rows.filter((line) => line.includes(base) || line.includes(join(tmpdir(), 'rootless')));
+  return own.map((line) => line.split(' ').slice(3, 5).join(' '));
 }
 
 function cgroups(): string[] {
@@ -86,7 +93,9 @@ function cgroups(): string[] {
     .split('\n')
     .find((line) => line.startsWith('0::'));
   const top = ['/sys/fs/cgroup', '/sys/fs/cgroup/unified'].find((path) => exists(join(path, 'cgroup.procs')));
-  return top === undefined || own === undefined ? [] : list(join(top, own.slice('0::'.length)), 3, true);
+  const all = top === undefined || own === undefined ? [] : list(join(top, own.slice('0::'.length)), 3, true);
+  // Other programs make groups there too.
+  return all.filter((path) => path.includes('/rootless-'));
 }
 
 /** Containers, states, half-written blobs and layers, and whatever rootless put into the temporary folder. */

@@ -3,6 +3,7 @@
 import * as assert from 'uvu/assert';
 import { bin } from './checkout.ts';
 import { environment, rootless } from './cli.ts';
+import { eventually } from './eventually.ts';
 import { busyboxImage } from './images.ts';
 import { Terminal } from './pty.ts';
 
@@ -14,6 +15,18 @@ export async function detached(flags: readonly string[], argv: readonly string[]
   } finally {
     await rootless(['rm', '-f', '-t', '0', id]);
   }
+}
+
+/** Resolves once the container's log has the text: what a script says after a `trap` tells that the trap is set. */
+export function said(name: string, text = 'ready'): Promise<void> {
+  return eventually(async () => assert.ok((await ok(['logs', name])).includes(text)));
+}
+
+/** Shell words that wait until the test calls `open` for this container. */
+export const gate = 'while ! test -e /tmp/open; do sleep 0.05; done';
+
+export async function open(name: string): Promise<void> {
+  await ok(['exec', name, 'touch', '/tmp/open']);
 }
 
 /** Standard output; anything but exit 0 fails the test with what was said. */

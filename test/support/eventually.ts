@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { slowness } from './slow.ts';
 
 /** Resolves with the check's value; after the limit (milliseconds) the check's own error is thrown. */
-export async function eventually<T>(check: () => Promise<T> | T, limit = 10_000): Promise<T> {
+export async function eventually<T>(check: () => Promise<T> | T, limit = 60_000): Promise<T> {
   const end = Date.now() + limit * slowness;
   for (;;) {
     try {

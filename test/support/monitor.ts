@@ -74,7 +74,7 @@ export class Monitored {
   }
 
   run(flags: readonly string[], input = '') {
-    return spawnSync(helper, this.args(flags), { encoding: 'utf8', input, timeout: 30_000 });
+    return spawnSync(helper, this.args(flags), { encoding: 'utf8', input });
   }
 
   start(flags: readonly string[], stdio: ('pipe' | 'ignore')[]) {
@@ -84,7 +84,7 @@ export class Monitored {
   /** Another program in it, by the `session` verb. */
   exec(process: Readonly<Record<string, unknown>>, more: Readonly<Record<string, unknown>> = {}, input = '') {
     const request = JSON.stringify({ op: 'exec', process, ...more });
-    return spawnSync(helper, ['--root', this.root, 'session', '--request', request, this.id], { encoding: 'utf8', input, timeout: 30_000 });
+    return spawnSync(helper, ['--root', this.root, 'session', '--request', request, this.id], { encoding: 'utf8', input });
   }
 
   status(): Status {

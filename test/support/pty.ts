@@ -2,6 +2,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import { setTimeout as pause } from 'node:timers/promises';
 
 const driver = `
 import base64, fcntl, json, os, pty, select, signal, struct, sys, termios
@@ -102,6 +103,16 @@ export class Terminal {
   /** Resolves once the screen matches. */
   async shows(pattern: RegExp): Promise<void> {
     await this.wait(() => pattern.test(this.screen), String(pattern));
+  }
+
+  /** Types a line again and again until the screen matches: for what takes effect somewhere else, and says so to nobody. */
+  async answers(line: string, pattern: RegExp): Promise<void> {
+    while (!pattern.test(this.screen)) {
+      const before = this.screen.length;
+      this.type(line);
+      await this.wait(() => this.screen.length > before + line.length, String(pattern));
+      await pause(100);
+    }
   }
 
   /** Pid of the command. */

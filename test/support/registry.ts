@@ -7,6 +7,7 @@ import { type AddressInfo, connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { eventually } from './eventually.ts';
+import { freePorts } from './ports.ts';
 import { tokenAuth, type TokenOptions, type TokenServer, withTokenServer } from './token-server.ts';
 import { withTmp } from './tmp.ts';
 
@@ -51,7 +52,7 @@ async function serve(
   tokens: TokenServer | undefined,
   body: (registry: TestRegistry) => Promise<void>,
 ): Promise<void> {
-  const port = await freePort();
+  const port = await freePorts();
   const host = `localhost:${port}`;
   const child = start(folder, port, options, tokens);
   try {
@@ -195,16 +196,6 @@ function pushing(host: string, layout: string, name: string, { basic = false, to
   const login = basic || tokens ? ['--dest-creds', 'ana:secret'] : [];
   const flags = ['--insecure-policy', '-q', '--preserve-digests', '--dest-tls-verify=false', ...login];
   return ['copy', ...flags, layout, `docker://${host}/${name}`];
-}
-
-function freePort(): Promise<number> {
-  const server = createServer();
-  return new Promise((resolve) => {
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
 }
 
 function answers(port: number): Promise<void> {

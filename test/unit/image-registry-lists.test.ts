@@ -15,7 +15,7 @@ const environment = {
   registriesFolders: [],
   registriesFiles: [],
 };
-const settings = { environment, tlsVerify: false, idle: 2000, pause: () => Promise.resolve() };
+const settings = { environment, tlsVerify: false, idle: 30_000, pause: () => Promise.resolve() };
 
 /** Ten names a page; `link` makes the header that leads to the next one. */
 function pages(key: 'tags' | 'repositories', total: number, link: (next: string, host: string) => string): Fault {

@@ -18,7 +18,7 @@ const environment = {
   registriesFolders: [],
   registriesFiles: [],
 };
-const settings = { environment, tlsVerify: false, idle: 2000, pause: () => Promise.resolve() };
+const settings = { environment, tlsVerify: false, idle: 30_000, pause: () => Promise.resolve() };
 const never: UploadPlan = () => undefined;
 
 function noise(length: number, seed = 1): Buffer {

@@ -51,7 +51,7 @@ async function scene(fault: Fault, body: (scene: Scene) => Promise<void>): Promi
         return Promise.resolve();
       };
       const fetch = (name: string, signal?: AbortSignal) =>
-        pull(parseReference(`${registry.host}/${name}`), { paths, platform: amd64, pause, idle: 2000, tlsVerify: false, signal });
+        pull(parseReference(`${registry.host}/${name}`), { paths, platform: amd64, pause, idle: 30_000, tlsVerify: false, signal });
       await body({ registry, paths, folder, pauses, fetch });
       assert.equal(temporaryFiles(join(folder, 'data/images')), [], 'temporary files are left');
     });

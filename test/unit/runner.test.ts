@@ -14,20 +14,21 @@ type Runner = { runFiles(tally: object, files: readonly File[], options: { reado
 const { runFiles } = (await import(pathToFileURL(resolve('scripts/test/files.mjs')).href)) as Runner;
 
 /** Runs JavaScript as if it were the bundle of a test file with this source. */
-async function outcome(code: string, source = "test('one', () => {});\n", seconds = 10): Promise<Counts> {
+async function outcome(code: string, source = "test('one', () => {});\n", seconds = 60, said: string[] = []): Promise<Counts> {
   const folder = mkdtempSync(join(tmpdir(), 'runner-'));
   const counts = { passed: 0, failed: 0, skipped: 0 };
   const add =
     (name: keyof Counts) =>
-    (_file: string, _text: unknown, count = 1) => {
+    (_file: string, text: unknown, count = 1) => {
       counts[name] += count;
+      said.push(String(text));
     };
   const { log } = console;
   console.log = () => undefined;
   try {
-    writeFileSync(join(folder, 'x.mjs'), code);
+    writeFileSync(join(folder, 'x.test.mjs'), code);
     writeFileSync(join(folder, 'x.test.ts'), source);
-    const file = { stage: 'unit', name: 'x', source: relative('.', join(folder, 'x.test.ts')), bundle: join(folder, 'x.mjs') };
+    const file = { stage: 'unit', name: 'x', source: relative('.', join(folder, 'x.test.ts')), bundle: join(folder, 'x.test.mjs') };
     await runFiles({ pass: add('passed'), fail: add('failed'), skip: add('skipped') }, [file], { seconds });
   } finally {
     console.log = log;
@@ -58,8 +59,24 @@ test('fewer tests than the source registers fail', async () => {
   assert.equal(await outcome(summary(1, 1), "test('one', f);\ntest('two', f);\n"), { passed: 0, failed: 1, skipped: 0 });
 });
 
-test('a file that hangs is killed and fails', async () => {
-  assert.equal(await outcome('setInterval(() => {}, 1000);', undefined, 0.3), { passed: 0, failed: 1, skipped: 0 });
+test('a file that hangs is killed and fails, with what it started', async () => {
+  const said: string[] = [];
+  const code = `import { spawn } from 'node:child_process'; spawn('sleep', ['4321'], { detached: true }); setInterval(() => {}, 1000);`;
+  assert.equal(await outcome(code, undefined, 3, said), { passed: 0, failed: 1, skipped: 0 });
+  assert.match(said.join(), /still running after 3 s; its processes.*\n.*node.*\n.*: sleep 4321/);
+});
+
+test('a test that hangs loses what it waits for, is shown, and the next one runs', async () => {
+  const said: string[] = [];
+  const code = `import { spawnSync } from 'node:child_process';
+    process.stdout.write('• ');
+    console.log('@begin 1 it waits');
+    spawnSync('sleep', ['4321']);
+    console.log('@end');
+    ${summary(2, 1)}`;
+  assert.equal(await outcome(code, undefined, 60, said), { passed: 1, failed: 1, skipped: 0 });
+  assert.match(said.join(), /"it waits" is still running after 1 s; its processes.*\n {2}\d+ of \d+ S .*: sleep 4321/);
+  assert.not.match(said.join(), /@begin|@end/);
 });
 
 test.run();

@@ -187,6 +187,12 @@ pub fn birth(pid: i32) -> Option<(u64, bool)> {
     Some((fields.nth(18)?.parse().ok()?, is_corpse))
 }
 
+/// By SIGSTOP or a debugger: it does nothing until it is let go on.
+pub fn is_stopped(pid: i32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rfind(')').is_some_and(|end| matches!(stat[end + 1..].trim_start().as_bytes().first(), Some(b'T' | b't')))
+}
+
 /// The time now, RFC 3339 in UTC with nanoseconds.
 pub fn now() -> String {
     String::from_utf8_lossy(&crate::clock::format(crate::clock::since_epoch())).into_owned()

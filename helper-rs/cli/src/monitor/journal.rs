@@ -17,6 +17,11 @@ impl Journal {
         Journal { file, id: id.to_string(), facts }
     }
 
+    /// The container has another name.
+    pub fn know(&mut self, facts: &Facts) {
+        self.facts = facts.clone();
+    }
+
     /// Opened for each event: events are rare, the file may be replaced at any time, and no descriptor is kept.
     pub fn say(&self, action: &str, more: &[(&str, Value)]) {
         let Some(file) = &self.file else { return };

@@ -172,6 +172,12 @@ impl Monitor {
             self.journal.say("stop", &[]);
         }
         self.again = wait.map(|wait| Instant::now() + wait);
+        // To the hooks each life is a container of its own; after the last one `run` does it.
+        if self.again.is_some() && self.place.has_poststop {
+            if let Ok(plan) = Plan::read(&self.place.id, &self.place.bundle) {
+                hooks::run_poststop(&plan, &self.reporter);
+            }
+        }
     }
 
     /// Somebody has to end the container if this process is killed; and that one may be killed itself.

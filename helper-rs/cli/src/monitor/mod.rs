@@ -141,6 +141,7 @@ pub struct Finished {
     pub userns: Option<OwnedFd>,
     pub traces: Vec<PathBuf>,
     pub keep: bool,
+    pub journal: Journal,
 }
 
 impl Monitor {
@@ -298,6 +299,7 @@ impl Monitor {
             userns: self.userns,
             traces: self.options.traces,
             keep: self.keep,
+            journal: self.journal,
         }
     }
 

@@ -174,8 +174,12 @@ impl Monitor {
         if flags.contains(PollFlags::IN) {
             client.receive();
         }
+        let left = flags.contains(PollFlags::HUP);
         while let Some(request) = self.server.clients.get_mut(at).and_then(Client::request) {
-            self.answer(at, request);
+            // Whoever lost patience with us was told that it failed: it must not happen later.
+            if !(left && matches!(request, Ok(Request::Exec(_) | Request::Pause))) {
+                self.answer(at, request);
+            }
         }
         while let Some(done) = self.server.clients.get_mut(at).and_then(Client::frame) {
             self.obey(at, done);
@@ -192,6 +196,7 @@ impl Monitor {
     fn reload(&mut self, options: Options) {
         let rule = self.options.health.take();
         self.options = options;
+        self.journal.know(&self.options.facts);
         if self.options.health != rule {
             self.halt_checks();
             self.checks = Checks::new(&self.options);

@@ -9,7 +9,7 @@ mod watch;
 use crate::failure::{During, Failure, Step};
 use crate::keys::{DetachKeys, Scanner};
 use crate::sys::socket::{self, MOST_FDS};
-use rustix::event::{poll, PollFd, PollFlags};
+use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use rustix::fd::{AsFd, AsRawFd, OwnedFd};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
@@ -112,6 +112,9 @@ impl Monitor<'_> {
     }
 }
 
+/// How often a silent monitor is looked at.
+const LOOK: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
+
 enum Answer {
     Said(Value),
     /// Somebody lost patience.
@@ -139,6 +142,7 @@ impl Connection {
 
     /// The first line; descriptors that came with it are kept. A monitor that cannot answer now may be left.
     fn answer(&mut self, watch: &mut Watch<'_>) -> Step<Answer> {
+        let mut stopped = false;
         loop {
             if let Some(end) = memchr::memchr(b'\n', &self.read) {
                 let line: Vec<u8> = self.read.drain(..=end).collect();
@@ -146,8 +150,12 @@ impl Connection {
             }
             let mut fds = watch.interest();
             fds.push(PollFd::new(&self.socket, PollFlags::IN));
-            match poll(&mut fds, None) {
+            match poll(&mut fds, Some(&LOOK)) {
                 Err(Errno::INTR) => continue,
+                Ok(0) => {
+                    self.hope(&mut stopped)?;
+                    continue;
+                }
                 result => drop(result.during("session", "poll")?),
             }
             let fired: Vec<bool> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
@@ -164,6 +172,20 @@ impl Connection {
                 return Err(Failure::because("session", "the monitor ended before it answered"));
             }
         }
+    }
+
+    /// A monitor that somebody has stopped is not waited for: seen twice, since a debugger does that for a moment.
+    fn hope(&self, stopped: &mut bool) -> Step<()> {
+        let Some(pid) = rustix::net::sockopt::socket_peercred(&self.socket).ok().map(|peer| peer.pid) else {
+            return Ok(());
+        };
+        let before = std::mem::replace(stopped, crate::state::is_stopped(pid.as_raw_nonzero().get()));
+        if before && *stopped {
+            return Err(Failure::because("session", "the monitor is stopped, and does not answer")
+                .errno(Errno::TIMEDOUT)
+                .on(pid.as_raw_nonzero()));
+        }
+        Ok(())
     }
 
     /// False at the end of the connection.

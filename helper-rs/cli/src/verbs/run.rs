@@ -288,7 +288,7 @@ pub struct Stay {
 impl Stay {
     pub fn finish(self) -> Step<u8> {
         let Stay { monitor, global, remove } = self;
-        let Finished { end, place, userns, traces, keep } = monitor.run();
+        let Finished { end, place, userns, traces, keep, journal } = monitor.run();
         if place.has_poststop {
             if let Ok(plan) = Plan::read(&place.id, &place.bundle) {
                 hooks::run_poststop(&plan, &global.reporter);
@@ -297,7 +297,10 @@ impl Stay {
         state::forget(&global.root, &place.id)?;
         if remove && !keep {
             let removed = remove_bundle(&place.bundle, place.new_user_namespace, &place.id_map, userns.as_ref());
-            removed.unwrap_or_else(|failure| global.reporter.failure(&failure));
+            match removed {
+                Ok(()) => journal.say("destroy", &[]),
+                Err(failure) => global.reporter.failure(&failure),
+            }
             for trace in traces {
                 let _ = std::fs::remove_file(trace);
             }

@@ -12,8 +12,12 @@ use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 use rustix::io::Errno;
 use std::path::{Path, PathBuf};
 
+/// How often is looked where the user's inotify instances or watches are used up.
+const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+
 pub struct Watch {
-    inotify: OwnedFd,
+    /// `None`: there are no more of them, and it is looked again and again.
+    inotify: Option<OwnedFd>,
     folder: PathBuf,
 }
 
@@ -32,7 +36,7 @@ pub enum Woken {
 impl Watch {
     /// Of the log's folder, and of the container's.
     pub fn new(log: &Path, folder: &Path) -> Step<Watch> {
-        let watch = Watch::of_folder(folder)?;
+        let mut watch = Watch::of_folder(folder)?;
         if let Some(place) = log.parent() {
             watch.add(place)?;
         }
@@ -40,15 +44,27 @@ impl Watch {
     }
 
     pub fn of_folder(folder: &Path) -> Step<Watch> {
-        let inotify = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK).during("log", "inotify")?;
-        let watch = Watch { inotify, folder: folder.to_path_buf() };
+        let inotify = match inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK) {
+            Err(Errno::MFILE | Errno::NFILE | Errno::NOMEM) => None,
+            result => Some(result.during("log", "inotify")?),
+        };
+        let mut watch = Watch { inotify, folder: folder.to_path_buf() };
         watch.add(folder)?;
         Ok(watch)
     }
 
-    fn add(&self, place: &Path) -> Step<()> {
+    /// A folder that is gone meanwhile is no failure: whoever asks next sees that.
+    fn add(&mut self, place: &Path) -> Step<()> {
         let events = WatchFlags::MODIFY | WatchFlags::CREATE | WatchFlags::MOVED_TO | WatchFlags::DELETE_SELF;
-        inotify::add_watch(&self.inotify, place, events).during("log", place.display()).map(drop)
+        let Some(inotify) = &self.inotify else { return Ok(()) };
+        match inotify::add_watch(inotify, place, events) {
+            Err(Errno::NOENT) => Ok(()),
+            Err(Errno::NOSPC | Errno::NOMEM) => {
+                self.inotify = None;
+                Ok(())
+            }
+            result => result.during("log", place.display()).map(drop),
+        }
     }
 
     /// Until the container has ended and will not be restarted.
@@ -83,26 +99,29 @@ impl Watch {
 
     /// Sleeps until something changed.
     pub fn wait(&self, monitor: Option<BorrowedFd<'_>>, until: Option<i128>, output: BorrowedFd<'_>) -> Step<Woken> {
-        let mut fds = vec![PollFd::new(&self.inotify, PollFlags::IN), PollFd::new(&output, PollFlags::empty())];
-        if let Some(monitor) = &monitor {
-            fds.push(PollFd::new(monitor, PollFlags::IN));
-        }
+        let mut fds = vec![PollFd::new(&output, PollFlags::empty())];
+        fds.extend(monitor.as_ref().map(|monitor| PollFd::new(monitor, PollFlags::IN)));
+        fds.extend(self.inotify.as_ref().map(|inotify| PollFd::new(inotify, PollFlags::IN)));
         let patience = until.map(|until| {
             let left = until.saturating_sub(clock::since_epoch().as_nanos() as i128).max(0);
             Timespec { tv_sec: (left / 1_000_000_000) as i64, tv_nsec: (left % 1_000_000_000) as _ }
         });
-        match poll(&mut fds, patience.as_ref()) {
+        let looks =
+            self.inotify.is_none() && patience.is_none_or(|left| left.tv_sec > 0 || left.tv_nsec > LOOK.tv_nsec);
+        match poll(&mut fds, if looks { Some(&LOOK) } else { patience.as_ref() }) {
             Err(Errno::INTR) => return Ok(Woken::Change),
-            Ok(0) => return Ok(Woken::Late),
+            Ok(0) => return Ok(if looks { Woken::Change } else { Woken::Late }),
             result => result.during("log", "poll")?,
         };
-        if !fds[1].revents().is_empty() {
+        if !fds[0].revents().is_empty() {
             return Ok(Woken::Closed);
         }
-        if fds.get(2).is_some_and(|monitor| !monitor.revents().is_empty()) {
+        if monitor.is_some() && !fds[1].revents().is_empty() {
             return Ok(Woken::Ended);
         }
-        while rustix::io::read(&self.inotify, &mut [0_u8; 4096]).is_ok_and(|count| count > 0) {}
+        if let Some(inotify) = &self.inotify {
+            while rustix::io::read(inotify, &mut [0_u8; 4096]).is_ok_and(|count| count > 0) {}
+        }
         Ok(Woken::Change)
     }
 }
