@@ -20,7 +20,7 @@ import { parsePull } from './values/pull.ts';
 import { parseCapability, parseSecurity } from './values/security.ts';
 import { parseTmpfs } from './values/tmpfs.ts';
 import { parseUlimit } from './values/ulimit.ts';
-import { parseUserns } from './values/userns.ts';
+import { parseIdLine, parseUserns } from './values/userns.ts';
 import { parseVolume } from './values/volume.ts';
 import { parseVolumesFrom } from './values/volumes-from.ts';
 
@@ -260,6 +260,34 @@ export const createFlags = {
     parse: parseUserns,
     choices: ['host', 'keep-id', 'nomap', 'auto'],
     description: 'ids: host (the default), keep-id, nomap or auto',
+  },
+  uidmap: {
+    type: 'string',
+    group: isolation,
+    valueHint: 'CONTAINER:FROM[:SIZE]',
+    repeat: true,
+    parse: parseIdLine,
+    description: 'user ids line by line: FROM 0 is you, 1 your first subordinate id, @ID an id of the host; + before it keeps the others',
+  },
+  gidmap: {
+    type: 'string',
+    group: isolation,
+    valueHint: 'CONTAINER:FROM[:SIZE]',
+    repeat: true,
+    parse: parseIdLine,
+    description: 'the same for groups; without it they follow --uidmap',
+  },
+  subuidname: {
+    type: 'string',
+    group: isolation,
+    valueHint: 'NAME',
+    description: 'user ids of this name in /etc/subuid',
+  },
+  subgidname: {
+    type: 'string',
+    group: isolation,
+    valueHint: 'NAME',
+    description: 'group ids of this name in /etc/subgid; without it the one of --subuidname',
   },
   'cap-add': {
     type: 'string',

@@ -33,7 +33,7 @@ export function toOptions(input: CreateInput): ContainerOptions {
     env: lookUp([...flags['env-file'].flatMap((file) => readKeys('env-file', file)), ...flags.env], env),
     workdir: flags.workdir,
     user: flags.user,
-    groupAdd: groups(flags['group-add']),
+    ...groups(flags['group-add']),
     interactive: flags.interactive,
     tty: flags.tty,
     remove: flags.rm,
@@ -55,7 +55,7 @@ export function toOptions(input: CreateInput): ContainerOptions {
     sysctls: Object.fromEntries(flags.sysctl),
     shmSize: flags['shm-size'] ?? defaults.shmSize,
     limits: toLimits(flags),
-    userns: flags.userns ?? defaults.userns,
+    userns: toUserns(flags),
     stopSignal: flags['stop-signal'],
     labels: toLabels(flags),
     ...toLife(flags),
@@ -119,14 +119,28 @@ function toLife(flags: CreateValues): Partial<ContainerOptions> {
   };
 }
 
-/** podman's `keep-groups` cannot be had: groups that are not mapped are given up with the user namespace. */
-function groups(added: readonly string[]): readonly string[] {
-  if (!added.includes('keep-groups')) return added;
-  throw new RootlessError({
-    code: 'FLAGS_CONFLICT',
-    message: '--group-add keep-groups is not possible here',
-    why: 'the groups of this user that are not mapped are given up when the container is made',
-  });
+/** podman's `keep-groups`: the caller's, of which the kernel lets none be added to. */
+function groups(added: readonly string[]): Pick<ContainerOptions, 'groupAdd' | 'keepGroups'> {
+  if (!added.includes('keep-groups')) return { groupAdd: added };
+  if (added.some((group) => group !== 'keep-groups'))
+    throw conflict(
+      'the --group-add keep-groups option is not allowed with any other --group-add options',
+      'it leaves the groups as they are',
+    );
+  return { groupAdd: [], keepGroups: true };
+}
+
+/** @throws RootlessError FLAGS_CONFLICT */
+function toUserns({ userns, uidmap, gidmap, subuidname, subgidname }: CreateValues): ContainerOptions['userns'] {
+  const lines = uidmap.length + gidmap.length > 0;
+  const name = subuidname ?? subgidname;
+  const asked = [userns !== undefined && '--userns', lines && '--uidmap or --gidmap', name !== undefined && '--subuidname or --subgidname'];
+  const [one, other] = asked.filter((flag) => flag !== false);
+  if (one !== undefined && other !== undefined)
+    throw conflict(`cannot specify both ${one} and ${other}`, 'each of them says which ids there are');
+  if (lines) return { kind: 'map', uid: uidmap, gid: gidmap };
+  if (name !== undefined) return { kind: 'named', uid: subuidname ?? name, gid: subgidname ?? name };
+  return userns ?? defaults.userns;
 }
 
 /** The monitor stands somewhere else. */

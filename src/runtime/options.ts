@@ -4,9 +4,10 @@ import type { Limits } from '../cgroup/limits.ts';
 import type { DnsRequest, HostEntry } from '../network/dns.ts';
 import type { PortRequest } from '../network/ports.ts';
 import type { Mapping, UsernsRequest } from '../userns/choose.ts';
+import type { MapLine } from '../userns/lines.ts';
 import type { Masks } from './masks.ts';
 
-export type { DnsRequest, HostEntry, Limits, Mapping, PortRequest, UsernsRequest };
+export type { DnsRequest, HostEntry, Limits, MapLine, Mapping, PortRequest, UsernsRequest };
 
 export type ContainerOptions = {
   /** As typed: a reference, `oci:DIR[:TAG]`, `oci-archive:FILE`, `docker-archive:FILE`, `rootfs:DIR`, `host:`, `embedded:NAME`. */
@@ -22,6 +23,8 @@ export type ContainerOptions = {
   /** `user[:group]`, names or numbers. */
   readonly user?: string | undefined;
   readonly groupAdd: readonly string[];
+  /** The program has the supplementary groups of whoever starts it; those that are not mapped have no number that it could see. */
+  readonly keepGroups?: true | undefined;
   readonly interactive: boolean;
   readonly tty: boolean;
   readonly remove: boolean;

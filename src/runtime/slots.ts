@@ -2,14 +2,18 @@
 
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
-import type { IdMap } from '../helper.ts';
+import type { IdMap, IdMapping } from '../helper.ts';
 import type { Paths } from '../paths.ts';
 import type { Mapping, SlotsInUse } from '../userns/choose.ts';
 import { claimLink, takeAway } from './links.ts';
 import { markOf } from './marks.ts';
 import { containerFolder, listContainers } from './state.ts';
 
-export const slotLink = (paths: Paths, idMap: IdMap): string => join(paths.data, 'slots', `${idMap.uid[0]?.hostID}`);
+/** Named by the longest line: others may be the same in many containers (`uidmapping=`). */
+export function slotLink(paths: Paths, { uid }: IdMap): string {
+  const longest = uid.reduce<IdMapping | undefined>((best, line) => (best === undefined || line.size > best.size ? line : best), undefined);
+  return join(paths.data, 'slots', `${longest?.hostID}`);
+}
 
 export type Slot = { readonly mapping: Mapping; readonly release: () => void };
 

@@ -79,6 +79,7 @@ function annotations(options: ContainerOptions, { root, mapping, network, image 
     'io.rootless.user': options.user || image.user || '0',
     ...mountExtras(options.mounts),
     ...(groups.length > 0 ? { 'io.rootless.groups': JSON.stringify(groups) } : {}),
+    ...(options.keepGroups ? { 'run.oci.keep_original_groups': '1' } : {}),
     ...(newuidmap ? { 'io.rootless.newuidmap': newuidmap } : {}),
     ...(newgidmap ? { 'io.rootless.newgidmap': newgidmap } : {}),
     ...(mapping.mode === 'single' ? { 'io.rootless.single-id': 'true' } : {}),

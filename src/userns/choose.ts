@@ -3,20 +3,30 @@
 import { RootlessError } from '../errors.ts';
 import type { IdMap, IdMapping } from '../helper.ts';
 import type { Host } from './host.ts';
-import { findSlot, layOut, type Pin } from './idmap.ts';
+import { findSlot, layAround, layOut, type Pin } from './idmap.ts';
+import { bothKinds, checkWhole, type MapLine, mapLines, ownIds } from './lines.ts';
 import { findObstacle } from './obstacles.ts';
-import { count, disjoint, type IdRange, intersect } from './ranges.ts';
+import { count, disjoint, type IdRange, intersect, subtract } from './ranges.ts';
 import type { Subids } from './subid.ts';
 
 export type UsernsRequest =
   /** Container root is this user; everything else comes from the ranges. Unless it was `chosen`, a better fit may be found. */
   | { readonly kind: 'host'; readonly chosen?: true | undefined }
-  /** This user keeps its ids, or appears as the given ones. */
-  | { readonly kind: 'keep-id'; readonly uid?: number | undefined; readonly gid?: number | undefined }
+  /** This user keeps its ids, or appears as the given ones; `size` ids in all. */
+  | { readonly kind: 'keep-id'; readonly uid?: number | undefined; readonly gid?: number | undefined; readonly size?: number | undefined }
   /** This user is not mapped at all. */
   | { readonly kind: 'nomap' }
-  /** A slot of the ranges that no other container uses. */
-  | { readonly kind: 'auto'; readonly size?: number | undefined };
+  /** A slot of the ranges that no other container uses, around the lines that were asked for. */
+  | {
+      readonly kind: 'auto';
+      readonly size?: number | undefined;
+      readonly uidmapping?: readonly MapLine[] | undefined;
+      readonly gidmapping?: readonly MapLine[] | undefined;
+    }
+  /** As `--uidmap` and `--gidmap` say it. */
+  | { readonly kind: 'map'; readonly uid: readonly MapLine[]; readonly gid: readonly MapLine[] }
+  /** The ranges of names in /etc/subuid and /etc/subgid; `ranges` is what these say. */
+  | { readonly kind: 'named'; readonly uid: string; readonly gid: string; readonly ranges?: Subids | undefined };
 
 /** What was decided: how ids are mapped, and whether ownership has to be emulated. */
 export type Mapping = {
@@ -42,21 +52,24 @@ const autoSize = 1024;
 export function chooseMapping(request: UsernsRequest, host: Host, inUse: SlotsInUse = { uid: [], gid: [] }): Mapping {
   const ranges = usableRanges(host);
   const obstacle = findObstacle(host, ranges);
+  const fixed = request.kind === 'map' ? { fixed: true as const } : {};
+  if (request.kind === 'map' && isOwnOnly(request, host)) return { mode: 'single', idMap: onlyOwn(request, host), ...fixed };
   if (obstacle === undefined) {
     const programs = host.canMap ? {} : { newuidmap: host.mappers.uid?.path, newgidmap: host.mappers.gid?.path };
-    return { mode: 'ranges', idMap: { ...place(request, host, ranges, inUse), ...programs } };
+    return { mode: 'ranges', idMap: { ...place(request, host, ranges, inUse), ...programs }, ...fixed };
   }
-  if (host.canMap)
-    return { mode: 'direct', idMap: place(request, host, request.kind === 'auto' ? foreignSupply(host) : directSupply(host), inUse) };
-  if (request.kind !== 'host')
-    throw new RootlessError({ ...obstacle, message: `cannot use --userns ${request.kind}: ${obstacle.message}` });
+  if (host.canMap) {
+    const supply = request.kind === 'auto' ? foreignSupply(host) : directSupply(host);
+    return { mode: 'direct', idMap: place(request, host, supply, inUse), ...fixed };
+  }
+  if (request.kind !== 'host') throw new RootlessError({ ...obstacle, message: `cannot use ${nameOf(request)}: ${obstacle.message}` });
   return { mode: 'single', idMap: singleMap(host, 0, 0), notice: `one user id only: ${obstacle.message}` };
 }
 
 /** In single mode the one id may stand for the user that the program runs as; other modes are left alone. */
 export function mapWantedUser(mapping: Mapping, host: Host, user: string | undefined): Mapping {
   const match = /^(\d+)(?::(\d+))?$/.exec(user ?? '');
-  if (mapping.mode !== 'single' || !match) return mapping;
+  if (mapping.mode !== 'single' || mapping.fixed || !match) return mapping;
   return { ...mapping, idMap: singleMap(host, Number(match[1]), Number(match[2] ?? 0)) };
 }
 
@@ -65,14 +78,94 @@ function place(request: UsernsRequest, host: Host, supply: Subids, inUse: SlotsI
     case 'host':
       return lay({ uid: 0, gid: 0 }, host, supply);
     case 'keep-id':
-      return lay({ uid: request.uid ?? host.uid, gid: request.gid ?? host.gid }, host, supply);
+      return lay({ uid: request.uid ?? host.uid, gid: request.gid ?? host.gid }, host, capped(supply, request.size));
     case 'nomap':
       return { uid: layOut(undefined, supply.uid), gid: layOut(undefined, supply.gid) };
     case 'auto': {
       const size = request.size ?? autoSize;
-      return { uid: slot(supply.uid, inUse.uid, size, 'user'), gid: slot(supply.gid, inUse.gid, size, 'group') };
+      const there = idsThere(host, supply);
+      const { uid, gid } = bothKinds({ uid: request.uidmapping ?? [], gid: request.gidmapping ?? [] }, there);
+      const map = {
+        uid: slot(supply.uid, inUse.uid, size, 'user', mapLines(uid, uid.length > 0 ? there.uid : [], 'user')),
+        gid: slot(supply.gid, inUse.gid, size, 'group', mapLines(gid, gid.length > 0 ? there.gid : [], 'group')),
+      };
+      checkWhole(map, host);
+      return map;
     }
+    case 'map': {
+      const there = idsThere(host, supply);
+      const { uid, gid } = bothKinds(request, there);
+      const map = { uid: mapLines(uid, there.uid, 'user'), gid: mapLines(gid, there.gid, 'group') };
+      checkWhole(map, host);
+      return map;
+    }
+    case 'named':
+      return named(request, host, supply);
   }
+}
+
+/** What `FROM` of a line counts: for whoever may map everything, the ids as they are. */
+function idsThere(host: Host, supply: Subids): { uid: IdMapping[]; gid: IdMapping[] } {
+  const identity = (ranges: readonly IdRange[]) => ranges.map(({ start, size }) => ({ containerID: start, hostID: start, size }));
+  if (host.canMap) return { uid: identity(host.outer.uid), gid: identity(host.outer.gid) };
+  return { uid: ownIds(host.uid, supply.uid), gid: ownIds(host.gid, supply.gid) };
+}
+
+/** One id, which is the caller: no range is needed, and owners are emulated. */
+function isOwnOnly(request: UsernsRequest & { readonly kind: 'map' }, host: Host): boolean {
+  const own = { uid: ownIds(host.uid, []), gid: ownIds(host.gid, []) };
+  const lines = bothKinds(request, own);
+  const isOwn = (line: MapLine | undefined, id: number) => line?.size === 1 && !line.extend && line.from === (line.host ? id : 0);
+  return (['uid', 'gid'] as const).every((kind) => lines[kind].length === 1 && isOwn(lines[kind][0], host[kind]));
+}
+
+function onlyOwn(request: UsernsRequest & { readonly kind: 'map' }, host: Host): IdMap {
+  const own = { uid: ownIds(host.uid, []), gid: ownIds(host.gid, []) };
+  const { uid, gid } = bothKinds(request, own);
+  return { uid: mapLines(uid, own.uid, 'user'), gid: mapLines(gid, own.gid, 'group') };
+}
+
+function nameOf({ kind }: UsernsRequest): string {
+  if (kind === 'map') return '--uidmap or --gidmap';
+  return kind === 'named' ? '--subuidname or --subgidname' : `--userns ${kind}`;
+}
+
+/** @throws RootlessError SUBID_MISSING, SUBID_FOREIGN */
+function named({ uid, gid, ranges }: UsernsRequest & { readonly kind: 'named' }, host: Host, supply: Subids): IdMap {
+  const of = (kind: 'uid' | 'gid', name: string) => {
+    const wanted = ranges?.[kind] ?? [];
+    if (wanted.length === 0) throw new RootlessError(missingName(kind, name));
+    if (!host.canMap && count(intersect(wanted, supply[kind])) < count(wanted)) throw new RootlessError(foreignName(kind, name, host));
+    return layOut(undefined, wanted);
+  };
+  return { uid: of('uid', uid), gid: of('gid', gid) };
+}
+
+function missingName(kind: 'uid' | 'gid', name: string) {
+  return {
+    code: 'SUBID_MISSING',
+    message: `no range for "${name}" in /etc/sub${kind}`,
+    why: `--sub${kind}name names an entry of that file`,
+  };
+}
+
+function foreignName(kind: 'uid' | 'gid', name: string, host: Host) {
+  const message = `the ranges of "${name}" in /etc/sub${kind} are not yours`;
+  const why = `new${kind}map gives "${host.name}" only those that are listed for "${host.name}"`;
+  return { code: 'SUBID_FOREIGN', message, why, fix: `--sub${kind}name ${host.name}` };
+}
+
+/** So many ids in all, the own one included. */
+function capped(supply: Subids, size: number | undefined): Subids {
+  const first = (ranges: readonly IdRange[]) => {
+    let left = (size ?? 0) - 1;
+    return ranges.flatMap(({ start, size: there }) => {
+      const take = Math.min(there, Math.max(left, 0));
+      left -= take;
+      return take > 0 ? [{ start, size: take }] : [];
+    });
+  };
+  return size === undefined ? supply : { uid: first(supply.uid), gid: first(supply.gid) };
 }
 
 function lay(self: { uid: number; gid: number }, host: Host, supply: Subids): IdMap {
@@ -80,9 +173,11 @@ function lay(self: { uid: number; gid: number }, host: Host, supply: Subids): Id
   return { uid: layOut(pin(self.uid, host.uid), supply.uid), gid: layOut(pin(self.gid, host.gid), supply.gid) };
 }
 
-function slot(ranges: readonly IdRange[], inUse: readonly IdRange[], size: number, what: string): IdMapping[] {
-  const free = findSlot(ranges, inUse, size);
-  if (free) return layOut(undefined, [free]);
+function slot(ranges: readonly IdRange[], inUse: readonly IdRange[], size: number, what: string, lines: readonly IdMapping[]): IdMapping[] {
+  const taken = lines.map((line) => ({ start: line.hostID, size: line.size }));
+  const wanted = size - count(taken);
+  const free = wanted > 0 ? findSlot(subtract(ranges, taken), inUse, wanted) : { start: 0, size: 0 };
+  if (free) return lines.length === 0 ? layOut(undefined, [free]) : layAround(lines, free);
   throw new RootlessError({
     code: 'USERNS_FULL',
     message: `cannot use --userns auto: no free run of ${size} subordinate ${what} ids`,

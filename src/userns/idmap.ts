@@ -33,6 +33,20 @@ export function layOut(pin: Pin | undefined, ranges: readonly IdRange[]): IdMapp
   return coalesce(map).slice(0, maxExtents);
 }
 
+/** Container ids 0, 1, 2… on a range, around lines that are there already. */
+export function layAround(lines: readonly IdMapping[], { start, size }: IdRange): IdMapping[] {
+  const there = lines.map((line) => ({ start: line.containerID, size: line.size }));
+  const map = [...lines];
+  let done = 0;
+  for (const gap of subtract([{ start: 0, size: idLimit }], there)) {
+    const take = Math.min(gap.size, size - done);
+    if (take <= 0) break;
+    map.push({ containerID: gap.start, hostID: start + done, size: take });
+    done += take;
+  }
+  return coalesce(map);
+}
+
 /** `size` ids inside `ranges` that no slot in use covers, as one run; undefined if none is left. */
 export function findSlot(ranges: readonly IdRange[], inUse: readonly IdRange[], size: number): IdRange | undefined {
   const free = subtract(ranges, inUse).find((range) => range.size >= size);

@@ -8,7 +8,7 @@ import * as assert from 'uvu/assert';
 import { gid, mode, uid } from '../support/checkout.ts';
 import { dockerArchive } from '../support/archive.ts';
 import { rootless } from '../support/cli.ts';
-import { run, shell } from '../support/container.ts';
+import { run, runArgs, shell } from '../support/container.ts';
 import { lodgerPackage } from '../support/deb.ts';
 import { live } from '../support/live.ts';
 import { withTmp } from '../support/tmp.ts';
@@ -75,11 +75,49 @@ if (single) {
     });
   });
 
+  live('--uidmap says line by line which ids there are, and groups follow', needs, async () => {
+    if (uid === 0) return;
+    const maps = "awk '{print $1, $2, $3}' /proc/self/uid_map; stat -c %u:%g /bin";
+    const mapped = await shell(['--uidmap', '0:1:100', '--uidmap', '1000:0:1', '--uidmap', '65534:200'], `${maps}; id -u`);
+    assert.match(mapped, new RegExp(`^0 \\d+ 100\\n1000 ${uid} 1\\n65534 \\d+ 1\\n0:0\\n0$`));
+    assert.match(await shell(['--uidmap', `+33:@${uid}`], maps), new RegExp(`^33 ${uid} 1$`, 'm'));
+    for (const [flags, code] of [
+      [['--uidmap', '0:@7'], 'IDMAP_INVALID'],
+      [['--uidmap', '5:1:10'], 'IDMAP_INVALID'],
+      [['--uidmap', '0:1:10', '--userns', 'keep-id'], 'FLAGS_CONFLICT'],
+      [['--subuidname', 'nobody-has-this-name'], 'SUBID_MISSING'],
+    ] as const) {
+      const { stderr } = await rootless(['--debug', ...runArgs(flags, ['true'])]);
+      assert.match(stderr, new RegExp(`\\b${code}\\b`), flags.join(' '));
+    }
+  });
+
+  live('--subuidname is the own range without the caller', needs, async () => {
+    if (uid === 0) return;
+    const outside = (await shell(['--subuidname', userInfo().username], "awk '{print $2}' /proc/self/uid_map")).split('\n').map(Number);
+    assert.not.ok(outside.includes(uid), outside.join());
+  });
+
   live('--userns auto maps no id of the caller', needs, async () => {
     const outside = (await shell(['--userns', 'auto'], "awk '{print $2}' /proc/self/uid_map")).split('\n').map(Number);
     assert.not.ok(outside.includes(uid), outside.join());
   });
 }
+
+live('--group-add keep-groups leaves the groups of the caller', needs, async () => {
+  const mine = (process.getgroups?.() ?? []).filter((group) => group !== gid);
+  const shown = (text: string) =>
+    text
+      .trim()
+      .split(' ')
+      .filter((group) => group !== '0' && group !== String(gid));
+  assert.is(
+    shown(await shell(['--group-add', 'keep-groups'], "sed -n 's/^Groups:\t*//p' /proc/self/status")).filter(Boolean).length,
+    mine.length,
+  );
+  const { stderr } = await run(['--group-add', 'keep-groups', '--group-add', '5'], ['true']);
+  assert.match(stderr, /not allowed with any other --group-add/);
+});
 
 live(
   'a Debian package with a user of its own installs',

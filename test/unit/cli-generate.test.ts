@@ -230,6 +230,8 @@ for (const [text, words] of [
 
 const samples: Readonly<Record<string, string>> = {
   AddDevice: '/dev/null',
+  GIDMap: '0:0:1',
+  UIDMap: '0:0:1',
   AddHost: 'a:1.2.3.4',
   AddCapability: 'CHOWN',
   DropCapability: 'all',

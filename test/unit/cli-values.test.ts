@@ -246,7 +246,7 @@ table(
     ['auto', { kind: 'auto' }],
     ['auto:size=8192', { kind: 'auto', size: 8192 }],
   ],
-  ['', 'nope', 'host:uid=1', 'keep-id:', 'keep-id:uid=x', 'keep-id:size=1', 'auto:size=-1', 'keep-id:uid=4294967295', 'constructor'],
+  ['', 'nope', 'host:uid=1', 'keep-id:', 'keep-id:uid=x', 'keep-id:size=0', 'auto:size=-1', 'keep-id:uid=4294967295', 'constructor'],
 );
 
 table(

@@ -6,7 +6,7 @@ use crate::middle::{self, Middle};
 use crate::plan::Plan;
 use crate::process::{self, Program};
 use crate::sys::process as sys;
-use crate::{init, keyring, terminal, userns};
+use crate::{init, keyring, terminal};
 use rootless_core::lower::namespaces::{CLONE_NEWUSER, KINDS};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::borrow::Borrow;
@@ -59,7 +59,7 @@ fn story(plan: &Plan, channel: &Channel, entry: &Entry<'_>, joined: i32, host_pr
     }
     rustix::process::setsid().during("init", "setsid")?;
     if joined & CLONE_NEWUSER != 0 {
-        userns::become_root()?;
+        init::become_root(plan)?;
     }
     keyring::renew(plan)?;
     let root = rustix::fs::open("/", rustix::fs::OFlags::PATH | rustix::fs::OFlags::CLOEXEC, rustix::fs::Mode::empty())

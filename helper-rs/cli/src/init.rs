@@ -51,7 +51,7 @@ fn story(plan: &Plan, channel: &Channel, options: &InitOptions) -> Step<(Program
     let mut caller = None;
     if plan.in_user_namespace() {
         caller = mounts::Caller::current();
-        userns::become_root()?;
+        become_root(plan)?;
     }
     // Among the processes of a container that runs already, nobody may look into this one. In a namespace of its own there
     // is nobody yet, and the network companion needs its /proc entry, which the change of ids has closed.
@@ -178,6 +178,14 @@ fn load_filter(filter: Option<&SeccompFilter>, channel: &Channel) -> Step<()> {
     Ok(())
 }
 
+/// As the container's root, and out of the caller's groups unless those are to stay.
+pub fn become_root(plan: &Plan) -> Step<()> {
+    match plan.annotations.keep_groups {
+        true => userns::become_root_in_groups(),
+        false => userns::become_root(),
+    }
+}
+
 fn root_propagation(plan: &Plan) -> u64 {
     plan.linux.rootfs_propagation.as_deref().and_then(propagation).unwrap_or(MS_SLAVE)
 }
@@ -289,6 +297,9 @@ pub fn identity(plan: &Plan, root: &OwnedFd, proc: &OwnedFd) -> Step<Identity> {
         if !userns::maps(&plan.id_map.gid, identity.gid) {
             identity.gid = only(&plan.id_map.gid);
         }
+        identity.groups = None;
+    }
+    if plan.annotations.keep_groups {
         identity.groups = None;
     }
     // A map written without CAP_SETGID gives setgroups(2) up for good (user_namespaces(7)): the caller's groups stay.

@@ -307,8 +307,13 @@ pub fn enter(map: &IdMap, flags: i32) -> Step<()> {
 ///
 /// Where the one mapped id is not 0 (EINVAL), there is nothing to become: the first process holds all capabilities as it is.
 pub fn become_root() -> Step<()> {
-    let unmapped_is_fine = |result| if result == Err(rustix::io::Errno::INVAL) { Ok(()) } else { result };
     let _ = rustix::thread::set_thread_groups(&[]);
+    become_root_in_groups()
+}
+
+/// The same with the supplementary groups of whoever this was.
+pub fn become_root_in_groups() -> Step<()> {
+    let unmapped_is_fine = |result| if result == Err(rustix::io::Errno::INVAL) { Ok(()) } else { result };
     unmapped_is_fine(rustix::thread::set_thread_res_gid(Gid::ROOT, Gid::ROOT, Gid::ROOT)).during("user", "gid 0")?;
     unmapped_is_fine(rustix::thread::set_thread_res_uid(Uid::ROOT, Uid::ROOT, Uid::ROOT)).during("user", "uid 0")
 }

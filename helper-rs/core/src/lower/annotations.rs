@@ -71,6 +71,8 @@ pub struct Annotations {
     /// Names of supplementary groups.
     pub groups: Vec<String>,
     pub single_id: bool,
+    /// The supplementary groups of the caller stay (crun's `run.oci.keep_original_groups`).
+    pub keep_groups: bool,
     /// argv of the companion process.
     pub companion: Vec<String>,
     pub init: bool,
@@ -87,6 +89,9 @@ pub struct Annotations {
 pub fn parse(all: &BTreeMap<String, String>) -> Result<Annotations, (String, String)> {
     let mut out = Annotations::default();
     for (name, value) in all {
+        if name == "run.oci.keep_original_groups" {
+            out.keep_groups = true;
+        }
         let Some(ours) = name.strip_prefix("io.rootless.") else { continue };
         let wrong = |reason: &dyn ToString| (name.clone(), reason.to_string());
         match ours {
