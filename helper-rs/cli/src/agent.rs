@@ -14,7 +14,8 @@ pub fn send(plan: &Plan, pid: i32, listener: &OwnedFd) -> Step<()> {
     let path = filter.and_then(|filter| filter.listener_path.as_ref());
     let path = path.ok_or_else(|| Failure::because("seccomp", "SCMP_ACT_NOTIFY without a listenerPath"))?;
     let document = json!({
-        "ociVersion": plan.spec.oci_version,
+        // Of this document, as the standard's example and crun have it.
+        "ociVersion": "0.2.0",
         "fds": ["seccompFd"],
         "pid": pid,
         "metadata": filter.map(|filter| filter.listener_metadata.clone()).unwrap_or_default(),
@@ -23,6 +24,7 @@ pub fn send(plan: &Plan, pid: i32, listener: &OwnedFd) -> Step<()> {
     let address = SocketAddrUnix::new(path.as_str()).during("seccomp", path)?;
     let agent =
         socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).during("seccomp", path)?;
-    connect(&agent, &address).during("seccomp", path)?;
+    connect(&agent, &address)
+        .map_err(|errno| Failure::because("seccomp", "failed to connect with seccomp agent").errno(errno).on(path))?;
     socket::send(&agent, document.to_string().as_bytes(), Some(listener.as_fd())).during("seccomp", path)
 }

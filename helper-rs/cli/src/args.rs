@@ -14,6 +14,8 @@ pub struct Global {
     pub reporter: Reporter,
     /// `--cgroup-manager disabled`: no cgroup is made, whatever the configuration names.
     pub no_cgroup: bool,
+    /// `--root` was said.
+    pub root_given: bool,
     pub verb: String,
     pub rest: Vec<OsString>,
 }
@@ -35,7 +37,7 @@ fn parse_global(mut parser: lexopt::Parser) -> Step<Global> {
         match parser.next().map_err(usage)? {
             Some(Long("root")) => root = Some(PathBuf::from(parser.value().map_err(usage)?)),
             Some(Long("log")) => reporter.log = Some(log_file(&parser.value().map_err(usage)?)?),
-            Some(Long("log-format")) => reporter.json_log = parser.value().map_err(usage)? == "json",
+            Some(Long("log-format")) => reporter.json_log = is_json(&parser.value().map_err(usage)?)?,
             Some(Long("events-fd")) => reporter.events = Some(Rc::new(fd(number(&mut parser)?)?)),
             Some(Long("debug")) => reporter.debug = true,
             Some(Long("rootless" | "log-level")) => drop(parser.value().map_err(usage)?),
@@ -48,8 +50,23 @@ fn parse_global(mut parser: lexopt::Parser) -> Step<Global> {
             None => break "help".into(),
         }
     };
+    if let Some(path) = reporter.log.clone() {
+        let open = std::fs::OpenOptions::new().create(true).append(true).open(&path);
+        if let Err(error) = open {
+            // Nothing could be said there.
+            reporter.log = None;
+            return Err(error).during("args", path.display());
+        }
+    }
     let rest = parser.raw_args().map(Iterator::collect).unwrap_or_default();
-    Ok(Global { root: root.unwrap_or_else(default_root), reporter, no_cgroup, verb, rest })
+    let root_given = root.is_some();
+    Ok(Global { root: root.unwrap_or_else(default_root), reporter, no_cgroup, root_given, verb, rest })
+}
+
+/// `VERB --help`, said before any operand.
+pub fn asks_for_help(global: &Global) -> bool {
+    let options = global.rest.iter().take_while(|arg| arg.as_encoded_bytes().starts_with(b"-") && *arg != "--");
+    options.into_iter().any(|arg| arg == "--help" || arg == "-h")
 }
 
 /// Engines know the codes of runc and crun: 1, and 255 for `exec`. With events the code says more (docs/contract.md).
@@ -65,6 +82,14 @@ pub fn code_of_own_failure(global: &Global) -> Option<u8> {
 
 fn no_systemd() -> Failure {
     Failure::because("args", "--systemd-cgroup is not supported: use the cgroupfs manager")
+}
+
+fn is_json(format: &OsStr) -> Step<bool> {
+    match format.to_str() {
+        Some("json") => Ok(true),
+        Some("text") => Ok(false),
+        _ => Err(Failure::because("args", "a log is text or json").on(format.to_string_lossy())),
+    }
 }
 
 fn is_disabled(manager: &OsStr) -> Step<bool> {

@@ -3,6 +3,8 @@
 use crate::failure::{During, Failure, Step};
 use crate::inside::{self, Missing};
 use crate::mounts::{clone_tree, move_onto};
+use crate::sys::mount::{set_attr, MountAttr};
+use rootless_core::lower::mounts::{MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID};
 use rootless_core::oci::runtime::Device;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{fchmod, makedev, mknodat, openat, symlinkat, FileType, Mode, OFlags};
@@ -40,7 +42,8 @@ pub fn make(root: &OwnedFd, devices: &[Device], in_user_namespace: bool) -> Step
             make_one(root, &device, in_user_namespace).during("device", path)?;
         }
     }
-    for (index, device) in devices.iter().enumerate() {
+    // /dev/ptmx is that of the container's own devpts, whatever is asked for.
+    for (index, device) in devices.iter().enumerate().filter(|(_, device)| device.path != "/dev/ptmx") {
         make_one(root, device, in_user_namespace).during("device", &device.path).map_err(|f| f.at(index))?;
     }
     link(root).during("device", "/dev")
@@ -50,7 +53,10 @@ fn make_one(root: &OwnedFd, device: &Device, bind: bool) -> Result<(), Errno> {
     if device.kind != "p" && bind {
         let source = host_path(device)?;
         let target = inside::open(root, &device.path, Missing::MakeFile, false)?;
-        return move_onto(&clone_tree(&source, false)?, target.as_fd());
+        let node = clone_tree(&source, false)?;
+        let attributes = MountAttr { set: MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, ..MountAttr::default() };
+        set_attr(node.as_fd(), false, attributes)?;
+        return move_onto(&node, target.as_fd());
     }
     let (folder, name) = device.path.rsplit_once('/').ok_or(Errno::INVAL)?;
     let folder = inside::open(root, folder, Missing::MakeFolder, false)?;

@@ -1,7 +1,7 @@
 //! One more process in a container that runs: into its namespaces, then to its program, one step a line.
 
 use crate::channel::{self, Channel, Message};
-use crate::failure::{During, Step};
+use crate::failure::{During, Failure, Step};
 use crate::middle::{self, Middle};
 use crate::plan::Plan;
 use crate::process::{self, Program};
@@ -28,6 +28,8 @@ pub struct Entry<'a> {
 pub fn begin<P: Borrow<Plan>>(entry: &Entry<'_>, plan: impl FnOnce() -> Step<P>) -> Step<Middle> {
     let join_and_clone = || {
         let plan = plan()?;
+        let affinity = plan.borrow().process.exec_cpu_affinity.as_ref();
+        set_affinity(affinity.and_then(|affinity| affinity.initial.as_deref()))?;
         let flags = different_namespaces(entry.pid);
         // Inside from here on: nothing in the container may look into this process.
         let proc = init::open_proc()?;
@@ -42,6 +44,17 @@ pub fn begin<P: Borrow<Plan>>(entry: &Entry<'_>, plan: impl FnOnce() -> Step<P>)
         theirs.send_failure(&failure);
         failure
     })
+}
+
+/// `execCPUAffinity`: where the process runs before it is in the container, and from then on.
+fn set_affinity(list: Option<&str>) -> Step<()> {
+    let Some(list) = list.filter(|list| !list.is_empty()) else { return Ok(()) };
+    let wrong = || Failure::because("init", "not a list of processors").on(list);
+    let mut set = rustix::thread::CpuSet::new();
+    for cpu in rootless_core::lower::ranges::parse(list, rustix::thread::CpuSet::MAX_CPU).ok_or_else(wrong)? {
+        set.set(cpu);
+    }
+    rustix::thread::sched_setaffinity(None, &set).during("init", list)
 }
 
 /// Joining a user namespace that is already ours is an error in the kernel: join only what differs.
@@ -62,6 +75,8 @@ fn story(plan: &Plan, channel: &Channel, entry: &Entry<'_>, joined: i32, host_pr
         init::become_root(plan)?;
     }
     keyring::renew(plan)?;
+    let affinity = plan.process.exec_cpu_affinity.as_ref().and_then(|affinity| affinity.last.as_deref());
+    set_affinity(affinity)?;
     let root = rustix::fs::open("/", rustix::fs::OFlags::PATH | rustix::fs::OFlags::CLOEXEC, rustix::fs::Mode::empty())
         .during("init", "/")?;
     let identity = init::identity(plan, &root, host_proc)?;
@@ -71,6 +86,6 @@ fn story(plan: &Plan, channel: &Channel, entry: &Entry<'_>, joined: i32, host_pr
         channel.send(Message::Terminal, Some(master.as_fd()))?;
     }
     let program = Program::new(&plan.process, identity.home.as_deref())?;
-    init::become_program(plan, &identity, channel, entry.preserve_fds, entry.die_with_parent)?;
+    init::become_program(plan, &identity, channel, entry.preserve_fds, entry.die_with_parent, Some(host_proc))?;
     Ok(program)
 }

@@ -54,10 +54,8 @@ impl Failure {
         let Some(errno) = self.errno else { return self.to_string() };
         let words = match (self.step.as_ref(), self.exit) {
             ("exec", 127) if self.message.is_none() => "executable file not found in $PATH".to_string(),
-            _ => {
-                let text = std::io::Error::from_raw_os_error(errno).to_string();
-                text.split(" (os error").next().unwrap_or_default().to_ascii_lowercase()
-            }
+            ("cwd", _) => format!("chdir: {}", in_words(errno)),
+            _ => in_words(errno),
         };
         format!("{self}: {words}")
     }
@@ -117,6 +115,11 @@ impl fmt::Display for Failure {
         }
         Ok(())
     }
+}
+
+fn in_words(errno: i32) -> String {
+    let text = std::io::Error::from_raw_os_error(errno).to_string();
+    text.split(" (os error").next().unwrap_or_default().to_ascii_lowercase()
 }
 
 /// An errno from wherever it comes.

@@ -6,17 +6,26 @@ use crate::report::Reporter;
 use crate::state;
 use rootless_core::oci::runtime::Hook;
 use rootless_core::oci::state::State;
-use std::io::Write;
+use rustix::event::{poll, PollFd, PollFlags, Timespec};
+use rustix::fd::OwnedFd;
+use rustix::fs::{fstat, memfd_create, MemfdFlags};
+use rustix::io::Errno;
+use rustix::process::{kill_process_group, Pid, Signal};
+use std::io::{Seek, Write};
 use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
 
 /// Runs hooks in order; the first that fails ends the list.
 pub fn run(hooks: &[Hook], state: &State, point: &str) -> Step<()> {
     let state = serde_json::to_string(state).unwrap_or_default();
     for (index, hook) in hooks.iter().enumerate() {
-        run_one(hook, &state)
-            .map_err(|failure| Failure { target: Some(format!("{point} {}", hook.path)), ..failure }.at(index))?;
+        run_one(hook, &state).map_err(|failure| {
+            let reason = failure.message.unwrap_or_default();
+            let message = format!("error running {point} hook #{index}: {reason}");
+            let target = format!("{point} {}", hook.path);
+            Failure { target: Some(target), message: Some(message), index: Some(index), ..failure }
+        })?;
     }
     Ok(())
 }
@@ -28,44 +37,68 @@ pub fn run_poststop(plan: &Plan, reporter: &Reporter) {
     }
 }
 
+/// A hook that does not read its state is within its rights, and so is one that says a lot: both are files in memory, and
+/// nobody waits for the other.
 fn run_one(hook: &Hook, state: &str) -> Step<()> {
+    let said = memfd_create("hook", MemfdFlags::CLOEXEC).during("hook", "memfd")?;
+    let copy = rustix::io::fcntl_dupfd_cloexec(&said, 3).during("hook", "memfd")?;
     let mut command = Command::new(&hook.path);
     if let Some(name) = hook.args.first() {
         command.arg0(name);
     }
-    command
-        .args(hook.args.iter().skip(1))
-        .env_clear()
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::inherit());
-    for (key, value) in hook.env.iter().filter_map(|entry| entry.split_once('=')) {
-        command.env(key, value);
+    command.args(hook.args.iter().skip(1)).process_group(0);
+    command.stdin(Stdio::from(in_memory(state)?)).stdout(Stdio::null()).stderr(Stdio::from(copy));
+    if let Some(env) = &hook.env {
+        command.env_clear().envs(env.iter().filter_map(|entry| entry.split_once('=')));
     }
     let mut child = command.spawn().during("hook", &hook.path)?;
-    if let Some(mut stdin) = child.stdin.take() {
-        // A hook that does not read its state is within its rights.
-        let _ = stdin.write_all(state.as_bytes());
+    let status = match hook.timeout {
+        None => child.wait().during("hook", &hook.path)?,
+        Some(seconds) => wait_at_most(&mut child, Duration::from_secs(u64::from(seconds)))?,
+    };
+    match status.success() {
+        true => Ok(()),
+        false => Err(Failure::because("hook", format!("{status}{}", last_words(&said)))),
     }
-    let deadline = hook.timeout.map(|seconds| Instant::now() + Duration::from_secs(u64::from(seconds)));
-    let status = loop {
-        if let Some(deadline) = deadline {
-            if let Some(status) = child.try_wait().during("hook", &hook.path)? {
-                break status;
-            }
-            if Instant::now() >= deadline {
-                let _ = child.kill();
-                let _ = child.wait();
-                return Err(Failure::because("hook", "timed out"));
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        } else {
-            break child.wait().during("hook", &hook.path)?;
+}
+
+fn in_memory(text: &str) -> Step<OwnedFd> {
+    let fd = memfd_create("state", MemfdFlags::CLOEXEC).during("hook", "memfd")?;
+    let mut file = std::fs::File::from(fd);
+    file.write_all(text.as_bytes()).and_then(|()| file.rewind()).during("hook", "memfd")?;
+    Ok(file.into())
+}
+
+/// At its time-out the hook is killed with all that it started and that did not leave its process group.
+fn wait_at_most(child: &mut Child, patience: Duration) -> Step<ExitStatus> {
+    let pid = i32::try_from(child.id()).unwrap_or(0);
+    let pidfd = crate::sys::process::open_pidfd(pid).during("hook", pid)?;
+    let timeout = Timespec { tv_sec: patience.as_secs() as i64, tv_nsec: 0 };
+    let ended = loop {
+        match poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&timeout)) {
+            Err(Errno::INTR) => {}
+            other => break other.during("hook", pid)?,
         }
     };
-    if status.success() {
-        Ok(())
-    } else {
-        Err(Failure::because("hook", status.to_string()))
+    if ended == 0 {
+        if let Some(group) = Pid::from_raw(pid) {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+        let _ = child.wait();
+        return Err(
+            Failure::because("hook", format!("timed out after {} s", patience.as_secs())).errno(Errno::TIMEDOUT)
+        );
+    }
+    child.wait().during("hook", pid)
+}
+
+fn last_words(said: &OwnedFd) -> String {
+    const MOST: u64 = 512;
+    let size = fstat(said).map_or(0, |stat| stat.st_size as u64);
+    let mut bytes = [0; MOST as usize];
+    let got = rustix::io::pread(said, &mut bytes, size.saturating_sub(MOST)).unwrap_or(0);
+    match String::from_utf8_lossy(&bytes[..got]).trim() {
+        "" => String::new(),
+        words => format!(", stderr: {words}"),
     }
 }

@@ -7,9 +7,12 @@ use crate::plan::{Plan, SeccompFilter};
 use crate::process::{self, Program};
 use crate::sys::{self, process as sys_process, seccomp, signal};
 use crate::user::{self, Identity};
-use crate::{devices, hooks, keyring, mounts, owners, pid1, rootfs, terminal, userns};
+use crate::{
+    devices, hooks, keyring, labels, landlock, memory_policy, mounts, owners, pid1, rootfs, terminal, userns,
+};
 use rootless_core::lower::mounts::{propagation, MS_SLAVE};
 use rootless_core::lower::namespaces::{CLONE_NEWNET, CLONE_NEWTIME};
+use rootless_core::oci::runtime::{Hook, Process};
 use rootless_core::oci::state::State;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{Mode, OFlags};
@@ -100,12 +103,16 @@ fn story(plan: &Plan, channel: &Channel, options: &InitOptions) -> Step<(Program
         true => Some(open_in(&host_proc, "self/exe", OFlags::PATH).during("init", "/proc/self/exe")?),
         false => None,
     };
-    drop(host_proc);
-    drop(root);
+    // Kept only for what has to be written last.
+    let labelled = is_labelled(&plan.process).then_some(host_proc);
     if plan.process.terminal {
         let master = terminal::take(identity.uid, plan.process.console_size, binds_dev(plan))?;
         channel.send(Message::Terminal, Some(master.as_fd()))?;
     }
+    for op in &plan.mounts {
+        mounts::finish_dev(&root, op).during("mount", &op.target).map_err(|failure| failure.at(op.index))?;
+    }
+    drop(root);
     for (number, stream) in (0..).zip(&options.streams) {
         if let Some(stream) = stream {
             sys_process::dup_to(stream.as_fd(), number).during("console", "streams")?;
@@ -119,12 +126,25 @@ fn story(plan: &Plan, channel: &Channel, options: &InitOptions) -> Step<(Program
     channel.send(Message::Ready, None)?;
     channel.expect(Message::Go, None)?;
     let channel = pass_gate(channel, options)?;
-    hooks::run(&plan.hooks.start_container, &state(options, "created"), "startContainer")?;
-    become_program(plan, &identity, &channel, options.preserve_fds, options.die_with_parent)?;
+    hooks::run(&start_hooks(plan), &state(options, "created"), "startContainer")?;
+    become_program(plan, &identity, &channel, options.preserve_fds, options.die_with_parent, labelled.as_ref())?;
     if let Some(own_program) = own_program {
         split_off_init(&own_program)?;
     }
     Ok((program, channel))
+}
+
+fn is_labelled(process: &Process) -> bool {
+    process.apparmor_profile.is_some() || process.selinux_label.is_some()
+}
+
+/// Those that name no environment have that of the program, as in runc.
+fn start_hooks(plan: &Plan) -> Vec<Hook> {
+    let mut hooks = plan.hooks.start_container.clone();
+    for hook in &mut hooks {
+        hook.env.get_or_insert_with(|| plan.process.env.clone());
+    }
+    hooks
 }
 
 /// Everything from the last privileged step to exec.
@@ -134,12 +154,24 @@ pub fn become_program(
     channel: &Channel,
     preserve_fds: u32,
     die_with_parent: bool,
+    proc: Option<&OwnedFd>,
 ) -> Step<()> {
     sys_process::cloexec_from(3 + preserve_fds).during("init", "close_range")?;
     signal::reset();
+    if let Some(personality) = &plan.linux.personality {
+        let persona = if personality.domain == "LINUX32" { 8 } else { 0 };
+        sys_process::set_personality(persona).during("init", &personality.domain)?;
+    }
+    if let Some(policy) = &plan.linux.memory_policy {
+        memory_policy::set(policy)?;
+    }
+    if let Some(proc) = proc {
+        labels::set(&plan.process, proc)?;
+    }
     let late = plan.process.no_new_privileges;
     // Without no_new_privs only CAP_SYS_ADMIN may load a filter, so then it has to be before the capabilities go.
     if !late {
+        plan.annotations.landlock.as_ref().map_or(Ok(()), landlock::enforce)?;
         load_filter(plan.filter.as_ref(), channel)?;
     }
     process::become_user(identity, &plan.caps, plan.process.user.umask)?;
@@ -151,6 +183,7 @@ pub fn become_program(
     enter_folder(&plan.process.cwd)?;
     if late {
         sys_process::no_new_privileges().during("capabilities", "no_new_privs")?;
+        plan.annotations.landlock.as_ref().map_or(Ok(()), landlock::enforce)?;
         load_filter(plan.filter.as_ref(), channel)?;
     }
     Ok(())
@@ -228,15 +261,17 @@ fn configure_namespaces(plan: &Plan, proc: &OwnedFd) -> Step<()> {
         enter_time(plan, proc)?;
     }
     for (key, value) in &plan.linux.sysctl {
-        match write_proc(proc, &format!("sys/{}", key.replace('.', "/")), value) {
+        // The files of these belong to the host's root, the names to whoever has the namespace.
+        let done = match key.as_str() {
+            "kernel.hostname" => rustix::system::sethostname(value.as_bytes()),
+            "kernel.domainname" => rustix::system::setdomainname(value.as_bytes()),
+            _ => write_proc(proc, &format!("sys/{}", key.replace('.', "/")), value),
+        };
+        match done {
             // Inside a container, whose /proc/sys is not to be written to.
             Err(rustix::io::Errno::ROFS) if plan.annotations.optional_sysctls.contains(key) => {}
             done => done.during("sysctl", key)?,
         }
-    }
-    if let Some(personality) = &plan.linux.personality {
-        let persona = if personality.domain == "LINUX32" { 8 } else { 0 };
-        sys_process::set_personality(persona).during("init", &personality.domain)?;
     }
     Ok(())
 }
@@ -267,8 +302,10 @@ fn restrict_paths(plan: &Plan, root: &OwnedFd) -> Step<()> {
     for (index, path) in plan.linux.readonly_paths.iter().enumerate() {
         mounts::protect(root, path).during("mask", path).map_err(|failure| failure.at(index))?;
     }
-    for (index, path) in plan.linux.masked_paths.iter().enumerate() {
-        mounts::mask(root, path).during("mask", path).map_err(|failure| failure.at(index))?;
+    let mut covers = mounts::Covers::default();
+    let masked = &plan.linux.masked_paths;
+    for (index, path) in masked.iter().enumerate().filter(|(index, path)| !masked[..*index].contains(path)) {
+        mounts::mask(root, path, &mut covers).during("mask", path).map_err(|failure| failure.at(index))?;
     }
     if plan.root.readonly {
         rootfs::make_read_only()?;

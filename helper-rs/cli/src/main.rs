@@ -35,10 +35,16 @@ mod keyring;
 #[cfg(target_os = "linux")]
 mod keys;
 #[cfg(target_os = "linux")]
+mod labels;
+#[cfg(target_os = "linux")]
+mod landlock;
+#[cfg(target_os = "linux")]
 mod launch;
 mod layers;
 #[cfg(target_os = "linux")]
 mod log;
+#[cfg(target_os = "linux")]
+mod memory_policy;
 #[cfg(target_os = "linux")]
 mod middle;
 #[cfg(target_os = "linux")]

@@ -66,7 +66,11 @@ pub fn execute(root: &OwnedFd, op: &MountOp, caller: Option<Caller>) -> Step<Opt
     if let Some(ids) = &op.idmap {
         map_ids(&mount, ids).map_err(|failure| named(failure.on(&op.target)))?;
     }
-    attach(root, op, &mount).during("mount", &op.target).map_err(named)?;
+    attach(root, op, &mount).map_err(|errno| {
+        let failure = Failure::new("mount").errno(errno).on(&op.target);
+        let message = (errno == Errno::LOOP && is_fixed(op)).then(|| "it must be mounted on ordinary directory".into());
+        named(Failure { message, ..failure })
+    })?;
     if let (Source::New { .. }, Some(subpath)) = (&op.source, &op.extra.subpath) {
         let fail = |error| named(Failure::new("mount-source").errno(error).on(named_source("", op)));
         cover_with_part(&mount, subpath, op).map_err(fail)?;
@@ -129,11 +133,21 @@ fn named_source(path: &str, op: &MountOp) -> String {
 
 fn attach(root: &OwnedFd, op: &MountOp, mount: &OwnedFd) -> Result<(), Errno> {
     let missing = if is_folder(mount)? { Missing::MakeFolder } else { Missing::MakeFile };
-    let target = inside::open(root, &op.target, missing, op.no_follow)?;
+    let existed = inside::open(root, &op.target, Missing::Refuse, op.no_follow).is_ok();
+    // Every container is judged by what is at /proc and /sys: no image may lead these elsewhere.
+    let target = inside::open(root, &op.target, missing, op.no_follow || is_fixed(op))?;
+    if is_fixed(op) && FileType::from_raw_mode(fstat(&target)?.st_mode) == FileType::Symlink {
+        return Err(Errno::LOOP);
+    }
+    if existed {
+        inherit_mode(op, &target, mount)?;
+    }
     if op.copy_up {
         copy_up(&target, mount)?;
     }
-    change(mount.as_fd(), false, op.attributes)?;
+    // Into a /dev that is to be read-only the devices have to be put first.
+    let attributes = if is_new_dev(op) { without_read_only(op.attributes) } else { op.attributes };
+    change(mount.as_fd(), false, attributes)?;
     change(mount.as_fd(), true, op.recursive)?;
     move_onto(mount, target.as_fd())?;
     for flags in &op.propagation {
@@ -142,6 +156,36 @@ fn attach(root: &OwnedFd, op: &MountOp, mount: &OwnedFd) -> Result<(), Errno> {
         propagate(&path, *flags)?;
     }
     Ok(())
+}
+
+fn is_fixed(op: &MountOp) -> bool {
+    matches!(&op.source, Source::New { kind, .. } if matches!(kind.as_str(), "proc" | "sysfs"))
+}
+
+/// A tmpfs that nobody gave a mode looks like the folder that it covers.
+fn inherit_mode(op: &MountOp, target: &OwnedFd, mount: &OwnedFd) -> Result<(), Errno> {
+    let Source::New { kind, parameters, .. } = &op.source else { return Ok(()) };
+    if kind != "tmpfs" || parameters.iter().any(|(key, _)| key == "mode") {
+        return Ok(());
+    }
+    let mode = Mode::from_raw_mode(fstat(target)?.st_mode & 0o7777);
+    fchmod(openat(mount, c".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?, mode)
+}
+
+fn is_new_dev(op: &MountOp) -> bool {
+    op.target.trim_end_matches('/') == "/dev" && matches!(op.source, Source::New { .. })
+}
+
+fn without_read_only(attributes: Attributes) -> Attributes {
+    Attributes { set: attributes.set & !MOUNT_ATTR_RDONLY, ..attributes }
+}
+
+/// A /dev of the container's own becomes read-only, where that was asked for, when nothing more is put into it.
+pub fn finish_dev(root: &OwnedFd, op: &MountOp) -> Result<(), Errno> {
+    match is_new_dev(op) && op.attributes.set & MOUNT_ATTR_RDONLY != 0 {
+        true => change(inside::open(root, "/dev", Missing::Refuse, false)?.as_fd(), false, op.attributes),
+        false => Ok(()),
+    }
 }
 
 /// The subpath is resolved inside the source, whatever links are in it and whoever swaps them meanwhile.
@@ -316,24 +360,30 @@ pub fn is_folder(fd: &OwnedFd) -> Result<bool, Errno> {
 }
 
 /// `linux.maskedPaths`: files covered by /dev/null, folders by an empty read-only tmpfs. What is not there needs no mask.
-pub fn mask(root: &OwnedFd, path: &str) -> Result<(), Errno> {
+pub fn mask(root: &OwnedFd, path: &str, covers: &mut Covers) -> Result<(), Errno> {
     let target = match inside::open(root, path, Missing::Refuse, false) {
         Err(Errno::NOENT | Errno::NOTDIR) => return Ok(()),
         other => other?,
     };
-    let cover = if is_folder(&target)? {
-        let tmpfs = create(
-            "tmpfs",
-            "tmpfs",
-            &[("size".into(), Some("0".into())), ("nr_inodes".into(), Some("2".into()))],
-            None,
-        )?;
-        change(tmpfs.as_fd(), false, Attributes { set: MOUNT_ATTR_RDONLY, clear: 0 })?;
-        tmpfs
-    } else {
-        null_device()?
-    };
-    move_onto(&cover, target.as_fd())
+    if !is_folder(&target)? {
+        return move_onto(&null_device()?, target.as_fd());
+    }
+    // One filesystem for all; a mount can be copied only when it is attached.
+    if let Some(first) = &covers.folder {
+        return move_onto(&clone_fd(first, false)?, target.as_fd());
+    }
+    let parameters = [("size".into(), Some("0".into())), ("nr_inodes".into(), Some("2".into()))];
+    let tmpfs = create("tmpfs", "tmpfs", &parameters, None)?;
+    change(tmpfs.as_fd(), false, Attributes { set: MOUNT_ATTR_RDONLY, clear: 0 })?;
+    move_onto(&tmpfs, target.as_fd())?;
+    covers.folder = Some(tmpfs);
+    Ok(())
+}
+
+/// What masked paths are covered with.
+#[derive(Default)]
+pub struct Covers {
+    folder: Option<OwnedFd>,
 }
 
 /// /dev/null, if it is that: a /dev that was brought along may have anything under the name.

@@ -1,6 +1,7 @@
 //! A bundle read, checked and lowered: all that a launch needs, before any process exists.
 
 use crate::failure::{During, Failure, Step};
+use crate::memory_policy;
 use crate::sys::seccomp::Filter;
 use crate::userns::{self, IdMap};
 use rootless_core::lower::annotations::{self, Annotations, Rootfs};
@@ -84,12 +85,20 @@ impl Plan {
 
     fn lower(id: &str, bundle: PathBuf, text: &str) -> Step<Plan> {
         let spec: Spec = serde_json::from_str(text).map_err(|error| Failure::because("config", error.to_string()))?;
-        let linux = spec.linux.clone().unwrap_or_default();
+        let mut linux = spec.linux.clone().unwrap_or_default();
         let root = spec.root.clone().ok_or_else(|| Failure::because("config", "no root").on("$.root"))?;
         let annotations = annotations::parse(&spec.annotations)
             .map_err(|(name, reason)| Failure::because("config", reason).on(format!("$.annotations.{name}")))?;
-        let namespaces = namespaces::lower(&linux.namespaces)
+        let mut namespaces = namespaces::lower(&linux.namespaces)
             .map_err(|kind| Failure::because("config", "unknown namespace").on(kind))?;
+        let joins_user = namespaces.join.iter().any(|(flag, _)| *flag == CLONE_NEWUSER);
+        // Nobody but root can do anything without one; as with crun, a bundle that does not say so gets it.
+        if !joins_user && !userns::is_privileged() {
+            namespaces.new |= CLONE_NEWUSER;
+        }
+        if namespaces.new & CLONE_NEWUSER != 0 && linux.uid_mappings.is_empty() && linux.gid_mappings.is_empty() {
+            (linux.uid_mappings, linux.gid_mappings) = userns::default_maps();
+        }
         if namespaces.new & CLONE_NEWNS == 0 && !namespaces.join.iter().any(|(flag, _)| *flag == CLONE_NEWNS) {
             return Err(
                 Failure::because("config", "a container without a mount namespace is refused").on("$.linux.namespaces")
@@ -97,6 +106,9 @@ impl Plan {
         }
         let uses_user_namespace =
             namespaces.new & CLONE_NEWUSER != 0 || namespaces.join.iter().any(|(flag, _)| *flag == CLONE_NEWUSER);
+        refuse_what_needs_root(&linux)?;
+        linux.memory_policy.as_ref().map_or(Ok(()), |policy| memory_policy::numbers(policy).map(drop))?;
+        let rootfs = bundle.join(&root.path);
         let mounts = spec
             .mounts
             .iter()
@@ -110,7 +122,8 @@ impl Plan {
                     let why = "ids are mapped to those of a user namespace, and the container has none";
                     return Err(Failure::because("mount", why).at(index).on(&mount.destination));
                 }
-                Ok(MountOp { extra, source: near(&bundle, lowered.source), ..lowered })
+                let target = within_root(&rootfs, &lowered.target);
+                Ok(MountOp { extra, target, source: near(&bundle, lowered.source), ..lowered })
             })
             .collect::<Step<Vec<_>>>()?;
         let process = spec.process.clone().unwrap_or_default();
@@ -123,7 +136,7 @@ impl Plan {
         };
         Ok(Plan {
             id: id.to_string(),
-            rootfs: bundle.join(&root.path),
+            rootfs,
             caps,
             filter: compile(&linux)?,
             id_map,
@@ -210,6 +223,14 @@ impl Plan {
     }
 }
 
+/// A target may be named from the host, as runc has it.
+fn within_root(rootfs: &Path, target: &str) -> String {
+    match Path::new(target).strip_prefix(rootfs) {
+        Ok(rest) if rootfs != Path::new("/") => Path::new("/").join(rest).display().to_string(),
+        _ => target.to_string(),
+    }
+}
+
 /// What is bound has an absolute name, or one that begins at the bundle (config.md "Mounts").
 fn near(bundle: &Path, source: Source) -> Source {
     match source {
@@ -246,8 +267,31 @@ fn refuse_problems(text: &str) -> Step<()> {
 
 /// Against the standard, but what engines in use write (Go leaves zeroes out) and runc and crun run.
 fn is_bearable(problem: &validate::Problem) -> bool {
-    problem.rule == "required" && problem.path.starts_with("$.process.user.")
+    problem.rule == "user-namespace-mapping"
+        // Judged again when it becomes numbers.
+        || problem.path.starts_with("$.linux.memoryPolicy.")
+        || problem.rule == "required" && ["user", "scheduler", "ioPriority"].iter().any(|name| within(problem, name))
         || problem.path.starts_with("$.process.capabilities.")
+}
+
+fn within(problem: &validate::Problem, name: &str) -> bool {
+    let rest = problem.path.strip_prefix("$.process.").and_then(|rest| rest.strip_prefix(name));
+    rest.is_some_and(|rest| rest.starts_with('.'))
+}
+
+/// Said before anything is made: these write to what belongs to the host's root alone.
+fn refuse_what_needs_root(linux: &Linux) -> Step<()> {
+    let refused = |what: &str, why: &str| Err(Failure::because("config", why).on(format!("$.linux.{what}")));
+    if linux.intel_rdt.is_some() {
+        return refused(
+            "intelRdt",
+            "cache and bandwidth of the processor are given out in resctrl, by the host's root",
+        );
+    }
+    if !linux.net_devices.is_empty() {
+        return refused("netDevices", "a device can be taken out of the host's network by the host's root alone");
+    }
+    Ok(())
 }
 
 /// The sets, and a warning for each name that this program does not know: a newer engine may.
@@ -287,7 +331,8 @@ fn compile(linux: &Linux) -> Step<Option<SeccompFilter>> {
     Ok(Some(SeccompFilter {
         program: program.instructions.iter().map(|i| Filter { code: i.code, jt: i.jt, jf: i.jf, k: i.k }).collect(),
         flags: (flags & !TSYNC) as u32,
-        notifies: program.notifies,
+        // Engines that name an agent wait for it, whatever the rules say.
+        notifies: program.notifies || profile.listener_path.is_some(),
         listener_path: profile.listener_path.clone(),
         listener_metadata: profile.listener_metadata.clone().unwrap_or_default(),
     }))

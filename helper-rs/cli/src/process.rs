@@ -116,6 +116,23 @@ pub fn become_user(identity: &Identity, caps: &CapMasks, umask: Option<u32>) -> 
     Ok(())
 }
 
+/// Each variable once, with its last value; HOME from the container's /etc/passwd where it has none.
+pub fn environment(asked: &[String], home: Option<&str>) -> Vec<String> {
+    let name = |entry: &str| entry.split('=').next().unwrap_or_default().to_string();
+    let mut env: Vec<String> = Vec::with_capacity(asked.len() + 1);
+    for entry in asked {
+        match env.iter_mut().find(|known| name(known) == name(entry)) {
+            Some(known) => known.clone_from(entry),
+            None => env.push(entry.clone()),
+        }
+    }
+    env.retain(|entry| entry != "HOME=");
+    if !env.iter().any(|entry| entry.starts_with("HOME=")) {
+        env.push(format!("HOME={}", home.unwrap_or("/")));
+    }
+    env
+}
+
 /// The program to execute, with all memory for it already taken.
 pub struct Program {
     args: Vec<CString>,
@@ -128,10 +145,7 @@ impl Program {
     pub fn new(process: &Process, home: Option<&str>) -> Step<Program> {
         let c = |text: &str| CString::new(text).map_err(|_| Failure::because("exec", "NUL byte in an argument"));
         let name = process.args.first().ok_or_else(|| Failure::because("exec", "no program to run"))?;
-        let mut env: Vec<String> = process.env.clone();
-        if !env.iter().any(|entry| entry.starts_with("HOME=")) {
-            env.push(format!("HOME={}", home.unwrap_or("/")));
-        }
+        let env = environment(&process.env, home);
         let candidates = if name.contains('/') {
             vec![c(name)?]
         } else {
@@ -190,4 +204,18 @@ impl Program {
 
 fn exists(path: &CString) -> bool {
     rustix::fs::stat(path.as_c_str()).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::environment;
+
+    #[test]
+    fn a_variable_has_its_last_value_and_home_is_never_empty() {
+        let env = |list: &[&str]| environment(&list.iter().map(ToString::to_string).collect::<Vec<_>>(), Some("/h"));
+        assert_eq!(env(&["A=1", "B=2", "A=3"]), ["A=3", "B=2", "HOME=/h"]);
+        assert_eq!(env(&["HOME=/x", "HOME="]), ["HOME=/h"]);
+        assert_eq!(env(&["HOME=/x"]), ["HOME=/x"]);
+        assert_eq!(environment(&[], None), ["HOME=/"]);
+    }
 }

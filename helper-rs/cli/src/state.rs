@@ -51,7 +51,8 @@ impl Saved {
     }
 
     pub fn write(&self, root: &Path) -> Step<()> {
-        let file = folder(root, &self.id).join("state.json");
+        let name = if self.creating { HALF_MADE } else { "state.json" };
+        let file = folder(root, &self.id).join(name);
         let text = serde_json::to_vec(self).map_err(|error| Failure::because("state", error.to_string()))?;
         write_atomically(&file, &text).during("state", file.display())
     }
@@ -68,13 +69,16 @@ impl Saved {
         serde_json::from_slice(&text).map_err(|error| Failure::because("state", error.to_string()).on(file.display()))
     }
 
+    /// What an interrupted `create` has left; there is no container yet then, and only `delete --force` asks.
+    pub fn read_half_made(root: &Path, id: &str) -> Option<Saved> {
+        crate::plan::check_id(id).ok()?;
+        serde_json::from_slice(&fs::read(folder(root, id).join(HALF_MADE)).ok()?).ok()
+    }
+
     /// created, running, paused or stopped.
     pub fn status(&self, root: &Path) -> &'static str {
         if !self.is_alive() {
             return "stopped";
-        }
-        if self.creating {
-            return "creating";
         }
         if gate(root, &self.id).exists() {
             return "created";
@@ -147,6 +151,7 @@ pub fn claim(root: &Path, id: &str) -> Step<()> {
     }
 }
 
+const HALF_MADE: &str = "creating.json";
 const KEPT_CONFIG: &str = "config.json";
 
 /// For `start`, `exec` and `delete`.

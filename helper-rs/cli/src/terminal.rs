@@ -124,6 +124,17 @@ fn end_line_on(terminal: BorrowedFd<'_>) {
     }
 }
 
+/// Where the output is no terminal, lines end as the program wrote them.
+pub fn plain_lines(master: &OwnedFd) {
+    if isatty(rustix::stdio::stdout()) {
+        return;
+    }
+    if let Ok(mut settings) = tcgetattr(master) {
+        settings.output_modes -= rustix::termios::OutputModes::ONLCR;
+        let _ = tcsetattr(master, OptionalActions::Now, &settings);
+    }
+}
+
 /// Gives the container's terminal the size of the caller's, wherever one of its streams is a terminal.
 pub fn copy_size(master: &OwnedFd) {
     let streams = [rustix::stdio::stdout(), rustix::stdio::stdin(), rustix::stdio::stderr()];

@@ -83,6 +83,17 @@ fn memberships(user: &str, group: &str) -> Vec<u32> {
     group.lines().map(fields).filter(member).filter_map(|f| f[2].parse().ok()).collect()
 }
 
+/// As in the host's /etc/passwd; `#1000` for who is not there.
+pub fn host_name(uid: u32) -> String {
+    let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let name = passwd.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_string())
+    });
+    name.unwrap_or_else(|| format!("#{uid}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -82,6 +82,44 @@ fn with_caller(map: &IdMap) -> IdMap {
     }
 }
 
+/// True if this process can make other namespaces without a user namespace.
+pub fn is_privileged() -> bool {
+    const CAP_SYS_ADMIN: u64 = 1 << 21;
+    process::effective_capabilities().is_ok_and(|all| all & CAP_SYS_ADMIN != 0)
+}
+
+/// For a bundle that names none: the caller is 0 in there, and the ranges of the caller's follow.
+pub fn default_maps() -> (Vec<IdMapping>, Vec<IdMapping>) {
+    let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    let own = |id: u32| IdMapping { container_id: 0, host_id: id, size: 1 };
+    let name = crate::user::host_name(uid);
+    let with_ranges = |id: u32, file: &str, program: &str| {
+        let mut map = vec![own(id)];
+        if find_program(program).is_some() {
+            let text = fs::read_to_string(file).unwrap_or_default();
+            for (host_id, size) in ranges(&text, &name, uid) {
+                let next = map.last().map_or(0, |last| last.container_id + last.size);
+                map.push(IdMapping { container_id: next, host_id, size });
+            }
+        }
+        map
+    };
+    let uids = with_ranges(uid, "/etc/subuid", "newuidmap");
+    let gids = with_ranges(gid, "/etc/subgid", "newgidmap");
+    (uids, gids)
+}
+
+/// First id and size of each range of a user in subuid(5), who is there by name or by number.
+fn ranges(text: &str, name: &str, uid: u32) -> Vec<(u32, u32)> {
+    let range = |line: &str| {
+        let mut fields = line.split(':');
+        let owner = fields.next()?;
+        let (first, size) = (fields.next()?.parse().ok()?, fields.next()?.trim().parse().ok()?);
+        (owner == name || owner.parse() == Ok(uid)).then_some((first, size))
+    };
+    text.lines().filter_map(range).filter(|(_, size)| *size > 0).collect()
+}
+
 /// True in the namespace of the host's root: all ids mapped to themselves.
 pub fn is_initial() -> bool {
     let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
@@ -425,6 +463,13 @@ mod tests {
         let uid = with_caller(&IdMap::parse(text).unwrap()).uid;
         let lines: Vec<_> = uid.iter().map(|line| (line.container_id, line.host_id, line.size)).collect();
         assert_eq!(lines[1..], [(1, 100_000, 10), (4_294_967_294, 100_010, 1), (11, 100_011, 1)]);
+    }
+
+    #[test]
+    fn ranges_are_those_of_a_name_or_a_number() {
+        let text = "ana:100000:65536\nbob:1:2\n1000:500000:10\nana:x:3\nana:7:0\n";
+        assert_eq!(ranges(text, "ana", 1000), [(100_000, 65_536), (500_000, 10)]);
+        assert_eq!(ranges(text, "eve", 5), []);
     }
 
     #[test]

@@ -1,6 +1,7 @@
-//! madvise(2): a process that stays for as long as its container gives back what only the launch needed.
+//! set_mempolicy(2), and madvise(2): a process that stays for as long as its container gives back what only the launch needed.
 
 use rustix::fd::{AsRawFd, OwnedFd};
+use rustix::io::Errno;
 use std::ops::Range;
 
 /// Unmaps the pages of this program's code; the few that the monitor runs through come back by themselves. Code is never
@@ -82,4 +83,13 @@ pub fn keep(line: OwnedFd, container: OwnedFd, cgroup_kill: Option<OwnedFd>) -> 
         libc::syscall(libc::SYS_pidfd_send_signal, container, libc::SIGKILL, std::ptr::null::<u8>(), 0);
         libc::_exit(0)
     }
+}
+
+/// From which nodes the memory of this process comes; one bit a node.
+pub fn set_policy(mode: u32, nodes: &[u64]) -> Result<(), Errno> {
+    // The kernel takes one bit less than it is told.
+    let bits = nodes.len() * 64 + 1;
+    // SAFETY: the mask has as many bits as are named, but the one that is not read.
+    let result = unsafe { libc::syscall(libc::SYS_set_mempolicy, mode as libc::c_int, nodes.as_ptr(), bits) };
+    super::check(result).map(drop)
 }

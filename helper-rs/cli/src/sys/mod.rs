@@ -2,6 +2,7 @@
 #![allow(unsafe_code)]
 
 pub mod exec;
+pub mod landlock;
 pub mod memory;
 pub mod mount;
 pub mod net;

@@ -5,6 +5,7 @@ use crate::args::{self, Argument, Global, Options};
 use crate::failure::{During, Failure, Step};
 use crate::launch::{self, LaunchOptions, Partial};
 use crate::plan::Plan;
+use crate::sys::process;
 use crate::{cgroup, hooks, network, sealed, state};
 
 pub fn create(global: Global) -> Step<u8> {
@@ -22,6 +23,8 @@ pub fn create(global: Global) -> Step<u8> {
 
 /// A created container, or nothing that is left of one.
 pub fn make(global: &Global, id: &str, place: &Place, mut options: LaunchOptions) -> Step<()> {
+    let last_kept = 2 + options.preserve_fds as i32;
+    process::close_inherited(|number| number <= last_kept);
     let (mut plan, text) = Plan::read_file(id, place.bundle(), &place.config())?;
     plan.warnings.iter().for_each(|warning| global.reporter.warning(warning));
     if global.no_cgroup {

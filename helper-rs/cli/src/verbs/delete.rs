@@ -31,7 +31,13 @@ pub fn remove(global: &Global, id: &str, force: bool) -> Step<()> {
     let saved = match Saved::read(&global.root, id) {
         Ok(saved) => saved,
         // A half-written or missing state: with force whatever is left of it goes.
-        Err(_) if force && plan::check_id(id).is_ok() => return state::forget(&global.root, id),
+        Err(_) if force && plan::check_id(id).is_ok() => {
+            if let Some(half_made) = Saved::read_half_made(&global.root, id) {
+                kill(&half_made)?;
+                half_made.cgroup.iter().for_each(|path| cgroup::remove(path));
+            }
+            return state::forget(&global.root, id);
+        }
         Err(failure) => return Err(failure),
     };
     let status = saved.status(&global.root);

@@ -54,6 +54,11 @@ pub fn version() -> Step<u8> {
     Ok(0)
 }
 
+pub fn help_of(verb: &str) -> Step<u8> {
+    println!("usage: rootless-helper {verb} [OPTION…] [CONTAINER [ARG…]]\n\nThe options are those of runc and crun; docs/contract.md lists what is ours.");
+    Ok(0)
+}
+
 pub fn help() -> Step<u8> {
     println!(
         "rootless-helper {}: the OCI runtime behind rootless\n\n\

@@ -27,7 +27,9 @@ pub fn kill(global: Global) -> Step<u8> {
 }
 
 fn send(saved: &Saved, signal: i32, all: bool) -> Step<()> {
-    if !all {
+    // Without a pid namespace of its own nothing ends with the first process.
+    let everybody = all || signal == libc::SIGKILL && saved.cgroup.is_some() && !has_own_pids(saved.pid);
+    if !everybody {
         let pidfd = saved.open()?;
         return process::send_signal(&pidfd, signal).during("wait", &saved.id);
     }
@@ -42,6 +44,11 @@ fn send(saved: &Saved, signal: i32, all: bool) -> Step<()> {
         }
     }
     Ok(())
+}
+
+fn has_own_pids(pid: i32) -> bool {
+    let namespace = |pid: &str| std::fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
+    namespace(&pid.to_string()) != namespace("self")
 }
 
 /// `TERM`, `SIGTERM`, `sigterm`, `15`, `SIGRTMIN+3`.

@@ -5,11 +5,14 @@ use crate::args::{self, Argument, Global, Options};
 use crate::failure::{During, Failure, Step};
 use crate::state::Saved;
 use crate::sys::regex::Regex;
-use serde_json::json;
-use std::ffi::CString;
+use crate::user::host_name;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::ffi::{CString, OsString};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::process::Command;
 
 pub fn list(global: Global) -> Step<u8> {
     let (mut quiet, mut as_json) = (false, false);
@@ -22,6 +25,9 @@ pub fn list(global: Global) -> Step<u8> {
             Argument::Operand(operand) => return Err(args::surplus(&operand)),
         }
     }
+    if global.root_given {
+        fs::metadata(&global.root).during("state", global.root.display())?;
+    }
     let entries = fs::read_dir(&global.root).into_iter().flatten().flatten();
     let mut all: Vec<Saved> =
         entries.filter_map(|entry| Saved::read(&global.root, entry.file_name().to_str()?).ok()).collect();
@@ -29,17 +35,22 @@ pub fn list(global: Global) -> Step<u8> {
     let owner =
         |saved: &Saved| fs::metadata(crate::state::folder(&global.root, &saved.id)).map_or(0, |folder| folder.uid());
     if as_json {
-        let rows: Vec<_> = all
-            .iter()
-            .map(|saved| {
-                let mut row = serde_json::to_value(saved.standard(&global.root)).unwrap_or_default();
-                row["created"] = json!(saved.created);
-                row["rootfs"] = json!(saved.rootfs);
-                row["owner"] = json!(user_name(owner(saved)));
-                row
-            })
-            .collect();
-        print_json(&rows)?;
+        let rows = all.iter().map(|saved| {
+            let state = saved.standard(&global.root);
+            Row {
+                oci_version: state.oci_version,
+                id: state.id,
+                pid: state.pid.unwrap_or(0),
+                status: state.status,
+                bundle: state.bundle,
+                rootfs: saved.rootfs.display().to_string(),
+                created: saved.created.clone(),
+                annotations: state.annotations,
+                owner: host_name(owner(saved)),
+            }
+        });
+        // One line, in the order of runc: scripts cut it.
+        println!("{}", serde_json::to_string(&rows.collect::<Vec<_>>()).unwrap_or_default());
         return Ok(0);
     }
     let mut text = String::new();
@@ -52,7 +63,7 @@ pub fn list(global: Global) -> Step<u8> {
             true => text.push_str(&format!("{}\n", saved.id)),
             false => {
                 let pid = state.pid.unwrap_or(0).to_string();
-                let owner = user_name(owner(saved));
+                let owner = host_name(owner(saved));
                 text.push_str(&line([&state.id, &pid, &state.status, &state.bundle, &saved.created, &owner]));
             }
         }
@@ -62,19 +73,23 @@ pub fn list(global: Global) -> Step<u8> {
     Ok(0)
 }
 
-fn line([id, pid, status, bundle, created, owner]: [&str; 6]) -> String {
-    format!("{id:<24} {pid:<8} {status:<9} {bundle:<40} {created:<31} {owner}\n")
+#[derive(Serialize)]
+struct Row {
+    #[serde(rename = "ociVersion")]
+    oci_version: String,
+    id: String,
+    pid: i32,
+    status: String,
+    bundle: String,
+    rootfs: String,
+    created: String,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    annotations: BTreeMap<String, String>,
+    owner: String,
 }
 
-/// As in the host's /etc/passwd; `#1000` for who is not there.
-fn user_name(uid: u32) -> String {
-    let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let name = passwd.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_string())
-    });
-    name.unwrap_or_else(|| format!("#{uid}"))
+fn line([id, pid, status, bundle, created, owner]: [&str; 6]) -> String {
+    format!("{id:<24} {pid:<8} {status:<9} {bundle:<40} {created:<31} {owner}\n")
 }
 
 fn is_json(format: &str) -> Step<bool> {
@@ -86,27 +101,47 @@ fn is_json(format: &str) -> Step<bool> {
 }
 
 pub fn ps(global: Global) -> Step<u8> {
-    let (mut id, mut as_json) = (None, false);
+    let (mut id, mut as_json, mut rest) = (None, false, Vec::new());
     let mut given = Options::new(&global.rest);
     while let Some(argument) = given.next()? {
         match argument {
             Argument::Option(name) if name == "format" || name == "f" => as_json = is_json(&given.text()?)?,
             Argument::Option(name) => return Err(args::unknown(&name)),
-            Argument::Operand(operand) if id.is_none() => args::only_id(&mut id, operand)?,
-            // Arguments for ps(1), which this helper does not run.
-            Argument::Operand(_) => {}
+            Argument::Operand(operand) => {
+                args::only_id(&mut id, operand)?;
+                rest = given.rest();
+            }
         }
     }
     let saved = Saved::read(&global.root, &args::required(id, "container id")?)?;
     let pids = processes(&saved)?;
     if as_json {
         print_json(&pids)?;
-    } else {
-        for pid in pids {
-            println!("{pid}");
-        }
+        return Ok(0);
     }
+    print!("{}", table(&pids, rest)?);
     Ok(0)
+}
+
+/// What ps(1) of the host says of these processes; its column PID tells which.
+fn table(pids: &[i32], mut rest: Vec<OsString>) -> Step<String> {
+    if rest.is_empty() {
+        rest.push("-ef".into());
+    }
+    let output = Command::new("ps").args(&rest).output().during("wait", "ps")?;
+    if !output.status.success() {
+        return Err(Failure::because("wait", String::from_utf8_lossy(&output.stderr).trim()).on("ps"));
+    }
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let mut lines = text.lines();
+    let head = lines.next().unwrap_or_default();
+    let column = head.split_ascii_whitespace().position(|name| name == "PID");
+    let column = column.ok_or_else(|| Failure::because("args", "ps says no PID with these options"))?;
+    let mine = |line: &&str| {
+        let pid = line.split_ascii_whitespace().nth(column).and_then(|pid| pid.parse().ok());
+        pid.is_some_and(|pid: i32| pids.contains(&pid))
+    };
+    Ok(std::iter::once(head).chain(lines.filter(mine)).map(|line| format!("{line}\n")).collect())
 }
 
 /// From the cgroup and those below it, or else what shares the pid namespace; in one that is not the container's own, what

@@ -26,7 +26,7 @@ mod unshare;
 mod volume;
 mod volume_tar;
 
-use crate::args::Global;
+use crate::args::{self, Global};
 use crate::failure::{Failure, Step};
 
 /// What is left of a verb when its beginning is over.
@@ -60,6 +60,9 @@ pub fn begin(global: Global) -> Step<Rest> {
 }
 
 fn end_at_once(global: Global) -> Step<u8> {
+    if args::asks_for_help(&global) {
+        return features::help_of(&global.verb);
+    }
     match global.verb.as_str() {
         "create" => create::create(global),
         "start" => start::start(global),

@@ -40,6 +40,6 @@ pub fn release(global: &Global, id: &str) -> Step<()> {
     }
     let _ = std::fs::remove_file("start");
     let running = state::standard(&plan, "running", Some(saved.pid));
-    // The standard: one that fails is an error, and what runs is ended.
-    hooks::run(&plan.hooks.poststart, &running, "poststart").inspect_err(|_| drop(delete::kill(&saved)))
+    // The standard: one that fails is an error, and what runs is ended and deleted.
+    hooks::run(&plan.hooks.poststart, &running, "poststart").inspect_err(|_| drop(delete::remove(global, id, true)))
 }

@@ -60,6 +60,15 @@ pub struct MountExtra {
     pub chown: bool,
 }
 
+/// A Landlock domain for the program.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Landlock {
+    /// What can be written, in the container; all of it where this is not said.
+    #[serde(default)]
+    pub write: Option<Vec<String>>,
+}
+
 /// All annotations of ours, parsed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Annotations {
@@ -76,6 +85,7 @@ pub struct Annotations {
     /// argv of the companion process.
     pub companion: Vec<String>,
     pub init: bool,
+    pub landlock: Option<Landlock>,
     pub mounts: BTreeMap<String, MountExtra>,
     pub networks: Option<Networks>,
     /// The container whose user and network namespaces are joined.
@@ -110,6 +120,7 @@ pub fn parse(all: &BTreeMap<String, String>) -> Result<Annotations, (String, Str
             "companion" => out.companion = serde_json::from_str(value).map_err(|e| wrong(&e))?,
             "mounts" => out.mounts = serde_json::from_str(value).map_err(|e| wrong(&e))?,
             "optional-sysctls" => out.optional_sysctls = serde_json::from_str(value).map_err(|e| wrong(&e))?,
+            "landlock" => out.landlock = Some(serde_json::from_str(value).map_err(|e| wrong(&e))?),
             "init" => out.init = truth(value).map_err(|e| wrong(&e))?,
             "networks" => out.networks = Some(networks::parse(value).map_err(|e| wrong(&e))?),
             "join" => out.join = Some(value.clone()),

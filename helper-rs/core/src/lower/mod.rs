@@ -4,3 +4,4 @@ pub mod annotations;
 pub mod mounts;
 pub mod namespaces;
 pub mod networks;
+pub mod ranges;

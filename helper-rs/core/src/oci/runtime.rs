@@ -142,7 +142,8 @@ pub struct Hooks {
 pub struct Hook {
     pub path: String,
     pub args: Vec<String>,
-    pub env: Vec<String>,
+    /// Where it is not said, the caller's.
+    pub env: Option<Vec<String>>,
     /// Seconds.
     pub timeout: Option<u32>,
 }
@@ -165,6 +166,18 @@ pub struct Linux {
     pub mount_label: Option<String>,
     pub personality: Option<Personality>,
     pub time_offsets: BTreeMap<String, TimeOffset>,
+    pub memory_policy: Option<MemoryPolicy>,
+    pub intel_rdt: Option<serde_json::Value>,
+    pub net_devices: BTreeMap<String, serde_json::Value>,
+}
+
+/// config-linux.md, "Memory policy".
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[serde(default)]
+pub struct MemoryPolicy {
+    pub mode: String,
+    pub nodes: String,
+    pub flags: Vec<String>,
 }
 
 /// config-linux.md, "User namespace mappings": one extent of /proc/PID/uid_map.

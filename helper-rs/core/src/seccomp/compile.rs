@@ -14,6 +14,10 @@ const NR: u32 = 0;
 const ARCH: u32 = 4;
 const ARGS: u32 = 16;
 
+/// SCMP_ACT_ERRNO with EPERM, which nearly every profile has by default, and with ENOSYS.
+const DENIED: u32 = 0x0005_0001;
+const UNKNOWN: u32 = 0x0005_0026;
+
 /// ptrace sets the number to -1 to skip a call; it belongs to no architecture.
 const SKIPPED: u32 = u32::MAX;
 
@@ -84,10 +88,14 @@ fn ranges(rules: &[rules::Rule<'_>], archs: &[Arch], token: u32, otherwise: u32,
             continue;
         }
         starts.insert(numbers.start, Decision::Always(otherwise));
-        for (number, decision) in rules::decide(rules, arch, otherwise) {
+        let decided = rules::decide(rules, arch, otherwise);
+        let newest = decided.keys().next_back().copied();
+        for (number, decision) in decided {
             starts.insert(number, decision);
             if number + 1 < numbers.end {
-                starts.insert(number + 1, Decision::Always(otherwise));
+                // What is newer than the profile does not exist for it: programs try the older call then, as with runc.
+                let newer = if Some(number) == newest && otherwise == DENIED { UNKNOWN } else { otherwise };
+                starts.insert(number + 1, Decision::Always(newer));
             }
         }
     }
