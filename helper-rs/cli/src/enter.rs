@@ -22,6 +22,8 @@ pub struct Entry<'a> {
     pub streams: &'a [Option<OwnedFd>; 3],
     pub preserve_fds: u32,
     pub die_with_parent: bool,
+    /// See `InitOptions`.
+    pub plain_lines: bool,
 }
 
 /// Begins; `plan` is called in the new process, so that this one neither waits nor grows.
@@ -82,7 +84,7 @@ fn story(plan: &Plan, channel: &Channel, entry: &Entry<'_>, joined: i32, host_pr
     let identity = init::identity(plan, &root, host_proc)?;
     process::limit(&plan.process)?;
     if plan.process.terminal {
-        let master = terminal::take(identity.uid, plan.process.console_size, true)?;
+        let master = terminal::take(identity.uid, plan.process.console_size, true, entry.plain_lines)?;
         channel.send(Message::Terminal, Some(master.as_fd()))?;
     }
     let program = Program::new(&plan.process, identity.home.as_deref())?;

@@ -8,7 +8,7 @@ use crate::streams;
 use crate::sys::memory;
 use crate::sys::process::{self, Ended};
 use crate::sys::signal::{self, Caught};
-use crate::terminal::{copy_size, plain_lines, Raw};
+use crate::terminal::{copy_size, Raw};
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::Errno;
@@ -43,7 +43,6 @@ impl Foreground<'_> {
         let raw = self.container.terminal.as_ref().and_then(|_| Raw::enter(rustix::stdio::stdin()));
         if let Some(master) = &self.container.terminal {
             copy_size(master);
-            plain_lines(master);
             self.flows = streams::of_terminal(master)?;
         }
         let mut direct: Option<(i32, Instant)> = None;

@@ -25,6 +25,8 @@ pub struct InitOptions {
     pub gate: Option<OwnedFd>,
     /// Descriptors from 3 on that the program keeps.
     pub preserve_fds: u32,
+    /// Where the caller's output is no terminal, the container's is not made to look like one.
+    pub plain_lines: bool,
     pub no_pivot: bool,
     pub keep_keyring: bool,
     /// In place of the caller's 0, 1 and 2.
@@ -106,7 +108,7 @@ fn story(plan: &Plan, channel: &Channel, options: &InitOptions) -> Step<(Program
     // Kept only for what has to be written last.
     let labelled = is_labelled(&plan.process).then_some(host_proc);
     if plan.process.terminal {
-        let master = terminal::take(identity.uid, plan.process.console_size, binds_dev(plan))?;
+        let master = terminal::take(identity.uid, plan.process.console_size, binds_dev(plan), options.plain_lines)?;
         channel.send(Message::Terminal, Some(master.as_fd()))?;
     }
     for op in &plan.mounts {
@@ -126,7 +128,7 @@ fn story(plan: &Plan, channel: &Channel, options: &InitOptions) -> Step<(Program
     channel.send(Message::Ready, None)?;
     channel.expect(Message::Go, None)?;
     let channel = pass_gate(channel, options)?;
-    hooks::run(&start_hooks(plan), &state(options, "created"), "startContainer")?;
+    hooks::run(&start_hooks(plan, identity.home.as_deref()), &state(options, "created"), "startContainer")?;
     become_program(plan, &identity, &channel, options.preserve_fds, options.die_with_parent, labelled.as_ref())?;
     if let Some(own_program) = own_program {
         split_off_init(&own_program)?;
@@ -139,10 +141,10 @@ fn is_labelled(process: &Process) -> bool {
 }
 
 /// Those that name no environment have that of the program, as in runc.
-fn start_hooks(plan: &Plan) -> Vec<Hook> {
+fn start_hooks(plan: &Plan, home: Option<&str>) -> Vec<Hook> {
     let mut hooks = plan.hooks.start_container.clone();
     for hook in &mut hooks {
-        hook.env.get_or_insert_with(|| plan.process.env.clone());
+        hook.env.get_or_insert_with(|| process::environment(&plan.process.env, home));
     }
     hooks
 }

@@ -36,6 +36,8 @@ pub struct LaunchOptions {
     pub pidfd_socket: Option<PathBuf>,
     /// chroot(2) in place of pivot_root(2), which a root filesystem in the kernel's own memory does not allow.
     pub no_pivot: bool,
+    /// See `InitOptions`.
+    pub plain_lines: bool,
     /// The caller's session keyring is kept.
     pub keep_keyring: bool,
     /// The container's user namespace, where it was made beforehand.
@@ -109,6 +111,7 @@ fn start_child(plan: &Plan, options: &LaunchOptions, cgroup: Option<&Cgroup>) ->
         streams: [copy_of(&options.streams[0])?, copy_of(&options.streams[1])?, copy_of(&options.streams[2])?],
         preserve_fds: options.preserve_fds,
         no_pivot: options.no_pivot,
+        plain_lines: options.plain_lines,
         keep_keyring: options.keep_keyring,
         bundle_state: state::standard(plan, "creating", None),
     };

@@ -138,7 +138,10 @@ impl Plan {
             id: id.to_string(),
             rootfs,
             caps,
-            filter: compile(&linux)?,
+            filter: compile(
+                &linux,
+                spec.annotations.get("run.oci.seccomp_fail_unknown_syscall").is_some_and(|v| v == "1"),
+            )?,
             id_map,
             bundle,
             process,
@@ -320,11 +323,14 @@ fn masks(sets: Option<&Capabilities>) -> (CapMasks, Vec<String>) {
     (masks, unknown)
 }
 
-fn compile(linux: &Linux) -> Step<Option<SeccompFilter>> {
+fn compile(linux: &Linux, strict: bool) -> Step<Option<SeccompFilter>> {
     let Some(profile) = &linux.seccomp else { return Ok(None) };
     let failed = |reason: String| Failure::because("seccomp", reason);
     let native = Arch::native().ok_or_else(|| failed("no filter for this architecture".into()))?;
     let program = seccomp::compile(profile, native).map_err(|error| failed(error.to_string()))?;
+    if let (true, [unknown, ..]) = (strict, program.unknown_syscalls.as_slice()) {
+        return Err(failed(format!("unknown system call {unknown}")));
+    }
     let flags = seccomp::flags::bits(&profile.flags).map_err(|name| failed(format!("unknown flag {name}")))?;
     // One thread: nothing to synchronise, and the kernel refuses it together with a listener.
     const TSYNC: u64 = 1;

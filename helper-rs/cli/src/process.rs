@@ -26,7 +26,8 @@ pub fn limit(process: &Process) -> Step<()> {
         let attr = SchedAttr {
             policy: policy(&scheduler.policy),
             flags: scheduler.flags.iter().fold(0, |all, flag| all | scheduler_flag(flag)),
-            nice: scheduler.nice,
+            // What is not said is not changed: to raise it takes a right.
+            nice: scheduler.nice.or_else(|| rustix::process::getpriority_process(None).ok()).unwrap_or(0),
             priority: scheduler.priority as u32,
             runtime: scheduler.runtime,
             deadline: scheduler.deadline,

@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// In the container: opens a pair in its own devpts, makes it the controlling terminal and the three standard streams,
 /// and answers the master.
-pub fn take(uid: u32, size: Option<ConsoleSize>, foreign_dev: bool) -> Step<OwnedFd> {
+pub fn take(uid: u32, size: Option<ConsoleSize>, foreign_dev: bool, plain: bool) -> Step<OwnedFd> {
     let master = open_master().during("console", "/dev/pts/ptmx")?;
     rustix::pty::unlockpt(&master).during("console", "unlock")?;
     // By the master, not by name: a name can be replaced.
@@ -26,6 +26,9 @@ pub fn take(uid: u32, size: Option<ConsoleSize>, foreign_dev: bool) -> Step<Owne
     if let Some(size) = size.filter(|size| size.height > 0) {
         let size = Winsize { ws_row: size.height, ws_col: size.width, ws_xpixel: 0, ws_ypixel: 0 };
         tcsetwinsize(&master, size).during("console", "size")?;
+    }
+    if plain {
+        plain_lines(&master);
     }
     devices::own_terminal(&slave, uid)?;
     if !foreign_dev {
@@ -124,8 +127,8 @@ fn end_line_on(terminal: BorrowedFd<'_>) {
     }
 }
 
-/// Where the output is no terminal, lines end as the program wrote them.
-pub fn plain_lines(master: &OwnedFd) {
+/// Where the caller's output is no terminal, lines end as the program wrote them.
+fn plain_lines(master: &OwnedFd) {
     if isatty(rustix::stdio::stdout()) {
         return;
     }

@@ -82,6 +82,7 @@ impl Session {
             cgroup: cgroup.as_ref().map(AsFd::as_fd),
             streams: &streams,
             preserve_fds: 0,
+            plain_lines: false,
             die_with_parent: true,
         };
         let middle = enter::begin(&entry, || plan(exec, target))?;

@@ -23,9 +23,10 @@ pub fn create(global: Global) -> Step<u8> {
 
 /// A created container, or nothing that is left of one.
 pub fn make(global: &Global, id: &str, place: &Place, mut options: LaunchOptions) -> Step<()> {
+    let (mut plan, text) = Plan::read_file(id, place.bundle(), &place.config())?;
+    flags::pass_listeners(&mut plan, &mut options);
     let last_kept = 2 + options.preserve_fds as i32;
     process::close_inherited(|number| number <= last_kept);
-    let (mut plan, text) = Plan::read_file(id, place.bundle(), &place.config())?;
     plan.warnings.iter().for_each(|warning| global.reporter.warning(warning));
     if global.no_cgroup {
         plan.linux.cgroups_path = None;

@@ -67,6 +67,7 @@ pub fn exec(global: Global) -> Step<u8> {
         streams: &streams.child,
         preserve_fds: wish.preserve_fds,
         die_with_parent: false,
+        plain_lines: wish.console_socket.is_none(),
     };
     let (child, channel) = enter::begin(&entry, || Ok(&plan))?.finish()?;
     drop(streams.child);

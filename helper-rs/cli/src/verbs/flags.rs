@@ -3,6 +3,7 @@
 use crate::args::Options;
 use crate::failure::Step;
 use crate::launch::LaunchOptions;
+use crate::plan::Plan;
 use std::path::{Path, PathBuf};
 
 /// Where the configuration is.
@@ -40,4 +41,14 @@ pub fn take(name: &str, given: &mut Options, place: &mut Place, launch: &mut Lau
         _ => return Ok(false),
     }
     Ok(true)
+}
+
+/// Sockets that systemd opened for the runtime (sd_listen_fds(3)) are the container's, whose first process is pid 1.
+pub fn pass_listeners(plan: &mut Plan, launch: &mut LaunchOptions) {
+    let Some(count) = std::env::var("LISTEN_FDS").ok().and_then(|count| count.parse::<u32>().ok()) else { return };
+    launch.preserve_fds += count;
+    let env = &mut plan.process.env;
+    env.push(format!("LISTEN_FDS={count}"));
+    env.push("LISTEN_PID=1".to_string());
+    env.extend(std::env::var("LISTEN_FDNAMES").map(|names| format!("LISTEN_FDNAMES={names}")));
 }

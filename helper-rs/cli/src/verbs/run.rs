@@ -84,6 +84,9 @@ pub fn run(mut global: Global) -> Step<Rest> {
         None => (read_late(&wish, parent.as_ref(), &mut launch)?, None),
     };
     let (mut plan, text) = plan;
+    if wish.monitor.is_none() {
+        flags::pass_listeners(&mut plan, &mut launch);
+    }
     if global.no_cgroup {
         plan.linux.cgroups_path = None;
     }
@@ -228,6 +231,7 @@ fn live(begin: &mut Begin, partial: &mut Partial) -> Step<(Ended, bool)> {
     };
     let mut options = std::mem::take(&mut begin.launch);
     options.streams = streams.child;
+    options.plain_lines = options.console_socket.is_none();
     options.parent = copy_of(begin.parent.as_ref())?;
     global.reporter.debug(&format!("{}: {} is right, its processes are made", plan.id, plan.bundle.display()));
     let mut created = |pid: i32| global.reporter.event(&json!({ "event": "created", "pid": pid }));

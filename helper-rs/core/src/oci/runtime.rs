@@ -81,7 +81,7 @@ pub struct Rlimit {
 #[serde(default)]
 pub struct Scheduler {
     pub policy: String,
-    pub nice: i32,
+    pub nice: Option<i32>,
     pub priority: i32,
     pub flags: Vec<String>,
     pub runtime: u64,
