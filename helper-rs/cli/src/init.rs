@@ -7,9 +7,7 @@ use crate::plan::{Plan, SeccompFilter};
 use crate::process::{self, Program};
 use crate::sys::{self, process as sys_process, seccomp, signal};
 use crate::user::{self, Identity};
-use crate::{
-    devices, hooks, keyring, labels, landlock, memory_policy, mounts, owners, pid1, rootfs, terminal, userns,
-};
+use crate::{devices, hooks, keyring, labels, landlock, memory_policy, mounts, owners, pid1, rootfs, terminal, userns};
 use rootless_core::lower::mounts::{propagation, MS_SLAVE};
 use rootless_core::lower::namespaces::{CLONE_NEWNET, CLONE_NEWTIME};
 use rootless_core::oci::runtime::{Hook, Process};
@@ -249,7 +247,8 @@ fn configure_namespaces(plan: &Plan, proc: &OwnedFd) -> Step<()> {
     if let Some(name) = &plan.spec.hostname {
         match rustix::system::sethostname(name.as_bytes()) {
             // Under a filter of a container around us; nobody has asked for this name.
-            Err(rustix::io::Errno::PERM) if plan.annotations.optional_sysctls.iter().any(|key| key == "kernel.hostname") => {}
+            Err(rustix::io::Errno::PERM)
+                if plan.annotations.optional_sysctls.iter().any(|key| key == "kernel.hostname") => {}
             done => done.during("hostname", name)?,
         }
     }
