@@ -22,6 +22,7 @@ export default command({
       description: 'CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, ONBUILD, STOPSIGNAL, USER, VOLUME or WORKDIR of a Dockerfile',
     },
     message: { type: 'string', alias: 'm', valueHint: 'TEXT', description: 'kept in the history of the image' },
+    quiet: { type: 'boolean', alias: 'q', description: 'print the id alone; nothing else is printed anyway' },
     platform: { type: 'string', valueHint: 'PLATFORM', parse: parsePlatform, description: 'what it is made for: OS/ARCH[/VARIANT]' },
   },
   words: { usage: 'FILE|URL|- [REPOSITORY[:TAG]]', min: 1, max: 2, complete: 'file' },

@@ -4,19 +4,24 @@ import { mkdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { RootlessError } from '../errors.ts';
 import { type HelperResult, type IdMapping, runHelper } from '../helper.ts';
-import { type LayerMapping, layersFolder, missingLayers, stackOf } from '../image/layers.ts';
+import { type LayerMapping, layerFolder, layersFolder, missingLayers, stackOf } from '../image/layers.ts';
 import { readConfig, type StoredImage } from '../image/store.ts';
 import type { Paths } from '../paths.ts';
+import { leaseLayers, mountsFolder } from './image-leases.ts';
 
 export type MountedImage = { readonly id: string; readonly path: string };
-
-const folderOf = (paths: Paths): string => join(paths.runtime, 'image-mounts');
 
 /** @returns where. @throws RootlessError MOUNT_NEEDS_UNSHARE, LAYERS_NOT_UNPACKED, IMAGE_MOUNT_FAILED */
 export async function mountImage(paths: Paths, image: StoredImage, shown: string): Promise<string> {
   const mapping = ownMapping();
   const folder = layersFolder(paths, mapping);
   const { diffIds } = readConfig(paths, image);
+  const path = join(mountsFolder(paths), image.id.slice('sha256:'.length));
+  leaseLayers(
+    paths,
+    path,
+    diffIds.map((diffId) => layerFolder(folder, diffId)),
+  );
   if (missingLayers(folder, diffIds).length > 0) {
     throw new RootlessError({
       code: 'LAYERS_NOT_UNPACKED',
@@ -25,7 +30,6 @@ export async function mountImage(paths: Paths, image: StoredImage, shown: string
       exit: 1,
     });
   }
-  const path = join(folderOf(paths), image.id.slice('sha256:'.length));
   if (mountedImages(paths).some((mounted) => mounted.path === path)) return path;
   mkdirSync(path, { recursive: true, mode: 0o700 });
   const { base, lower } = stackOf(folder, diffIds);
@@ -43,7 +47,7 @@ export async function unmountImage(paths: Paths, { path }: MountedImage): Promis
 
 /** Those of this namespace. */
 export function mountedImages(paths: Paths): MountedImage[] {
-  const folder = `${folderOf(paths)}/`;
+  const folder = `${mountsFolder(paths)}/`;
   return readFileSync('/proc/self/mountinfo', 'utf8')
     .split('\n')
     .map((line) => (line.split(' ')[4] ?? '').replace(/\\(\d{3})/g, (_, octal) => String.fromCharCode(Number.parseInt(octal, 8))))

@@ -1,15 +1,16 @@
-/** Which unpacked layers containers stand on: by what they were made from, and by their bundles. */
+/** Which unpacked layers containers stand on, by what they were made from and by their bundles; and those that somebody looks at. */
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { layerFolder, layersFolder } from '../image/layers.ts';
 import type { Paths } from '../paths.ts';
+import { leasedLayers } from './image-leases.ts';
 import { markOf } from './marks.ts';
 import { type Container, containerFolder } from './state.ts';
 
 /** Absolute folders; undefined while a container starts that has not written down yet what it will use. */
 export function layersInUse(paths: Paths): ReadonlySet<string> | undefined {
-  const used = new Set<string>();
+  const used = new Set<string>(leasedLayers(paths));
   const described = names(join(paths.data, 'containers'));
   const starting = names(join(paths.data, 'live')).filter((id) => !described.includes(id));
   if (starting.some((id) => markOf(paths, id) === 'alive')) return undefined;

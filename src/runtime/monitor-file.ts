@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import type { Paths } from '../paths.ts';
 import { planHealth } from './health.ts';
+import { logAttributes } from './log-attributes.ts';
 import { expandTag } from './log-tag.ts';
 import type { ContainerOptions } from './options.ts';
 import type { ImageDefaults } from './process.ts';
@@ -35,6 +36,7 @@ const forever = 3_153_600_000 * second;
 export function monitorFile(paths: Paths, options: ContainerOptions, facts: MonitorFacts): Readonly<Record<string, unknown>> {
   const { log, restart } = options;
   const notifyMode = facts.notifyMode ?? options.sdnotify;
+  const attributes = logAttributes(options, { labels: facts.labels, imageEnv: facts.defaults.env });
   const health = planHealth(options.health, facts.defaults.healthcheck);
   return {
     ...(facts.keepInput ? { stdin: true } : {}),
@@ -43,6 +45,7 @@ export function monitorFile(paths: Paths, options: ContainerOptions, facts: Moni
       path: log.path ?? join(facts.folder, 'log'),
       ...(log.maxSize > 0 ? { maxSize: log.maxSize, maxFile: log.maxFile } : {}),
       ...(log.tag === undefined ? {} : { tag: expandTag(log.tag, { ...facts, image: options.image }) }),
+      ...(Object.keys(attributes).length === 0 ? {} : { attributes }),
       whenFull: log.whenFull,
     },
     restart: { policy: restart.policy, retries: restart.retries },

@@ -122,6 +122,11 @@ export type LogRequest = {
   readonly maxFile: number;
   /** A template of docker's: `{{.Name}}/{{.ID}}`. */
   readonly tag?: string | undefined;
+  /** Names of labels and variables that stand beside each line, and expressions that their names match. */
+  readonly labels?: readonly string[] | undefined;
+  readonly labelsRegex?: string | undefined;
+  readonly env?: readonly string[] | undefined;
+  readonly envRegex?: string | undefined;
   /** Instead of a file in the container's folder. */
   readonly path?: string | undefined;
   readonly whenFull: 'drop' | 'stop';

@@ -92,7 +92,8 @@ async function launched(
   if (starting) early(starting);
   const layers = await layersOf(base, options.image, mapping, { ...context, mapping });
   const folder = containerFolder(paths, id);
-  const filled = life !== undefined && base.kind !== 'host' && isFilled(join(folder, 'rootfs'));
+  const whole = life !== undefined || existsSync(join(folder, 'filled'));
+  const filled = whole && base.kind !== 'host' && isFilled(join(folder, 'rootfs'));
   if (!filled) await emptyRoot(folder, found, context, mapping);
   const keepInput = options.interactive && !ties.input;
   const alone = ties.detach ? pidsOf(starting) : undefined;

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readlinkSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
-import { type Output, rootless, start, until } from '../support/cli.ts';
+import { finished, type Output, rootless, start, until } from '../support/cli.ts';
 import { bin } from '../support/checkout.ts';
 import { busyboxImage, busyboxRootfs, ociLayout, tarOf } from '../support/images.ts';
 import { live } from '../support/live.ts';
@@ -259,6 +259,21 @@ live('image mount shows an image to the shell of unshare that asks, read-only, a
   const seen = good(await rootless(['unshare', 'sh', '-c', script])).split('\n');
   assert.equal([seen[0], seen[1]?.slice(0, 5), seen[2], seen[3], seen[5], seen[6]], ['there', 'root:', 'read-only', '1', '0', 'gone']);
   assert.match(seen[4] ?? '', /^sha256:/);
+});
+
+live('layers of an image that somebody looks at stay until nobody does', ['userns', 'overlay'], async () => {
+  const name = await ended('echo there > /leased');
+  good(await rootless(['commit', name, 'leased']));
+  good(await rootless(['run', '--rm', ...flags, 'leased', 'true']));
+  good(await rootless(['rm', name]));
+  const script = `p=$("$0" -- "$1" image mount leased); echo mounted; read -r go; cat $p/leased`;
+  const looking = start(['unshare', 'sh', '-c', script, process.execPath, bin]);
+  const done = finished(looking);
+  await until(looking, 'mounted');
+  good(await rootless(['rmi', '-f', 'leased']));
+  looking.stdin?.end('go\n');
+  assert.is((await done).stdout, 'mounted\nthere\n');
+  assert.match(good(await rootless(['image', 'prune', '-f'])), /Total reclaimed space: [1-9]/);
 });
 
 live('an image of 127 layers runs, and its changes are one more', ['userns', 'overlay'], () =>

@@ -62,6 +62,14 @@ live('tail, since, until and details choose and show', needs, () =>
   }),
 );
 
+live('labels and variables are among the details', needs, () =>
+  detached(['-l', 'tier=front', '-e', 'WORD=own', '--log-opt', 'labels=tier', '--log-opt', 'env=WORD'], script('echo line'), async (id) => {
+    await ok(['wait', id]);
+    assert.is(await ok(['logs', '--details', id]), 'WORD=own,tier=front line\n');
+    assert.is(await ok(['logs', id]), 'line\n');
+  }),
+);
+
 live('what cannot be is refused', needs, () =>
   detached(['--log-driver', 'none', '--name', 'mute'], script('echo lost'), async () => {
     const refusals: readonly (readonly [readonly string[], number, RegExp])[] = [

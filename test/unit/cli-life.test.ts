@@ -72,9 +72,12 @@ test('options of a log are those of its driver', () => {
     ['path', '/l'],
     ['tag', 't'],
     ['mode', 'non-blocking'],
-    ['labels', 'x'],
+    ['labels', 'x,y'],
+    ['env-regex', '^A'],
+    ['compress', 'true'],
   ]);
-  assert.equal(full, { driver: 'plain', maxSize: 1 << 20, maxFile: 3, path: '/l', tag: 't', whenFull: 'drop' });
+  const beside = { labels: ['x', 'y'], envRegex: '^A' };
+  assert.equal(full, { driver: 'plain', maxSize: 1 << 20, maxFile: 3, path: '/l', tag: 't', whenFull: 'drop', ...beside });
 });
 
 for (const [driver, key, value] of [
@@ -85,6 +88,7 @@ for (const [driver, key, value] of [
   ['json-file', 'mode', 'fast'],
   ['journald', 'max-size', '1m'],
   ['none', 'path', '/l'],
+  ['json-file', 'labels-regex', '('],
 ] as const) {
   test(`log option ${key}=${value} of ${driver} is refused`, () => {
     assert.throws(() => toLog(driver, [[key, value]]), hasCode('LOG_OPTION_INVALID'));

@@ -127,6 +127,17 @@ test('a number becomes the name that reads back as that number', () => {
   for (const number of [1, 9, 15, 34, 37, 64]) assert.is(signalNumber(signalName(number)), number);
 });
 
+test('labels and variables that were named stand beside each line of the log', async () => {
+  const log = { driver: 'json-file', maxSize: 0, maxFile: 1, whenFull: 'drop' } as const;
+  const of = async (more: Partial<ContainerOptions['log']>) => {
+    const { content } = await fileOf({ log: { ...log, ...more }, env: ['WORD=own', 'PLAIN'] }, { labels: { tier: 'front', team: 'a' } });
+    return (content['log'] as { attributes?: unknown }).attributes;
+  };
+  assert.equal(await of({ labels: ['tier', 'none'], env: ['WORD'] }), { tier: 'front', WORD: 'own' });
+  assert.equal(await of({ labelsRegex: '^te', envRegex: 'W.RD|HOSTNAME' }), { team: 'a', WORD: 'own' });
+  assert.is(await of({ labels: ['none'] }), undefined);
+});
+
 test("a tag is docker's template; what it does not know stays", () => {
   const of = (template: string) => expandTag(template, { ...facts, image: 'web:2', imageId: `sha256:${'ab'.repeat(32)}` });
   assert.is(of('{{.ImageName}}/{{.Name}}/{{.ID}}'), 'web:2/web/0123456789ab');

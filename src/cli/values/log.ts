@@ -1,6 +1,7 @@
 /** `--log-driver` and `--log-opt`: docker's and podman's names. */
 
 import { RootlessError } from '../../errors.ts';
+import { logPattern } from '../../runtime/log-attributes.ts';
 import { defaults, type LogRequest } from '../../runtime/options.ts';
 import { BadValue } from './bad.ts';
 import { parseBytes } from './bytes.ts';
@@ -32,7 +33,7 @@ export function parseLogOption(text: string): readonly [string, string] {
 }
 
 /** What drivers of docker take and has no meaning here. */
-const ignored = ['labels', 'labels-regex', 'env', 'env-regex', 'compress', 'max-buffer-size'];
+const ignored = ['compress', 'max-buffer-size'];
 
 /** @throws RootlessError LOG_OPTION_INVALID */
 export function toLog(driver: string | undefined, options: readonly (readonly [string, string])[]): LogRequest {
@@ -49,13 +50,19 @@ function toPart(driver: string, key: string, value: string): Partial<LogRequest>
   const isFile = drivers[driver] !== 'journald' && driver !== 'none';
   if (key === 'tag') return { tag: value };
   if (ignored.includes(key)) return {};
+  if (key === 'labels' || key === 'env') return { [key]: value.split(',').filter(Boolean) };
+  if (key === 'labels-regex') return { labelsRegex: logPattern(value).source };
+  if (key === 'env-regex') return { envRegex: logPattern(value).source };
   if (isFile && key === 'max-size') return { maxSize: value === '-1' ? 0 : size(value) };
   if (isFile && key === 'max-file') return { maxFile: count(value) };
   if (isFile && key === 'path') return { path: value };
   if (key === 'mode' && (value === 'blocking' || value === 'non-blocking')) return {};
   if (isFile && key === 'when-full' && (value === 'drop' || value === 'stop')) return { whenFull: value };
   if (key === 'mode' || key === 'when-full') throw invalid(`invalid value for log opt '${key}': ${value}`, undefined);
-  throw invalid(`unknown log opt '${key}' for ${driver} log driver`, 'options are max-size, max-file, path, tag, mode and when-full');
+  throw invalid(
+    `unknown log opt '${key}' for ${driver} log driver`,
+    'options are max-size, max-file, path, tag, labels, env, mode and when-full',
+  );
 }
 
 function size(value: string): number {
