@@ -14,6 +14,7 @@ const words: Readonly<Record<string, string>> = {
   EFBIG: 'the file would be larger than is allowed',
   EROFS: 'read-only filesystem',
   ENODEV: 'no such device or filesystem',
+  ERANGE: 'out of range',
   EBUSY: 'in use',
   EOVERFLOW: 'an id that is not mapped',
 };

@@ -2,7 +2,7 @@
 
 import { accessSync, constants, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { isUnified, ownCgroup } from '../cgroup/delegate.ts';
+import { isUnified, ownCgroup } from '../cgroup/tree.ts';
 
 export type CgroupFacts = {
   readonly Version: 'v1' | 'v2' | 'hybrid';

@@ -1,5 +1,6 @@
 /** What was asked for, as `inspect` shows it in docker's HostConfig. Pure. */
 
+import type { DeviceValue } from '../cgroup/limits.ts';
 import type { OciConfig } from '../runtime/oci.ts';
 import type { ContainerOptions, MountRequest } from '../runtime/options.ts';
 import type { Listed } from '../runtime/state.ts';
@@ -16,7 +17,9 @@ export function hostConfig({ options, network, remove }: Listed, spec: Partial<O
     VolumesFrom: options.volumesFrom.map(({ container, access }) => (access ? `${container}:${access}` : container)),
     CapAdd: options.capAdd,
     CapDrop: options.capDrop,
-    CgroupnsMode: 'private',
+    Cgroup: options.cgroups ?? 'enabled',
+    CgroupnsMode: options.cgroupns ?? 'private',
+    CgroupConf: options.limits.unified ?? {},
     Dns: options.dns?.servers ?? [],
     DnsOptions: options.dns?.options ?? [],
     DnsSearch: options.dns?.search ?? [],
@@ -45,7 +48,12 @@ export function hostConfig({ options, network, remove }: Listed, spec: Partial<O
     MemoryReservation: options.limits.memoryReservation ?? 0,
     MemorySwap: memoryAndSwap(options),
     PidsLimit: options.limits.pids ?? 0,
-    CgroupParent: '',
+    ...blockIo(options),
+    MemorySwappiness: null,
+    OomKillDisable: null,
+    CpuRealtimePeriod: 0,
+    CpuRealtimeRuntime: 0,
+    CgroupParent: options.cgroupParent ?? '',
     Devices: options.devices.map(({ source, target, permissions }) => ({
       PathOnHost: source,
       PathInContainer: target,
@@ -57,6 +65,18 @@ export function hostConfig({ options, network, remove }: Listed, spec: Partial<O
     Annotations: options.annotations,
     MaskedPaths: spec?.linux?.maskedPaths ?? [],
     ReadonlyPaths: spec?.linux?.readonlyPaths ?? [],
+  };
+}
+
+function blockIo({ limits }: ContainerOptions): Row {
+  const rates = (devices: readonly DeviceValue[] = []) => devices.map(({ path, value }) => ({ Path: path, Rate: value }));
+  return {
+    BlkioWeight: limits.ioWeight ?? 0,
+    BlkioWeightDevice: (limits.ioWeightDevices ?? []).map(({ path, value }) => ({ Path: path, Weight: value })),
+    BlkioDeviceReadBps: rates(limits.readBps),
+    BlkioDeviceWriteBps: rates(limits.writeBps),
+    BlkioDeviceReadIOps: rates(limits.readIops),
+    BlkioDeviceWriteIOps: rates(limits.writeIops),
   };
 }
 

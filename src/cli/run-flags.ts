@@ -4,8 +4,9 @@ import { parsePlatform } from '../image/platform.ts';
 import { checkName } from '../runtime/ids.ts';
 import type { Flags } from './flags.ts';
 import { lifeFlags } from './life-flags.ts';
-import { parseBytes, parseSwap } from './values/bytes.ts';
-import { parseCpuset, parseExpose, parseMicroseconds, parseOomScore, parseShares } from './values/ids.ts';
+import { cgroupFlags, limitFlags } from './limit-flags.ts';
+import { parseBytes } from './values/bytes.ts';
+import { parseExpose, parseOomScore } from './values/ids.ts';
 import { parseKeys } from './values/keys.ts';
 import { parseDns, parseDnsOption, parseDnsSearch } from './values/dns.ts';
 import { parseDevice } from './values/device.ts';
@@ -13,7 +14,6 @@ import { parseEnv, parseLabel } from './values/env.ts';
 import { parseMount } from './values/mount.ts';
 import { parseHostEntry, parseHostname, parseSignal, parseSysctl, parseUser } from './values/names.ts';
 import { parseAlias, parseIp4, parseIp6, parseMac, parseNetwork } from './values/network.ts';
-import { parseCpus, parsePids } from './values/numbers.ts';
 import { parseWorkdir } from './values/path.ts';
 import { parsePort } from './values/port.ts';
 import { parsePull } from './values/pull.ts';
@@ -324,34 +324,8 @@ export const createFlags = {
   },
   privileged: { type: 'boolean', group: isolation, description: 'all capabilities, no filter, nothing masked' },
 
-  memory: { type: 'string', alias: 'm', group: limits, valueHint: 'SIZE', parse: parseBytes, description: 'memory: 512m, 2g' },
-  'memory-swap': {
-    type: 'string',
-    group: limits,
-    valueHint: 'SIZE',
-    parse: parseSwap,
-    description: 'memory and swap together; -1 is no limit',
-  },
-  'memory-reservation': {
-    type: 'string',
-    group: limits,
-    valueHint: 'SIZE',
-    parse: parseBytes,
-    description: 'memory that it keeps when others need some',
-  },
-  cpus: { type: 'string', group: limits, valueHint: 'NUMBER', parse: parseCpus, description: 'CPUs: 0.5, 2' },
-  'cpuset-cpus': { type: 'string', group: limits, valueHint: 'SET', parse: parseCpuset, description: 'CPUs that it may use: 0-3, 0,2' },
-  'cpuset-mems': { type: 'string', group: limits, valueHint: 'SET', parse: parseCpuset, description: 'memory nodes that it may use' },
-  'cpu-shares': {
-    type: 'string',
-    alias: 'c',
-    group: limits,
-    valueHint: 'NUMBER',
-    parse: parseShares,
-    description: 'its weight against others (1024)',
-  },
-  'cpu-period': { type: 'string', group: limits, valueHint: 'US', parse: parseMicroseconds, description: 'length of a CPU period' },
-  'cpu-quota': { type: 'string', group: limits, valueHint: 'US', parse: parseMicroseconds, description: 'CPU time in each period' },
+  ...limitFlags,
+  ...cgroupFlags,
   'oom-score-adj': {
     type: 'string',
     group: limits,
@@ -359,7 +333,6 @@ export const createFlags = {
     parse: parseOomScore,
     description: 'how gladly the kernel kills it (-1000 to 1000)',
   },
-  'pids-limit': { type: 'string', group: limits, valueHint: 'NUMBER', parse: parsePids, description: 'processes; -1 is no limit' },
   ulimit: {
     type: 'string',
     group: limits,

@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { isLimited } from '../cgroup/limits.ts';
 import { RootlessError } from '../errors.ts';
 import type { Masks } from '../runtime/masks.ts';
 import { type ContainerOptions, type MountRequest, defaults } from '../runtime/options.ts';
@@ -59,7 +60,19 @@ export function toOptions(input: CreateInput): ContainerOptions {
     stopSignal: flags['stop-signal'],
     labels: toLabels(flags),
     ...toLife(flags),
+    ...toCgroup(flags),
   };
+}
+
+/** @throws RootlessError FLAGS_CONFLICT: what has no cgroup cannot be limited, nor have a parent */
+function toCgroup(flags: CreateValues): Pick<ContainerOptions, 'cgroups' | 'cgroupParent' | 'cgroupns' | 'systemd'> {
+  if (flags.cgroups === 'disabled') {
+    const why = 'without a cgroup of its own there is nothing to limit';
+    if (isLimited(toLimits(flags))) throw conflict('cannot set limits with --cgroups=disabled', why);
+    if (flags['cgroup-parent'] !== undefined) throw conflict('cannot specify both --cgroups=disabled and --cgroup-parent', why);
+    if (flags.systemd === 'always') throw conflict('cannot specify both --cgroups=disabled and --systemd=always', 'systemd needs a cgroup');
+  }
+  return { cgroups: flags.cgroups, cgroupParent: flags['cgroup-parent'], cgroupns: flags.cgroupns, systemd: flags.systemd };
 }
 
 /** What its programs find under which name. */

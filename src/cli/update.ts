@@ -6,43 +6,17 @@ import type { ContainerOptions } from '../runtime/options.ts';
 import { type Change, updateContainer } from '../runtime/update.ts';
 import { command } from './command.ts';
 import { chooseContainers, choosing, serve } from './containers.ts';
+import { limitFlags } from './limit-flags.ts';
 import { createFlags } from './run-flags.ts';
 import { toLimits } from './values/limits.ts';
 
-const {
-  memory,
-  'memory-swap': swap,
-  'memory-reservation': reservation,
-  cpus,
-  'cpu-shares': shares,
-  'cpu-period': period,
-  'cpu-quota': quota,
-  'cpuset-cpus': cpuset,
-  'cpuset-mems': mems,
-  'pids-limit': pids,
-  restart,
-} = createFlags;
-
-const limits = {
-  memory,
-  'memory-swap': swap,
-  'memory-reservation': reservation,
-  cpus,
-  'cpu-shares': shares,
-  'cpu-period': period,
-  'cpu-quota': quota,
-  'cpuset-cpus': cpuset,
-  'cpuset-mems': mems,
-  'pids-limit': pids,
-} as const;
-
 export default command({
   name: 'update',
-  flags: { ...limits, restart, latest: choosing.latest },
+  flags: { ...limitFlags, restart: createFlags.restart, latest: choosing.latest },
   words: { usage: 'CONTAINER [CONTAINER...]', min: 0, max: Number.POSITIVE_INFINITY, complete: 'container' },
   examples: ['rootless update --memory 512m --memory-swap 1g web', 'rootless update --restart unless-stopped web'],
   run: async ({ flags, args, given, debug, env }) => {
-    const limited = Object.keys(limits).some((name) => given.has(name));
+    const limited = Object.keys(limitFlags).some((name) => given.has(name));
     if (!limited && flags.restart === undefined) throw nothing();
     const paths = findPaths(env);
     const targets = await chooseContainers(paths, { command: 'update', args, latest: flags.latest });

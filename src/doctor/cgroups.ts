@@ -1,6 +1,6 @@
 /** Limits: whether there is a cgroup v2 tree, and what of it this user was given. */
 
-import { isUnified, ownCgroup } from '../cgroup/delegate.ts';
+import { isUnified, ownCgroup } from '../cgroup/tree.ts';
 import { type Check, type Finding, off, ok } from './finding.ts';
 import type { Machine } from './machine.ts';
 

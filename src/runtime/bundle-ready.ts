@@ -30,9 +30,17 @@ export async function readyBundle(paths: Paths, container: Listed, searchPath: r
     const context = { paths, searchPath, pull: 'never' as const };
     const layers = await layersOf(base, options.image, mapping, { ...context, mapping });
     const filled = base.kind !== 'host' && (await fillCopy(paths, container, layers, mapping, context));
-    const still = { ...options, network: 'none' as const, ports: [], publishAll: false, limits: {}, secrets: [] };
+    const still = {
+      ...options,
+      network: 'none' as const,
+      ports: [],
+      publishAll: false,
+      limits: {},
+      cgroups: 'disabled' as const,
+      secrets: [],
+    };
     await prepareLaunch(
-      { id, name, folder, options: still, base, mapping, layers, host, labels, filled, keepInput: false, traces: [] },
+      { id, name, folder, options: still, base, mapping, layers, host, labels, filled, keepInput: false, alone: false, traces: [] },
       context,
     );
   });

@@ -5,6 +5,7 @@ import { type ErrorFacts, RootlessError } from '../errors.ts';
 import type { HelperFailure } from '../helper.ts';
 import type { UsernsSwitches } from '../userns/host.ts';
 import { powerlessMapper } from '../userns/obstacles.ts';
+import { explainCgroup } from './explain-cgroup.ts';
 import { explainMount } from './explain-mount.ts';
 import { explainUserns } from './explain-userns.ts';
 import type { OciMount } from './oci.ts';
@@ -62,7 +63,7 @@ function explainFull(failure: HelperFailure, facts: ExplainFacts): ErrorFacts {
     case 'companion':
       return explainNetwork(failure);
     case 'cgroup':
-      return { code: 'CGROUP_FAILED', message: `cannot limit the container: ${describe(failure)}` };
+      return explainCgroup(failure);
     case 'sysctl':
       return { code: 'SYSCTL_REFUSED', message: `cannot set sysctl "${failure.target}": ${reason(failure)}` };
     case 'seccomp':

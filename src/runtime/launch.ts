@@ -43,12 +43,6 @@ export function startEarly(paths: Paths, id: string, ties: Ties, idMap: IdMap, h
   return { helper, go: () => void line.write('g'), cancel: () => void line.destroy() };
 }
 
-/** The helper, if it runs already. */
-export function pidsOf(starting: Starting | undefined): number[] {
-  const pid = starting?.helper?.child.pid;
-  return pid === undefined ? [] : [pid];
-}
-
 function start(paths: Paths, id: string, ties: Ties, more: readonly string[]): HelperProcess {
   const args = runArguments(paths, id, ties, ['--parent-fd', '4', ...more]);
   // Whoever waits for the end of the caller's output must not wait for the container.

@@ -2,12 +2,11 @@
 
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { isLimited } from '../cgroup/limits.ts';
 import { formatConfig } from './bundle.ts';
 import { checkCaller, type RunContext } from './context.ts';
 import { tellContainer } from './events.ts';
 import { asideFolder, removeTree } from './folders.ts';
-import { launch, pidsOf, type Starting, startEarly } from './launch.ts';
+import { launch, type Starting, startEarly } from './launch.ts';
 import type { Ties } from './run-arguments.ts';
 import { type Made, makeContainer } from './make.ts';
 import { clearMark } from './marks.ts';
@@ -43,14 +42,13 @@ async function live(asked: ContainerOptions, context: RunContext, undo: Undo, al
     remove: asked.remove,
     detachKeys: context.detachKeys,
     settled: () => release(),
-    // With limits this process may have to move to another cgroup, and its helper with it.
-    front: context.detach || context.dryRun || isLimited(asked.limits) ? undefined : context.front,
+    front: context.detach || context.dryRun ? undefined : context.front,
   };
   let starting: Starting | undefined;
   undo.add(() => starting?.cancel());
   const made = await makeContainer(asked, context, undo, (id, mapping, host) => {
-    // With one id only, the image's user decides which; with limits, this process may have to move to another cgroup first.
-    const later = mapping.mode === 'single' || isLimited(asked.limits) || !mayBeginEarly(asked) || context.dryRun;
+    // With one id only, the image's user decides which.
+    const later = mapping.mode === 'single' || !mayBeginEarly(asked) || context.dryRun;
     if (!later) starting = startEarly(paths, id, ties, mapping.idMap, holderOf(paths, asked, host));
     // The helper forgets its state itself, unless it was killed.
     always.add(() => forgetState(join(paths.runtime, id)));
@@ -60,7 +58,7 @@ async function live(asked: ContainerOptions, context: RunContext, undo: Undo, al
   const { id } = container;
   if (container.base.kind === 'host') always.add(() => removeTree(paths, asideFolder(paths, id), mapping.idMap));
   if (container.options.requires.length > 0 && !context.dryRun) await needOthers(container, context, undo);
-  const { config, ports } = await prepareLaunch(factsOf(made, context, ties, starting), context);
+  const { config, ports } = await prepareLaunch(factsOf(made, context, ties), context);
   if (context.dryRun) {
     context.dryRun(`${formatConfig(config, 2)}\n`);
     return 0;
@@ -93,13 +91,13 @@ async function needOthers(container: Container, context: RunContext, undo: Undo)
   await startRequired(container.options.requires, context);
 }
 
-function factsOf({ container, folder, mapping, layers, host }: Made, { paths }: RunContext, ties: Ties, starting: Starting | undefined) {
+function factsOf({ container, folder, mapping, layers, host }: Made, { paths }: RunContext, ties: Ties) {
   const { id, name, options, base, labels } = container;
   return {
     ...{ id, name, folder, options, base, mapping, layers, host, labels },
     filled: false,
     keepInput: options.interactive && !ties.input,
-    alone: ties.detach ? pidsOf(starting) : undefined,
+    alone: ties.detach,
     traces: tracesOf(paths, container),
   };
 }

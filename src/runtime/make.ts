@@ -20,6 +20,7 @@ import type { Layers } from './root.ts';
 import { networkLabel } from './network-label.ts';
 import { mayFit, settleIds, widener } from './settle-ids.ts';
 import { type Container, makeFolder } from './state.ts';
+import { withSystemd } from './systemd.ts';
 import type { Undo } from './undo.ts';
 
 export type Made = {
@@ -59,7 +60,7 @@ export async function makeContainer(
   const base = baseOf(image);
   const defaults = withUser(defaultsOf(base, paths), asked, host);
   const passing = asked.remove && asked.name === undefined && !context.detach;
-  const mounted = await settleMounts(paths, withPlace(wanted, base), defaults.volumes, passing);
+  const mounted = await settleMounts(paths, withSystemd(withPlace(wanted, base), defaults, id), defaults.volumes, passing);
   const user = mounted.user || defaults.user;
   const { mapping, layers } = await settleIds({ id, options: mounted, user, host, image, base, first }, context);
   if (open) early(id, mapping, host);

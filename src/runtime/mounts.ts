@@ -24,8 +24,8 @@ export type MountPlan = {
   readonly options: Pick<ContainerOptions, 'network' | 'privileged' | 'shmSize' | 'devices' | 'mounts'>;
   /** Group id 5 (tty) exists in the map: devpts can give terminals to it. */
   readonly ttyGroup: boolean;
-  /** The container has its own cgroup. */
-  readonly cgroup: boolean;
+  /** How the tree of cgroups is shown, if it is. */
+  readonly cgroup: 'ro' | 'rw' | undefined;
   /** What stands for volumes, images and overlays, by target. */
   readonly volumes: Readonly<Record<string, MountBacking>>;
   /** resolv.conf, hosts, hostname. Left out where the user mounts something on the same path. */
@@ -55,7 +55,7 @@ function kernelMounts({ options, ttyGroup, cgroup }: MountPlan): OciMount[] {
     options.network === 'host' || options.network === 'namespace'
       ? mount('/sys', 'none', '/sys', ['rbind', 'nosuid', 'noexec', 'nodev', mode])
       : mount('/sys', 'sysfs', 'sysfs', ['nosuid', 'noexec', 'nodev', mode]),
-    ...(cgroup ? [mount('/sys/fs/cgroup', 'cgroup', 'cgroup', ['nosuid', 'noexec', 'nodev', 'relatime', mode])] : []),
+    ...(cgroup ? [mount('/sys/fs/cgroup', 'cgroup', 'cgroup', ['nosuid', 'noexec', 'nodev', 'relatime', cgroup])] : []),
     mount('/dev/mqueue', 'mqueue', 'mqueue', ['nosuid', 'noexec', 'nodev']),
     mount('/dev/shm', 'tmpfs', 'shm', ['nosuid', 'noexec', 'nodev', 'mode=1777', `size=${options.shmSize}`]),
   ];

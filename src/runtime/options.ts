@@ -87,6 +87,12 @@ export type ContainerOptions = {
   readonly sdnotify: 'conmon' | 'container' | 'healthy' | 'ignore';
   /** Ids of containers that are started first. */
   readonly requires: readonly string[];
+  /** Its program is an init that divides its own cgroup; `found` is what `auto` becomes when it is. */
+  readonly systemd?: 'auto' | 'always' | 'never' | 'found' | undefined;
+  readonly cgroups?: 'enabled' | 'disabled' | 'no-conmon' | 'split' | undefined;
+  /** A path in the tree, below our own cgroup, or the name of a slice. */
+  readonly cgroupParent?: string | undefined;
+  readonly cgroupns?: 'private' | 'host' | undefined;
 };
 
 export type NetworkMode = 'host' | 'none' | 'private' | 'networks' | 'container' | 'namespace';

@@ -21,8 +21,9 @@ import type { ContainerOptions, Mapping, PortRequest } from './options.ts';
 import type { ImageDefaults } from './process.ts';
 import { type Layers, planRoot } from './root.ts';
 import { chooseSeccomp } from './seccomp.ts';
-import { buildSpec, hostnameOf, type RootPlan } from './spec.ts';
+import { buildSpec, type CgroupPlan, hostnameOf, type RootPlan } from './spec.ts';
 import { chooseStorage } from './storage.ts';
+import { isSystemd } from './systemd.ts';
 import { checkConfig } from './validated.ts';
 
 /** What is known before a launch, first or not. */
@@ -39,8 +40,8 @@ export type LaunchFacts = {
   /** Its root filesystem was filled by an earlier launch. */
   readonly filled: boolean;
   readonly keepInput: boolean;
-  /** It goes on without the caller: processes that go along into a scope of its own. */
-  readonly alone?: readonly number[] | undefined;
+  /** It goes on without the caller. */
+  readonly alone: boolean;
   readonly traces: readonly string[];
 };
 
@@ -54,7 +55,7 @@ export async function prepareLaunch(facts: LaunchFacts, context: RunContext): Pr
   const network =
     options.network === 'host' || options.network === 'none' ? discarded(options, context) : await planNetwork(facts, defaults, context);
   const named = network.filesOf === undefined ? options : withHostname(options, network.filesOf);
-  const cgroup = isLimited(options.limits) ? await planCgroup(options, host, context) : await ownCgroup(facts.alone, host, context);
+  const cgroup = await planCgroup(facts, context);
   const seccomp = await chooseSeccomp(options, mapping.mode);
   const storage = base.kind === 'host' ? undefined : await chooseStorage(paths, mapping.idMap, context.searchPath, signal);
   const root = storage ? planRoot(folder, layers, storage, options.remove, facts.filled) : await planHost(paths, id, folder, options);
@@ -83,7 +84,7 @@ export async function prepareLaunch(facts: LaunchFacts, context: RunContext): Pr
     }),
     seccomp,
     network,
-    cgroup: cgroup && { path: cgroup.path(id), resources: cgroup.resources },
+    cgroup,
   });
   // What was checked is remembered, so secrets come after that.
   await checkConfig(paths, id, formatConfig(config));
@@ -131,18 +132,25 @@ async function planHost(paths: Paths, id: string, folder: string, { userns }: Co
   return planHostRoot(folder, asideFolder(paths, id));
 }
 
-async function planCgroup(options: ContainerOptions, host: Host, context: RunContext) {
-  const { delegateCgroup } = await import('../cgroup/delegate.ts');
-  const resources = toResources(options.limits);
-  return { resources, path: await delegateCgroup(options.limits, host.uid, parentOf(context)) };
-}
-
-/** Without limits a cgroup is good to have, to freeze and to measure, and never a reason to fail. */
-async function ownCgroup(alone: readonly number[] | undefined, host: Host, context: RunContext) {
-  if (alone === undefined || !existsSync('/sys/fs/cgroup/cgroup.controllers')) return undefined;
-  const { ownSubtree } = await import('../cgroup/delegate.ts');
-  const path = await ownSubtree(host.uid, alone, parentOf(context));
-  return path && { resources: {}, path };
+/** Without limits a cgroup is good to have, to freeze and to measure, and never a reason to fail; a short run goes without. */
+async function planCgroup({ id, options, host, alone }: LaunchFacts, context: RunContext): Promise<CgroupPlan | undefined> {
+  const { limits, cgroupParent, cgroups = 'enabled' } = options;
+  const limited = isLimited(limits);
+  const must = limited || cgroupParent !== undefined || options.systemd === 'always' || cgroups === 'split';
+  if (!must && !alone && !isSystemd(options) && cgroups === 'enabled') return undefined;
+  const { choosePlace } = await import('../cgroup/place.ts');
+  const place = choosePlace({ limits, mode: cgroups, parent: cgroupParent, must, known: parentOf(context) }, process.env, host.uid);
+  if (place === undefined) {
+    if (isSystemd(options)) context.notice?.('systemd in the container will not start: there is no cgroup that it could divide');
+    return undefined;
+  }
+  const { deviceNumber } = await import('../cgroup/devices.ts');
+  return {
+    path: place(id),
+    resources: limited ? toResources(limits, deviceNumber) : {},
+    writable: isSystemd(options),
+    apart: cgroups === 'no-conmon',
+  };
 }
 
 /** The program that started this one is ours too. */

@@ -29,7 +29,17 @@ export type SpecFacts = {
   readonly volumes: Readonly<Record<string, MountBacking>>;
   readonly seccomp: OciSeccomp | undefined;
   readonly network: LaunchNetwork;
-  readonly cgroup: { readonly path: string; readonly resources: Resources } | undefined;
+  readonly cgroup: CgroupPlan | undefined;
+};
+
+export type CgroupPlan = {
+  /** `linux.cgroupsPath`. */
+  readonly path: string;
+  readonly resources: Resources;
+  /** The container may divide it. */
+  readonly writable: boolean;
+  /** The monitor stays where it is. */
+  readonly apart: boolean;
 };
 
 export function buildSpec(options: ContainerOptions, facts: SpecFacts): OciConfig {
@@ -46,7 +56,7 @@ export function buildSpec(options: ContainerOptions, facts: SpecFacts): OciConfi
       ...buildMounts({
         options,
         ttyGroup: mapping.idMap.gid.some((extent) => extent.containerID <= 5 && extent.containerID + extent.size > 5),
-        cgroup: facts.cgroup !== undefined,
+        cgroup: cgroupMount(options, facts),
         volumes: facts.volumes,
         files: facts.files,
       }),
@@ -65,12 +75,18 @@ export function buildSpec(options: ContainerOptions, facts: SpecFacts): OciConfi
   };
 }
 
+/** The host's own is shown as it is, and never to be written. */
+function cgroupMount({ privileged, cgroupns }: ContainerOptions, { cgroup }: SpecFacts): 'ro' | 'rw' | undefined {
+  if (cgroupns === 'host') return 'ro';
+  return cgroup && (cgroup.writable || privileged ? 'rw' : 'ro');
+}
+
 /** The default hostname and the file names that go with it are the same everywhere. */
 export function hostnameOf(options: ContainerOptions, id: string): string {
   return options.hostname ?? id.slice(0, 12);
 }
 
-function annotations(options: ContainerOptions, { root, mapping, network, image }: SpecFacts): Record<string, string> {
+function annotations(options: ContainerOptions, { root, mapping, network, image, cgroup }: SpecFacts): Record<string, string> {
   const { newuidmap, newgidmap } = mapping.idMap;
   const groups = splitGroups(options.groupAdd).names;
   return {
@@ -87,6 +103,7 @@ function annotations(options: ContainerOptions, { root, mapping, network, image 
     ...network.annotations,
     ...optionalSysctls(options, mapping),
     ...(options.init ? { 'io.rootless.init': 'true' } : {}),
+    ...(cgroup?.apart ? { 'io.rootless.cgroup-apart': 'true' } : {}),
   };
 }
 
@@ -108,7 +125,7 @@ function mountExtras(mounts: ContainerOptions['mounts']): Record<string, string>
 }
 
 function namespaces(options: ContainerOptions, { path }: LaunchNetwork): { type: string; path?: string }[] {
-  const types = ['user', 'mount', 'pid', 'ipc', 'uts', 'cgroup'].map((type) => ({ type }));
+  const types = ['user', 'mount', 'pid', 'ipc', 'uts', ...(options.cgroupns === 'host' ? [] : ['cgroup'])].map((type) => ({ type }));
   if (options.network === 'host') return types;
   return [...types, { type: 'network', ...(path === undefined ? {} : { path }) }];
 }

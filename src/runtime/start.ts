@@ -2,14 +2,13 @@
 
 import { existsSync, lstatSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { isLimited } from '../cgroup/limits.ts';
 import { RootlessError } from '../errors.ts';
 import { readHost } from '../userns/host.ts';
 import { ourselves } from './alive.ts';
 import { layersOf } from './base.ts';
 import { checkCaller, type RunContext } from './context.ts';
 import { asideFolder, removeTree } from './folders.ts';
-import { launch, type Outcome, pidsOf, type Starting, startEarly } from './launch.ts';
+import { launch, type Outcome, type Starting, startEarly } from './launch.ts';
 import type { Ties } from './run-arguments.ts';
 import { clearLeftovers } from './leftovers.ts';
 import { lockContainer } from './lock.ts';
@@ -85,9 +84,9 @@ async function launched(
     remove: found.remove,
     detachKeys: context.detachKeys,
     settled: release,
-    front: wish.attach && !isLimited(options.limits) ? context.front : undefined,
+    front: wish.attach ? context.front : undefined,
   };
-  const later = mapping.mode === 'single' || isLimited(options.limits) || !mayBeginEarly(options);
+  const later = mapping.mode === 'single' || !mayBeginEarly(options);
   const starting = later ? undefined : startEarly(paths, id, ties, mapping.idMap, holderOf(paths, options, host));
   if (starting) early(starting);
   const layers = await layersOf(base, options.image, mapping, { ...context, mapping });
@@ -96,7 +95,7 @@ async function launched(
   const filled = whole && base.kind !== 'host' && isFilled(join(folder, 'rootfs'));
   if (!filled) await emptyRoot(folder, found, context, mapping);
   const keepInput = options.interactive && !ties.input;
-  const alone = ties.detach ? pidsOf(starting) : undefined;
+  const alone = ties.detach;
   const traces = tracesOf(paths, found);
   const facts = { id, name, folder, options, base, mapping, layers, host, labels, filled, keepInput, alone, traces };
   const { config, ports } = await prepareLaunch(facts, context);

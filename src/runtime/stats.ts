@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
-import { ownCgroup } from '../cgroup/delegate.ts';
+import { ownCgroup } from '../cgroup/tree.ts';
 import { type CgroupStats, readCgroup } from '../cgroup/stats.ts';
 import { type ProcessStat, processesOf, type Scan, ticks } from './processes.ts';
 import { isRunning, type Listed } from './state.ts';
@@ -62,8 +62,10 @@ export function cpuPercent(before: Sample, now: Sample): number {
 function ownGroup(pid: number, id: string): CgroupStats | undefined {
   const names = ownCgroup(readText(`/proc/${pid}/cgroup`))?.split('/') ?? [];
   const at = names.findIndex((name) => name.includes(id));
-  // A program inside may have made groups of its own below it.
-  return at === -1 ? undefined : readCgroup(names.slice(0, at + 1).join('/'));
+  if (at === -1) return undefined;
+  // In a scope the monitor has a folder beside the container's. A program inside may have made groups of its own below that.
+  const depth = names[at]?.endsWith('.scope') && names[at + 1] === 'container' ? at + 2 : at + 1;
+  return readCgroup(names.slice(0, depth).join('/'));
 }
 
 function cpuTime(processes: readonly ProcessStat[]): number {

@@ -2,6 +2,7 @@
 
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { deviceNumber } from '../cgroup/devices.ts';
 import { toResources } from '../cgroup/limits.ts';
 import { RootlessError } from '../errors.ts';
 import { runHelper } from '../helper.ts';
@@ -31,7 +32,7 @@ export async function updateContainer(
     if (found === undefined || found.status === 'dead') throw isDead(name, 'update');
     const changed = change(found.options);
     if (changed.restart && changed.restart.policy !== 'no' && found.remove) throw removedAtEnd(name);
-    if (changed.limits && isRunning(found)) await limit(paths, found, toResources(changed.limits));
+    if (changed.limits && isRunning(found)) await limit(paths, found, toResources(changed.limits, deviceNumber));
     describe(paths, { ...found, options: { ...found.options, ...changed } });
     const { restart } = changed;
     if (restart) await changeMonitor(paths, id, (old) => ({ ...old, restart }));

@@ -2,9 +2,10 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { isUnified, ownCgroup } from '../../src/cgroup/delegate.ts';
+import { isUnified, ownCgroup } from '../../src/cgroup/tree.ts';
 import { isLimited, type Limits, neededControllers, type Resources, toResources } from '../../src/cgroup/limits.ts';
-import { scopeCall } from '../../src/cgroup/systemd.ts';
+import { deviceNumber, split } from '../../src/cgroup/devices.ts';
+import { RootlessError } from '../../src/errors.ts';
 
 const MiB = 1024 * 1024;
 
@@ -51,12 +52,43 @@ test('a hybrid machine is not a cgroup v2 machine', () => {
   assert.not.ok(isUnified(''));
 });
 
-test('the call to systemd counts its properties, and gives it our processes', () => {
-  const call = scopeCall('rootless-7.scope', [9, 7]);
-  const signature = call.indexOf('ssa(sv)a(sa(sv))');
-  assert.equal(call.slice(signature + 1, signature + 4), ['rootless-7.scope', 'fail', '5']);
-  assert.equal(call.slice(-6), ['PIDs', 'au', '2', '9', '7', '0']);
-  assert.ok(call.join(' ').includes('Delegate b true'));
+test('limits of disks are for numbers, and need their controller', () => {
+  const asked: Limits = {
+    ioWeight: 500,
+    ioWeightDevices: [{ path: '/dev/sda', value: 10 }],
+    readBps: [{ path: '/dev/sdb', value: 1024 }],
+    writeIops: [{ path: '/dev/sda', value: 0 }],
+  };
+  const numberOf = (path: string) => ({ major: 8, minor: path === '/dev/sda' ? 0 : 16 });
+  assert.equal(toResources(asked, numberOf), {
+    blockIO: {
+      weight: 500,
+      weightDevice: [{ major: 8, minor: 0, weight: 10 }],
+      throttleReadBpsDevice: [{ major: 8, minor: 16, rate: 1024 }],
+      throttleWriteIOPSDevice: [{ major: 8, minor: 0, rate: 0 }],
+    },
+  });
+  assert.equal(neededControllers(asked), ['io']);
+});
+
+test('files of the cgroup need the controller that they are named after, once', () => {
+  assert.equal(neededControllers({ memory: MiB, unified: { 'memory.high': '1', 'hugetlb.2MB.max': '0' } }), ['memory', 'hugetlb']);
+  assert.equal(toResources({ unified: { 'memory.high': '1' } }), { unified: { 'memory.high': '1' } });
+  assert.ok(isLimited({ unified: { 'memory.high': '1' } }));
+});
+
+test('a number of a device has a large part and a small one', () => {
+  assert.equal(split(0x0801), { major: 8, minor: 1 });
+  assert.equal(split(0x12310345), { major: 0x103, minor: 0x12345 });
+});
+
+test('only a disk can be limited', () => {
+  for (const path of ['/dev/null', '/dev/no-such-disk', '/']) {
+    assert.throws(
+      () => deviceNumber(path),
+      (error: unknown) => error instanceof RootlessError && error.code === 'LIMIT_DEVICE_UNUSABLE',
+    );
+  }
 });
 
 test.run();

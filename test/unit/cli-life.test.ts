@@ -165,12 +165,24 @@ const noLimits: LimitFlags = {
   'cpuset-cpus': undefined,
   'cpuset-mems': undefined,
   'pids-limit': undefined,
+  'blkio-weight': undefined,
+  'blkio-weight-device': [],
+  'device-read-bps': [],
+  'device-write-bps': [],
+  'device-read-iops': [],
+  'device-write-iops': [],
 };
 
 test('limits that are not named stay as they were, and 0 takes one away', () => {
   const before = { memory: 64, cpus: 2, pids: 5 };
   assert.equal(toLimits({ ...noLimits, 'pids-limit': 9 }, before), { memory: 64, cpus: 2, pids: 9 });
   assert.equal(toLimits({ ...noLimits, 'pids-limit': -1, cpus: 0 }, before), { memory: 64 });
+});
+
+test('of a disk what was said last counts, and other disks stay', () => {
+  const [first, second] = [{ path: '/dev/a', value: 1 }, { path: '/dev/b', value: 2 }] as const; // biome-ignore format: a table
+  const changed = toLimits({ ...noLimits, 'device-read-bps': [{ path: '/dev/a', value: 9 }] }, { readBps: [first, second] });
+  assert.equal(changed, { readBps: [{ path: '/dev/a', value: 9 }, second] });
 });
 
 for (const [name, flags] of [

@@ -28,6 +28,42 @@ type Row = readonly [string, HelperFailure, Partial<ExplainFacts>, string, numbe
 
 const rows: readonly Row[] = [
   [
+    'a controller that was not handed down',
+    failed('cgroup', { target: '/sys/fs/cgroup/x', message: 'not delegated: io cpuset' }),
+    {},
+    'CGROUP_NOT_DELEGATED',
+    125,
+    /cannot limit io, cpuset/,
+    /Delegate=cpu cpuset io memory pids/,
+  ],
+  [
+    'a systemd that is nowhere',
+    failed('cgroup', { target: 'systemd', message: 'no systemd answers (/run/user/7/bus: ENOENT)' }),
+    {},
+    'CGROUP_NOT_DELEGATED',
+    125,
+    /no cgroup is delegated/,
+    /enable-linger/,
+  ],
+  [
+    'a value that the kernel refuses',
+    failed('cgroup', { target: '/sys/fs/cgroup/x/cpuset.cpus', errno: 'ERANGE' }),
+    {},
+    'CGROUP_FAILED',
+    125,
+    /refuses "cpuset.cpus"/,
+    undefined,
+  ],
+  [
+    'a job of systemd that failed',
+    failed('cgroup', { target: 'rootless-x.scope', message: 'systemd refused: Unit exists' }),
+    {},
+    'CGROUP_FAILED',
+    125,
+    /systemd refused: Unit exists/,
+    undefined,
+  ],
+  [
     'a command that is nowhere',
     failed('exec', { errno: 'ENOENT', target: 'nope' }),
     {},

@@ -158,7 +158,8 @@ test('--privileged shows all of /proc and /sys', () => {
 });
 
 test('limits come with a cgroup of the container, seen read-only', () => {
-  const config = spec({}, { cgroup: { path: '/user/x', resources: { pids: { limit: 5 } } } });
+  const cgroup = { path: '/user/x', resources: { pids: { limit: 5 } }, writable: false, apart: false };
+  const config = spec({}, { cgroup });
   assert.is(config.linux.cgroupsPath, '/user/x');
   assert.equal(config.linux.resources, { pids: { limit: 5 } });
   assert.ok(mountAt(config, '/sys/fs/cgroup')[0]?.options.includes('ro'));

@@ -18,6 +18,8 @@ pub struct Global {
     pub root_given: bool,
     pub verb: String,
     pub rest: Vec<OsString>,
+    /// `--systemd-cgroup`.
+    pub systemd: bool,
 }
 
 /// Parses our own command line up to and including the verb.
@@ -32,7 +34,7 @@ pub fn global_of(args: impl Iterator<Item = OsString>) -> Step<Global> {
 
 fn parse_global(mut parser: lexopt::Parser) -> Step<Global> {
     let mut reporter = Reporter::default();
-    let (mut root, mut no_cgroup) = (None, false);
+    let (mut root, mut no_cgroup, mut systemd) = (None, false, false);
     let verb = loop {
         match parser.next().map_err(usage)? {
             Some(Long("root")) => root = Some(PathBuf::from(parser.value().map_err(usage)?)),
@@ -41,8 +43,8 @@ fn parse_global(mut parser: lexopt::Parser) -> Step<Global> {
             Some(Long("events-fd")) => reporter.events = Some(Rc::new(fd(number(&mut parser)?)?)),
             Some(Long("debug")) => reporter.debug = true,
             Some(Long("rootless" | "log-level")) => drop(parser.value().map_err(usage)?),
-            Some(Long("systemd-cgroup")) => return Err(no_systemd()),
-            Some(Long("cgroup-manager")) => no_cgroup = is_disabled(&parser.value().map_err(usage)?)?,
+            Some(Long("systemd-cgroup")) => systemd = parser.optional_value().is_none_or(|value| value != "false"),
+            Some(Long("cgroup-manager")) => (no_cgroup, systemd) = manager(&parser.value().map_err(usage)?)?,
             Some(Long("version") | Short('v' | 'V')) => break "version".into(),
             Some(Long("help") | Short('h')) => break "help".into(),
             Some(Value(verb)) => break verb.to_string_lossy().into_owned(),
@@ -60,7 +62,7 @@ fn parse_global(mut parser: lexopt::Parser) -> Step<Global> {
     }
     let rest = parser.raw_args().map(Iterator::collect).unwrap_or_default();
     let root_given = root.is_some();
-    Ok(Global { root: root.unwrap_or_else(default_root), reporter, no_cgroup, root_given, verb, rest })
+    Ok(Global { root: root.unwrap_or_else(default_root), reporter, no_cgroup, root_given, systemd, verb, rest })
 }
 
 /// `VERB --help`, said before any operand.
@@ -80,10 +82,6 @@ pub fn code_of_own_failure(global: &Global) -> Option<u8> {
     }
 }
 
-fn no_systemd() -> Failure {
-    Failure::because("args", "--systemd-cgroup is not supported: use the cgroupfs manager")
-}
-
 fn is_json(format: &OsStr) -> Step<bool> {
     match format.to_str() {
         Some("json") => Ok(true),
@@ -92,12 +90,13 @@ fn is_json(format: &OsStr) -> Step<bool> {
     }
 }
 
-fn is_disabled(manager: &OsStr) -> Step<bool> {
-    match manager.to_str() {
-        Some("cgroupfs") => Ok(false),
-        Some("disabled") => Ok(true),
-        Some("systemd") => Err(no_systemd()),
-        _ => Err(Failure::because("args", "unknown cgroup manager").on(manager.to_string_lossy())),
+/// crun's: whether there is to be no cgroup, and whether systemd makes it.
+fn manager(name: &OsStr) -> Step<(bool, bool)> {
+    match name.to_str() {
+        Some("cgroupfs") => Ok((false, false)),
+        Some("disabled") => Ok((true, false)),
+        Some("systemd") => Ok((false, true)),
+        _ => Err(Failure::because("args", "unknown cgroup manager").on(name.to_string_lossy())),
     }
 }
 

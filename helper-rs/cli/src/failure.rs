@@ -201,6 +201,7 @@ const NAMES: &[(i32, &str)] = &[
     (30, "EROFS"),
     (31, "EMLINK"),
     (32, "EPIPE"),
+    (34, "ERANGE"),
     (36, "ENAMETOOLONG"),
     (38, "ENOSYS"),
     (39, "ENOTEMPTY"),

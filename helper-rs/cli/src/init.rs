@@ -9,7 +9,7 @@ use crate::sys::{self, process as sys_process, seccomp, signal};
 use crate::user::{self, Identity};
 use crate::{devices, hooks, keyring, labels, landlock, memory_policy, mounts, owners, pid1, rootfs, terminal, userns};
 use rootless_core::lower::mounts::{propagation, MS_SLAVE};
-use rootless_core::lower::namespaces::{CLONE_NEWNET, CLONE_NEWTIME};
+use rootless_core::lower::namespaces::{CLONE_NEWCGROUP, CLONE_NEWNET, CLONE_NEWTIME};
 use rootless_core::oci::runtime::{Hook, Process};
 use rootless_core::oci::state::State;
 use rustix::fd::{AsFd, OwnedFd};
@@ -55,6 +55,10 @@ fn story(plan: &Plan, channel: &Channel, options: &InitOptions) -> Step<(Program
     if plan.in_user_namespace() {
         caller = mounts::Caller::current();
         become_root(plan)?;
+    }
+    // Not with the clone: the namespace would begin where the one who clones is, not where this process was put.
+    if plan.namespaces.new & CLONE_NEWCGROUP != 0 {
+        sys_process::unshare(CLONE_NEWCGROUP).during("clone", "cgroup")?;
     }
     // Among the processes of a container that runs already, nobody may look into this one. In a namespace of its own there
     // is nobody yet, and the network companion needs its /proc entry, which the change of ids has closed.

@@ -1,6 +1,6 @@
 //! The parent's side of a launch: clone, map ids, start what serves the container, let it go.
 
-use crate::cgroup::{self, Cgroup};
+use crate::cgroup::{self, Manager, Place};
 use crate::channel::{self, Channel, Message};
 use crate::companion::Companion;
 use crate::failure::{During, Failure, Step};
@@ -13,7 +13,7 @@ use crate::state::{self, Saved};
 use crate::sys::process::{self, Child, Forked};
 use crate::{hooks, terminal, userns};
 use rootless_core::lower::annotations::Rootfs;
-use rootless_core::lower::namespaces::{CLONE_NEWNET, CLONE_NEWPID, CLONE_NEWTIME, CLONE_NEWUSER};
+use rootless_core::lower::namespaces::{CLONE_NEWCGROUP, CLONE_NEWNET, CLONE_NEWPID, CLONE_NEWTIME, CLONE_NEWUSER};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -46,6 +46,7 @@ pub struct LaunchOptions {
     pub netns: Option<OwnedFd>,
     /// Who connects it with its bridges.
     pub network: Option<Rc<Member>>,
+    pub manager: Manager,
 }
 
 /// A container whose program was executed (or, with a gate, will be).
@@ -57,6 +58,7 @@ pub struct Launched {
     /// Answers chown-like calls of a container with one id.
     pub notifier: Option<Notifier>,
     pub cgroup: Option<PathBuf>,
+    pub scope: Option<String>,
     pub companions: Vec<Companion>,
 }
 
@@ -65,6 +67,20 @@ pub struct Launched {
 pub struct Partial {
     pub userns: Option<OwnedFd>,
     pub cgroup: Option<PathBuf>,
+    /// The unit of systemd, where the container has one for itself.
+    pub scope: Option<String>,
+}
+
+impl Partial {
+    /// What the container's processes were in.
+    pub fn remove_cgroup(&self) {
+        if let Some(path) = &self.cgroup {
+            cgroup::remove(path);
+        }
+        if let Some(unit) = &self.scope {
+            cgroup::scope::stop(unit);
+        }
+    }
 }
 
 /// Launches; on failure the child is dead and reaped, and `partial` names what is left.
@@ -74,23 +90,30 @@ pub fn launch(
     partial: &mut Partial,
     report: &mut dyn FnMut(i32),
 ) -> Step<Launched> {
-    let cgroup = cgroup::make(&plan.linux)?;
-    partial.cgroup = cgroup.as_ref().map(|group| group.path.clone());
+    let place = cgroup::make(plan, options.manager)?;
+    partial.cgroup = match &place {
+        Place::Folder(group) => Some(group.path.clone()),
+        _ => None,
+    };
     let watch = options.parent.as_ref().map(AsFd::as_fd);
-    let (child, channel) = start_child(plan, &options, cgroup.as_ref())?;
+    let (child, channel) = start_child(plan, &options, &place)?;
+    if matches!(place, Place::Scope) {
+        (partial.scope, partial.cgroup) = cgroup::scope::of(child.pid).unzip();
+    }
     if plan.new_user_namespace() {
         partial.userns = match &options.userns {
             Some(prepared) => rustix::io::fcntl_dupfd_cloexec(prepared, 3).ok(),
             None => userns::open_namespace(child.pid, "user").ok(),
         };
     }
-    match escort(plan, &options, &child, &channel, watch, report) {
+    match escort(plan, &options, partial, &child, &channel, watch, report) {
         Ok(escorted) => Ok(Launched {
             child,
             userns: partial.userns.take(),
             terminal: escorted.terminal,
             notifier: escorted.notifier,
             cgroup: partial.cgroup.clone(),
+            scope: partial.scope.clone(),
             companions: escorted.companions,
         }),
         Err(failure) => {
@@ -101,8 +124,8 @@ pub fn launch(
     }
 }
 
-/// Clones the child, directly or, if namespaces are to be joined, through a process that joins them first.
-fn start_child(plan: &Plan, options: &LaunchOptions, cgroup: Option<&Cgroup>) -> Step<(Child, Channel)> {
+/// Clones the child, directly or, if namespaces or a scope are to be joined, through a process that joins them first.
+fn start_child(plan: &Plan, options: &LaunchOptions, place: &Place) -> Step<(Child, Channel)> {
     let copy = |fd: &OwnedFd| rustix::io::fcntl_dupfd_cloexec(fd, 3).during("clone", "streams");
     let copy_of = |fd: &Option<OwnedFd>| fd.as_ref().map(copy).transpose();
     let init_options = InitOptions {
@@ -115,12 +138,19 @@ fn start_child(plan: &Plan, options: &LaunchOptions, cgroup: Option<&Cgroup>) ->
         keep_keyring: options.keep_keyring,
         bundle_state: state::standard(plan, "creating", None),
     };
-    let into = cgroup.map(|group| group.fd.as_fd());
+    let into = match place {
+        Place::Folder(group) => Some(group.fd.as_fd()),
+        _ => None,
+    };
+    let is_scope = matches!(place, Place::Scope);
     let (ours, theirs) = channel::pair()?;
-    let all_new = plan.namespaces.new & !CLONE_NEWTIME;
-    if !plan.namespaces.join.is_empty() || options.userns.is_some() || options.netns.is_some() {
+    let all_new = plan.namespaces.new & !CLONE_NEWTIME & !CLONE_NEWCGROUP;
+    if !plan.namespaces.join.is_empty() || options.userns.is_some() || options.netns.is_some() || is_scope {
         let prepared = options.userns.as_ref();
         let join_and_clone = || {
+            if is_scope {
+                cgroup::scope::enter(plan)?;
+            }
             join_all(plan, prepared, options.netns.as_ref())?;
             let new = all_new & if prepared.is_some() { !CLONE_NEWUSER } else { -1 };
             Ok((process::clone(new | libc::CLONE_PARENT, into).during("clone", names(new))?, ()))
@@ -164,6 +194,7 @@ struct Escorted {
 fn escort(
     plan: &Plan,
     options: &LaunchOptions,
+    partial: &Partial,
     child: &Child,
     channel: &Channel,
     watch: Option<BorrowedFd<'_>>,
@@ -218,7 +249,7 @@ fn escort(
         network.wait_ready(watch)?;
         companions.push(network);
     }
-    record(plan, options, child)?;
+    record(plan, options, partial, child)?;
     report(child.pid);
     channel.send(Message::Go, None)?;
     if options.gate.is_some() {
@@ -237,8 +268,9 @@ fn escort(
     }
 }
 
-fn record(plan: &Plan, options: &LaunchOptions, child: &Child) -> Step<()> {
-    Saved::new(plan, child.pid)?.write(&options.root)?;
+fn record(plan: &Plan, options: &LaunchOptions, partial: &Partial, child: &Child) -> Step<()> {
+    let saved = Saved::new(plan, child.pid)?;
+    Saved { cgroup: partial.cgroup.clone(), scope: partial.scope.clone(), ..saved }.write(&options.root)?;
     if let Some(path) = &options.pidfd_socket {
         terminal::send_to(path, b"pidfd", &child.pidfd)?;
     }

@@ -23,6 +23,8 @@ mod failure;
 #[cfg(target_os = "linux")]
 mod foreground;
 #[cfg(target_os = "linux")]
+mod halt;
+#[cfg(target_os = "linux")]
 mod hooks;
 #[cfg(target_os = "linux")]
 mod init;
@@ -83,6 +85,8 @@ mod state;
 mod streams;
 #[cfg(target_os = "linux")]
 mod sys;
+#[cfg(target_os = "linux")]
+mod systemd;
 #[cfg(target_os = "linux")]
 mod terminal;
 #[cfg(target_os = "linux")]

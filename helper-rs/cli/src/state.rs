@@ -29,11 +29,13 @@ pub struct Saved {
     /// Between clone and the end of `create`.
     #[serde(default)]
     pub creating: bool,
+    /// The unit of systemd that is the container's alone.
+    #[serde(default)]
+    pub scope: Option<String>,
 }
 
 impl Saved {
     pub fn new(plan: &Plan, pid: i32) -> Step<Saved> {
-        let cgroup = plan.linux.cgroups_path.as_ref().filter(|path| !path.is_empty());
         Ok(Saved {
             oci_version: plan.spec.oci_version.clone(),
             id: plan.id.clone(),
@@ -43,9 +45,8 @@ impl Saved {
             created: now(),
             annotations: plan.spec.annotations.clone(),
             rootfs: plan.rootfs.clone(),
-            cgroup: cgroup
-                .map(|path| Path::new("/sys/fs/cgroup").join(path.trim_start_matches('/')))
-                .filter(|p| p.is_dir()),
+            cgroup: None,
+            scope: None,
             creating: false,
         })
     }
@@ -83,8 +84,7 @@ impl Saved {
         if gate(root, &self.id).exists() {
             return "created";
         }
-        let frozen = self.cgroup.as_ref().and_then(|path| fs::read_to_string(path.join("cgroup.freeze")).ok());
-        if frozen.is_some_and(|text| text.trim() == "1") {
+        if self.cgroup.as_deref().is_some_and(crate::cgroup::is_frozen) || halted(root, &self.id).exists() {
             return "paused";
         }
         "running"
@@ -167,6 +167,11 @@ pub fn folder(root: &Path, id: &str) -> PathBuf {
 /// The socket on which a created container waits.
 pub fn gate(root: &Path, id: &str) -> PathBuf {
     folder(root, id).join("start")
+}
+
+/// The processes that `pause` has stopped one by one.
+pub fn halted(root: &Path, id: &str) -> PathBuf {
+    folder(root, id).join("halted")
 }
 
 /// Forgets a container.

@@ -341,6 +341,18 @@ pub fn enter(map: &IdMap, flags: i32) -> Step<()> {
     }
 }
 
+/// Our user as the namespace above this one knows it: the one whose session we may be in. In the first namespace that is the same.
+pub fn outer_uid() -> String {
+    let uid = rustix::process::geteuid().as_raw();
+    let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    let extents = map.lines().filter_map(|line| {
+        let mut numbers = line.split_ascii_whitespace().filter_map(|word| word.parse::<u32>().ok());
+        Some((numbers.next()?, numbers.next()?, numbers.next()?))
+    });
+    let outer = extents.filter(|(inside, _, size)| uid >= *inside && uid - inside < *size);
+    outer.map(|(inside, outside, _)| outside + (uid - inside)).next().unwrap_or(uid).to_string()
+}
+
 /// Takes the ids 0 of the current user namespace; groups are left as they are where the kernel forbids to change them.
 ///
 /// Where the one mapped id is not 0 (EINVAL), there is nothing to become: the first process holds all capabilities as it is.

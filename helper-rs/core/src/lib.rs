@@ -2,6 +2,7 @@
 //! Pure: no system call, no environment; the same code runs native and in both WebAssembly builds.
 
 pub mod caps;
+pub mod dbus;
 pub mod dns;
 #[cfg(test)]
 mod fuzz;

@@ -1,6 +1,7 @@
 /** Flags about memory, CPUs and processes → limits, for new containers and for `update`. */
 
 import { RootlessError } from '../../errors.ts';
+import type { DeviceValue } from '../../cgroup/limits.ts';
 import type { Limits } from '../../runtime/options.ts';
 
 export type LimitFlags = {
@@ -14,6 +15,13 @@ export type LimitFlags = {
   readonly 'cpuset-cpus': string | undefined;
   readonly 'cpuset-mems': string | undefined;
   readonly 'pids-limit': number | undefined;
+  readonly 'blkio-weight': number | undefined;
+  readonly 'blkio-weight-device': readonly DeviceValue[];
+  readonly 'device-read-bps': readonly DeviceValue[];
+  readonly 'device-write-bps': readonly DeviceValue[];
+  readonly 'device-read-iops': readonly DeviceValue[];
+  readonly 'device-write-iops': readonly DeviceValue[];
+  readonly 'cgroup-conf'?: readonly (readonly [string, string])[];
 };
 
 /**
@@ -44,8 +52,26 @@ export function toLimits(flags: LimitFlags, before: Limits = {}): Limits {
     cpusetCpus: pick(flags['cpuset-cpus'], before.cpusetCpus),
     cpusetMems: pick(flags['cpuset-mems'], before.cpusetMems),
     pids: pids !== undefined && pids > 0 ? pids : undefined,
+    ioWeight: pick(flags['blkio-weight'], before.ioWeight),
+    ioWeightDevices: merge(flags['blkio-weight-device'], before.ioWeightDevices),
+    readBps: merge(flags['device-read-bps'], before.readBps),
+    writeBps: merge(flags['device-write-bps'], before.writeBps),
+    readIops: merge(flags['device-read-iops'], before.readIops),
+    writeIops: merge(flags['device-write-iops'], before.writeIops),
+    unified: files(flags['cgroup-conf'], before.unified),
   };
   return Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined));
+}
+
+/** Of each device the value that was said last; 0 stays, since it takes a limit away. */
+function merge(given: readonly DeviceValue[], old: readonly DeviceValue[] = []): readonly DeviceValue[] | undefined {
+  const all = new Map([...old, ...given].map((one) => [one.path, one]));
+  return all.size === 0 ? undefined : [...all.values()];
+}
+
+function files(given: readonly (readonly [string, string])[] = [], old: Limits['unified'] = {}): Limits['unified'] {
+  const all = { ...old, ...Object.fromEntries(given) };
+  return Object.keys(all).length === 0 ? undefined : all;
 }
 
 function checkMemory(memory: number | undefined, swap: number | undefined, reservation: number | undefined): void {

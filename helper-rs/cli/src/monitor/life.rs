@@ -106,9 +106,7 @@ impl Monitor {
         let mut launched = match result {
             Ok(launched) => launched,
             Err(failure) => {
-                if let Some(path) = &partial.cgroup {
-                    cgroup::remove(path);
-                }
+                partial.remove_cgroup();
                 return Err(failure);
             }
         };
@@ -208,15 +206,13 @@ impl Monitor {
     fn end_of_life(&mut self, life: Life) {
         self.end_sessions();
         self.lived = life.started.elapsed();
-        let cgroup = life.launched.cgroup.clone();
+        let left = Partial { cgroup: life.launched.cgroup.clone(), scope: life.launched.scope.clone(), userns: None };
         if let Some(network) = &self.network {
             network.leave();
         }
         // Companions and whoever answers for the container end here.
         drop(life);
-        if let Some(path) = cgroup {
-            cgroup::remove(&path);
-        }
+        left.remove_cgroup();
     }
 
     /// The policy's next life. One that cannot be started counts as one that failed.
@@ -249,6 +245,7 @@ impl Monitor {
             userns,
             network: self.network.clone(),
             preserve_fds: self.place.preserve_fds,
+            manager: cgroup::Manager::Together,
             ..LaunchOptions::default()
         };
         network::prepare(&mut plan, &mut options)?;

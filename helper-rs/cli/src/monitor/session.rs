@@ -8,6 +8,7 @@
 
 use super::queue::unblock;
 use super::request::Exec;
+use crate::cgroup;
 use crate::channel::Message;
 use crate::enter::{self, Entry};
 use crate::failure::{During, Failure, Step};
@@ -75,7 +76,8 @@ impl Session {
         }
         let terminal = exec.process["terminal"] == true;
         let Streams { program: streams, input, outputs } = streams(kind, terminal)?;
-        let cgroup = target.cgroup.map(open_folder).transpose()?;
+        let cgroup =
+            target.cgroup.map(|group| cgroup::open(&cgroup::of_process(target.init.pid, group))).transpose()?;
         let entry = Entry {
             pid: target.init.pid,
             init: target.init.pidfd.as_fd(),
@@ -219,11 +221,6 @@ impl Session {
             let _ = process::open_pidfd(pid).and_then(|pidfd| process::send_signal(pidfd, libc::SIGKILL));
         }
     }
-}
-
-fn open_folder(path: &Path) -> Step<OwnedFd> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    rustix::fs::open(path, flags, Mode::empty()).during("cgroup", path.display())
 }
 
 #[derive(Default)]

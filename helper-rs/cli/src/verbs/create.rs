@@ -41,6 +41,7 @@ pub fn make(global: &Global, id: &str, place: &Place, mut options: LaunchOptions
     global.reporter.debug(&format!("{id}: {} is right, its processes are made", place.config().display()));
     state::claim(&global.root, id)?;
     options.root.clone_from(&global.root);
+    options.manager = if global.systemd { cgroup::Manager::Systemd } else { cgroup::Manager::Folders };
     let mut partial = Partial::default();
     let made = state::keep_config(&global.root, id, &text).and_then(|()| {
         options.gate = Some(listen(&state::gate(&global.root, id))?);
@@ -55,9 +56,7 @@ pub fn make(global: &Global, id: &str, place: &Place, mut options: LaunchOptions
             Ok(())
         }
         Err(failure) => {
-            if let Some(path) = &partial.cgroup {
-                cgroup::remove(path);
-            }
+            partial.remove_cgroup();
             hooks::run_poststop(&plan, &global.reporter);
             state::forget(&global.root, id)?;
             Err(failure)

@@ -51,6 +51,9 @@ pub fn remove(global: &Global, id: &str, force: bool) -> Step<()> {
     if let Some(path) = &saved.cgroup {
         cgroup::remove(path);
     }
+    if let Some(unit) = &saved.scope {
+        cgroup::scope::stop(unit);
+    }
     if let Ok(plan) = saved.plan(&global.root) {
         hooks::run_poststop(&plan, &global.reporter);
     }

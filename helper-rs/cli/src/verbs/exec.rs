@@ -11,7 +11,7 @@ use crate::state::Saved;
 use crate::streams::{self, Streams};
 use crate::sys::process as sys;
 use crate::sys::signal;
-use crate::{agent, sealed, terminal};
+use crate::{agent, cgroup, sealed, terminal};
 use rootless_core::oci::runtime::Process;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{Mode, OFlags, ResolveFlags};
@@ -53,7 +53,8 @@ pub fn exec(global: Global) -> Step<u8> {
     plan.warnings.iter().for_each(|warning| global.reporter.warning(warning));
     // The container's user is looked up by name only where a name was given.
     plan.annotations.user.clone_from(&wish.user);
-    let cgroup = cgroup_of(&saved, wish.cgroup.as_deref())?;
+    let group = cgroup_of(&saved, wish.cgroup.as_deref())?;
+    let cgroup = group.as_ref().filter(|(_, folder)| cgroup::may_move(folder).is_ok()).map(|(fd, _)| fd);
     let signals = signal::catch().during("init", "signalfd")?;
     // Detached, nobody stays to relay.
     let streams = match plan.process.terminal || wish.detach {
@@ -63,13 +64,18 @@ pub fn exec(global: Global) -> Step<u8> {
     let entry = Entry {
         pid: saved.pid,
         init: init.as_fd(),
-        cgroup: cgroup.as_ref().map(AsFd::as_fd),
+        cgroup: cgroup.map(AsFd::as_fd),
         streams: &streams.child,
         preserve_fds: wish.preserve_fds,
         die_with_parent: false,
         plain_lines: wish.console_socket.is_none(),
     };
-    let (child, channel) = enter::begin(&entry, || Ok(&plan))?.finish()?;
+    // Where this process may not put another, systemd may.
+    let join = || match (&group, &saved.scope) {
+        (Some((_, folder)), Some(unit)) if cgroup.is_none() => cgroup::scope::join(unit, folder),
+        _ => Ok(()),
+    };
+    let (child, channel) = enter::begin(&entry, || join().map(|()| &plan))?.finish()?;
     drop(streams.child);
     let (mut notifier, mut master) = (None, None);
     loop {
@@ -102,7 +108,8 @@ pub fn exec(global: Global) -> Step<u8> {
     if wish.detach {
         return Ok(0);
     }
-    let launched = Launched { child, userns: None, terminal: master, notifier, cgroup: None, companions: Vec::new() };
+    let launched =
+        Launched { child, userns: None, terminal: master, notifier, cgroup: None, scope: None, companions: Vec::new() };
     Foreground { container: &launched, signals, parent: None, is_pid_one: false, flows: streams.flows }
         .run()
         .map(sys::Ended::status)
@@ -186,23 +193,23 @@ fn wanted_process(own: &Process, wish: &Wish) -> Step<Process> {
     Ok(process)
 }
 
-/// The container's cgroup or one below it; where the first process has moved into one below, that.
-fn cgroup_of(saved: &Saved, below: Option<&str>) -> Step<Option<OwnedFd>> {
+/// Where in the container's cgroup: where its first process is, which may have moved to one below; or where was said. The folder is named
+/// for those who cannot take a descriptor.
+fn cgroup_of(saved: &Saved, below: Option<&str>) -> Step<Option<(OwnedFd, PathBuf)>> {
     let Some(path) = saved.cgroup.as_ref().filter(|path| path.is_dir()) else {
         return match below {
             Some(below) => Err(Failure::because("cgroup", "the container has no cgroup of its own").on(below)),
             None => Ok(None),
         };
     };
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let own = rustix::fs::open(path, flags, Mode::empty()).during("cgroup", path.display())?;
-    let below = below.unwrap_or("").trim_matches('/');
-    let found = match below {
-        "" => Ok(own),
-        below => {
-            let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
-            rustix::fs::openat2(&own, below, flags, Mode::empty(), resolve)
-        }
+    let Some(below) = below.map(|below| below.trim_matches('/')).filter(|below| !below.is_empty()) else {
+        let folder = cgroup::of_process(saved.pid, path);
+        return Ok(Some((cgroup::open(&folder)?, folder)));
     };
-    found.map(Some).during("cgroup", path.join(below).display())
+    let own = cgroup::open(path)?;
+    let folder = path.join(below);
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+    let found = rustix::fs::openat2(&own, below, flags, Mode::empty(), resolve).during("cgroup", folder.display())?;
+    Ok(Some((found, folder)))
 }

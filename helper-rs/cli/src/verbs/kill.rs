@@ -2,6 +2,7 @@
 
 use super::list;
 use crate::args::{self, Argument, Global, Options};
+use crate::cgroup;
 use crate::failure::{During, Failure, Step};
 use crate::state::Saved;
 use crate::sys::process;
@@ -33,10 +34,8 @@ fn send(saved: &Saved, signal: i32, all: bool) -> Step<()> {
         let pidfd = saved.open()?;
         return process::send_signal(&pidfd, signal).during("wait", &saved.id);
     }
-    if let Some(cgroup) = saved.cgroup.as_ref().filter(|path| path.is_dir()) {
-        if signal == libc::SIGKILL && std::fs::write(cgroup.join("cgroup.kill"), "1").is_ok() {
-            return Ok(());
-        }
+    if let Some(folder) = saved.cgroup.as_ref().filter(|path| path.is_dir()) {
+        return cgroup::signal_all(folder, signal);
     }
     for pid in list::processes(saved).unwrap_or_default() {
         if let Ok(pidfd) = process::open_pidfd(pid) {

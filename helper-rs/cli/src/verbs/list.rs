@@ -2,6 +2,7 @@
 
 use super::state::print_json;
 use crate::args::{self, Argument, Global, Options};
+use crate::cgroup;
 use crate::failure::{During, Failure, Step};
 use crate::state::Saved;
 use crate::sys::regex::Regex;
@@ -148,8 +149,7 @@ fn table(pids: &[i32], mut rest: Vec<OsString>) -> Step<String> {
 /// descends from its first process.
 pub fn processes(saved: &Saved) -> Step<Vec<i32>> {
     if let Some(path) = saved.cgroup.as_ref().filter(|path| path.is_dir()) {
-        let mut pids = Vec::new();
-        gather(path, &mut pids);
+        let mut pids = cgroup::processes(path)?;
         pids.sort_unstable();
         return Ok(pids);
     }
@@ -166,16 +166,6 @@ pub fn processes(saved: &Saved) -> Step<Vec<i32>> {
     }
     pids.retain(|pid| wanted.is_some() && namespace(&pid.to_string()) == wanted);
     Ok(pids)
-}
-
-fn gather(cgroup: &Path, pids: &mut Vec<i32>) {
-    let text = fs::read_to_string(cgroup.join("cgroup.procs")).unwrap_or_default();
-    pids.extend(text.lines().filter_map(|line| line.parse::<i32>().ok()));
-    for below in fs::read_dir(cgroup).into_iter().flatten().flatten() {
-        if below.file_type().is_ok_and(|kind| kind.is_dir()) {
-            gather(&below.path(), pids);
-        }
-    }
 }
 
 fn descendants(first: i32, all: &[i32]) -> Vec<i32> {

@@ -3,6 +3,7 @@
 mod archive;
 mod create;
 mod delete;
+mod events;
 mod exec;
 mod features;
 mod flags;
@@ -77,7 +78,7 @@ fn end_at_once(global: Global) -> Step<u8> {
         "pause" => resources::pause(global, true),
         "resume" => resources::pause(global, false),
         "update" => resources::update(global),
-        "events" => resources::events(global),
+        "events" => events::events(global),
         "features" => features::features(),
         "spec" => spec::spec(global),
         "validate" => Ok(crate::validate::run(&global.rest)),

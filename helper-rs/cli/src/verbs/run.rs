@@ -94,6 +94,11 @@ pub fn run(mut global: Global) -> Step<Rest> {
         return Err(Failure::because("config", "networks need a monitor (--monitor)").on("$.annotations"));
     }
     network::prepare(&mut plan, &mut launch)?;
+    launch.manager = match (global.systemd, wish.monitor.is_some()) {
+        (_, true) => cgroup::Manager::Together,
+        (false, _) => cgroup::Manager::Folders,
+        (true, false) => cgroup::Manager::Systemd,
+    };
     state::claim(&global.root, &wish.id)?;
     if let Some(text) = text {
         state::keep_config(&global.root, &wish.id, &text)?;
@@ -193,9 +198,7 @@ fn watched(mut begin: Begin) -> Step<u8> {
     let result = begin.plan.stand_nearby().and_then(|()| live(&mut begin, &mut partial));
     let Begin { global, plan, wish, .. } = &begin;
     if !(wish.keep && result.is_ok()) {
-        if let Some(path) = &partial.cgroup {
-            cgroup::remove(path);
-        }
+        partial.remove_cgroup();
         hooks::run_poststop(plan, &global.reporter);
         state::forget(&global.root, &plan.id)?;
     }

@@ -1,12 +1,18 @@
 //! `state`: the standard's document of one container.
 
 use crate::args::{self, Global};
+use crate::cgroup;
 use crate::failure::Step;
 use crate::state::Saved;
 
 pub fn state(global: Global) -> Step<u8> {
     let saved = Saved::read(&global.root, &args::id_alone(&global.rest)?)?;
-    print_json(&saved.standard(&global.root))?;
+    let mut document = serde_json::to_value(saved.standard(&global.root)).unwrap_or_default();
+    // As long as its cgroup is there the kernel knows what it has killed for want of memory.
+    if saved.cgroup.as_deref().is_some_and(cgroup::was_oom_killed) {
+        document["oomKilled"] = true.into();
+    }
+    print_json(&document)?;
     Ok(0)
 }
 

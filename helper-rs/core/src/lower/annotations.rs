@@ -85,6 +85,8 @@ pub struct Annotations {
     /// argv of the companion process.
     pub companion: Vec<String>,
     pub init: bool,
+    /// Who watches over the container stays out of its scope.
+    pub apart: bool,
     pub landlock: Option<Landlock>,
     pub mounts: BTreeMap<String, MountExtra>,
     pub networks: Option<Networks>,
@@ -121,6 +123,7 @@ pub fn parse(all: &BTreeMap<String, String>) -> Result<Annotations, (String, Str
             "mounts" => out.mounts = serde_json::from_str(value).map_err(|e| wrong(&e))?,
             "optional-sysctls" => out.optional_sysctls = serde_json::from_str(value).map_err(|e| wrong(&e))?,
             "landlock" => out.landlock = Some(serde_json::from_str(value).map_err(|e| wrong(&e))?),
+            "cgroup-apart" => out.apart = truth(value).map_err(|e| wrong(&e))?,
             "init" => out.init = truth(value).map_err(|e| wrong(&e))?,
             "networks" => out.networks = Some(networks::parse(value).map_err(|e| wrong(&e))?),
             "join" => out.join = Some(value.clone()),

@@ -5,3 +5,5 @@ pub mod mounts;
 pub mod namespaces;
 pub mod networks;
 pub mod ranges;
+pub mod resources;
+pub mod scope;

@@ -1,5 +1,6 @@
 //! OCI runtime-spec 1.2, `config.json`. Unknown fields are ignored here; the validator names wrong ones.
 
+use super::resources::Resources;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -225,44 +226,6 @@ pub struct Personality {
 pub struct TimeOffset {
     pub secs: i64,
     pub nanosecs: u32,
-}
-
-/// config-linux.md, "Control groups": what cgroup v2 can express.
-#[derive(Debug, Clone, Default, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Resources {
-    pub memory: Option<Memory>,
-    pub cpu: Option<Cpu>,
-    pub pids: Option<Pids>,
-    pub unified: BTreeMap<String, String>,
-}
-
-/// Bytes; -1 is unlimited.
-#[derive(Debug, Clone, Default, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Memory {
-    pub limit: Option<i64>,
-    pub reservation: Option<i64>,
-    pub swap: Option<i64>,
-}
-
-/// Microseconds for quota and period.
-#[derive(Debug, Clone, Default, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Cpu {
-    pub shares: Option<u64>,
-    pub quota: Option<i64>,
-    pub burst: Option<u64>,
-    pub period: Option<u64>,
-    pub cpus: Option<String>,
-    pub mems: Option<String>,
-    pub idle: Option<i64>,
-}
-
-#[derive(Debug, Clone, Default, Deserialize, Serialize)]
-#[serde(default)]
-pub struct Pids {
-    pub limit: Option<i64>,
 }
 
 /// config-linux.md, "Seccomp".
