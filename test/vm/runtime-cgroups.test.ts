@@ -68,14 +68,14 @@ live('pause, ps and kill --all reach every process', [], () =>
     const { cgroup } = engine.saved();
     const state = () => JSON.parse(done(engine, ['state', 'c'])).status;
     const count = () => JSON.parse(done(engine, ['ps', '-f', 'json', 'c'])).length;
-    while (count() < 3);
+    for (let round = 0; count() < 3; round++) assert.ok(round < 500);
     done(engine, ['pause', 'c']);
     assert.is(state(), 'paused');
     assert.match(read(cgroup, 'cgroup.events'), /frozen 1/);
     done(engine, ['resume', 'c']);
     assert.is(state(), 'running');
     done(engine, ['kill', '--all', 'c', 'KILL']);
-    while (state() !== 'stopped');
+    for (let round = 0; state() !== 'stopped'; round++) assert.ok(round < 500);
   }),
 );
 
@@ -91,12 +91,12 @@ live(
         const stats = JSON.parse(done(engine, ['events', '--stats', 'c']));
         assert.equal([stats.type, stats.id, stats.data.memory.usage.limit], ['stats', 'c', 32 * MiB]);
         const global = ['--root', join(engine.folder, 'state'), '--systemd-cgroup'];
-        const follow = `"$@" events --interval 1s c & echo $!; wait`;
         done(engine, ['start', 'c']);
         const killer = `while ! grep -q 'oom_kill [1-9]' ${join(engine.saved().cgroup, 'memory.events')}; do sleep 1; done`;
         spawnSync('sh', ['-c', killer], { timeout: 60_000 * slowness });
         // A second one, while somebody listens.
-        const line = `(${follow}) | { read pid; read first; "$@" exec c tail /dev/zero >&2; grep -m1 '"oom"'; kill $pid; }`;
+        // It ends when nobody reads it any more.
+        const line = `"$@" events --interval 1s c | { read first; "$@" exec c tail /dev/zero >&2; grep -m1 '"oom"'; }`;
         const heard = spawnSync('sh', ['-c', line, 'sh', helper, ...global], {
           encoding: 'utf8',
           timeout: 60_000 * slowness,
@@ -152,7 +152,7 @@ live('a cgroup with processes in it is not taken, and they live on', [], () =>
     for (const path of [cgroupOf('self'), dirname(cgroupOf('self')), '/sys/fs/cgroup']) {
       spawnSync('tee', [file], { input: text.replace('"@"', JSON.stringify(path.slice('/sys/fs/cgroup'.length) || '/')) });
       const { status, stderr } = engine.helper(['run', 'c']);
-      assert.is(status, 125);
+      assert.is.not(status, 0);
       assert.match(stderr, /cannot be the container's|processes in it already/);
     }
   }),
