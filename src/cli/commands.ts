@@ -135,6 +135,11 @@ export const commands: Readonly<Record<string, Entry>> = map({
   info: { group: 'checks', summary: 'show what this machine and user can do', load: () => import('./info.ts') },
   doctor: { group: 'checks', summary: 'find what this machine lacks, and how to mend it', load: () => import('./doctor.ts') },
   'system df': { group: 'checks', summary: 'show what takes space, and what could become free', load: () => import('./system-df.ts') },
+  'system migrate': {
+    group: 'checks',
+    summary: 'move what is stored away from ids that are to be given back',
+    load: () => import('./system-migrate.ts'),
+  },
   'system prune': { group: 'checks', summary: 'remove what nothing uses', load: () => import('./system-prune.ts') },
   'system check': { group: 'checks', summary: 'check that the store is whole, and repair it', load: () => import('./system-check.ts') },
   unshare: { group: 'checks', summary: 'run a shell with the ids of containers', load: () => import('./unshare.ts') },
@@ -247,7 +252,7 @@ export const families: Readonly<Record<string, Readonly<Record<string, string>>>
   }),
   generate: map({ systemd: 'generate systemd' }),
   quadlet: map({ install: 'quadlet install', print: 'quadlet print', ls: 'quadlet ls', list: 'quadlet ls', rm: 'quadlet rm' }),
-  system: map({ df: 'system df', prune: 'system prune', check: 'system check', info: 'info', events: 'events' }),
+  system: map({ df: 'system df', prune: 'system prune', check: 'system check', migrate: 'system migrate', info: 'info', events: 'events' }),
 });
 
 function map<T>(entries: Record<string, T>): Record<string, T> {

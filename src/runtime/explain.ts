@@ -87,6 +87,7 @@ function explainMaps(failure: HelperFailure, facts: ExplainFacts): ErrorFacts {
       code: 'SUBID_MISSING',
       message: `cannot map user ids: ${failure.message}`,
       why: `the ranges of "${facts.user}" in /etc/subuid and /etc/subgid are not what newuidmap allows`,
+      fix: 'if they have changed: rootless system migrate says what still has the old ids',
     };
   }
   return explainUserns(failure, facts);

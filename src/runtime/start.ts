@@ -4,6 +4,7 @@ import { existsSync, lstatSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { RootlessError } from '../errors.ts';
 import { readHost } from '../userns/host.ts';
+import { idsChanged, lostIds } from '../userns/lost.ts';
 import { ourselves } from './alive.ts';
 import { layersOf } from './base.ts';
 import { checkCaller, type RunContext } from './context.ts';
@@ -78,6 +79,8 @@ async function launched(
   const { id, name, options, base, labels, life } = found;
   const host = readHost(context.searchPath);
   const mapping = keptIds(found, host);
+  const lost = mapping.mode === 'ranges' ? lostIds(mapping.idMap, host) : undefined;
+  if (lost) throw idsChanged(`container "${name}"`, lost, host);
   const ties: Ties = {
     detach: !wish.attach,
     input: wish.attach && wish.input,

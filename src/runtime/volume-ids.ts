@@ -7,6 +7,7 @@ import { type IdMap, type IdMapping, runHelper } from '../helper.ts';
 import type { Paths } from '../paths.ts';
 import { chooseMapping } from '../userns/choose.ts';
 import { type Host, readHost } from '../userns/host.ts';
+import { idsChanged, lostIds } from '../userns/lost.ts';
 import { markOf } from './marks.ts';
 import type { Mapping } from './options.ts';
 import { isActive, readContainer } from './state.ts';
@@ -26,6 +27,8 @@ export async function convertVolume(paths: Paths, volume: Volume, found: string,
   const others = othersNow(paths, volume, wanted);
   if (others.length > 0) throw inUse(volume, others);
   const host = readHost([]);
+  const lost = lostIds(mapOf(found, host), host);
+  if (lost) throw idsChanged(`volume "${volume.name}"`, lost, host);
   const what = ['--volume', realpathSync(volume.folder), '--ids', wanted.ids, '--idmap', JSON.stringify(wholeMap(host))];
   const maps = ['--from', JSON.stringify(mapOf(found, host)), '--to', JSON.stringify(mapOf(wanted.ids, host))];
   const { code, failure, stderr } = await runHelper(paths, ['remap', ...what, ...maps]);

@@ -151,6 +151,7 @@ fn owner_of(layers: &[OwnedFd], user: &str, shift: u32) -> (u32, u32) {
 /// `idmap` reaches all of them.
 pub fn remap(global: Global) -> Step<u8> {
     let (mut volume, mut ids, mut whole, mut from, mut to) = (None, None, None, None, None);
+    let mut data = None;
     let mut given = Options::new(&global.rest);
     while let Some(argument) = given.next()? {
         match argument {
@@ -160,6 +161,7 @@ pub fn remap(global: Global) -> Step<u8> {
                 "idmap" => whole = Some(IdMap::parse(&given.text()?)?),
                 "from" => from = Some(IdMap::parse(&given.text()?)?),
                 "to" => to = Some(IdMap::parse(&given.text()?)?),
+                "data" => data = Some(given.text()?),
                 other => return Err(args::unknown(other)),
             },
             Argument::Operand(operand) => return Err(args::surplus(&operand)),
@@ -170,7 +172,11 @@ pub fn remap(global: Global) -> Step<u8> {
     let step = Translation { from: args::required(from, "--from")?, to: args::required(to, "--to")?, whole };
     let folder = lock(&volume)?;
     // What was changed after this file was made is done: a conversion that was stopped goes on where it was.
-    let mark = volume.join("remap");
+    let named = |what: &str| match &data {
+        Some(data) => volume.join(format!("{what}.{data}")),
+        None => volume.join(what),
+    };
+    let mark = named("remap");
     let begun = format!("{ids}\n");
     if std::fs::read_to_string(&mark).ok().as_deref() != Some(&begun) {
         write_atomically(&mark, begun.as_bytes()).during("chown", mark.display())?;
@@ -179,7 +185,9 @@ pub fn remap(global: Global) -> Step<u8> {
     }
     let since = rustix::fs::stat(&mark).during("chown", mark.display())?;
     userns::in_child(|| {
-        let data = openat(&folder, DATA, FOLDER | OFlags::PATH, Mode::empty()).during("chown", volume.display())?;
+        let name =
+            data.as_ref().map_or(DATA.to_owned(), |name| std::ffi::CString::new(name.as_str()).unwrap_or_default());
+        let data = openat(&folder, name, FOLDER | OFlags::PATH, Mode::empty()).during("chown", volume.display())?;
         userns::enter(&step.whole, 0)?;
         let data = openat(&data, c".", FOLDER, Mode::empty()).during("chown", volume.display())?;
         let done = |stat: &Stat| (stat.st_ctime, stat.st_ctime_nsec) > (since.st_ctime, since.st_ctime_nsec);
@@ -187,7 +195,7 @@ pub fn remap(global: Global) -> Step<u8> {
         owners::change(&data, &mut |stat| if done(stat) { Ok(None) } else { step.of(stat).map(|_| None) })?;
         owners::change(&data, &mut |stat| if done(stat) { Ok(None) } else { step.of(stat) })
     })?;
-    let file = volume.join("ids");
+    let file = named("ids");
     write_atomically(&file, ids.as_bytes()).during("chown", file.display())?;
     std::fs::remove_file(&mark).during("chown", mark.display())?;
     Ok(0)
