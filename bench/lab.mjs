@@ -32,7 +32,7 @@ export function asBenchUser(sections) {
   if (process.getuid() !== 0) {
     return must(process.execPath, [join(here, 'bench.mjs'), ...inside(sections)], { ...process.env, ROOTLESS_TEST_DEBIAN: debian });
   }
-  const user = ensureUser('rootless-ci', true);
+  const user = ensureUser(process.env.ROOTLESS_TEST_USER ?? 'rootless-ci', true);
   const empty = join(here, '../.cache/empty');
   mkdirSync(empty, { recursive: true });
   const copy = privateCopy(user, empty, debian);

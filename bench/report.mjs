@@ -33,21 +33,29 @@ Versions: ${versions().join(', ')}.
   writeFileSync(fileURLToPath(new URL('../docs/benchmarks.md', import.meta.url)), text);
 }
 
-function cells({ name, value, peer = '', other, unit, ratio, plus, limit, note }) {
-  const show = (number) =>
-    number === undefined ? 'not here' : unit === 'ms' ? `${(number * 1000).toFixed(1)} ms` : `${(number / 1024).toFixed(0)} KiB`;
+const units = {
+  ms: (number) => `${(number * 1000).toFixed(1)} ms`,
+  us: (number) => `${(number * 1e6).toFixed(0)} us`,
+  bits: (number) => `${(number / 1e9).toFixed(1)} Gbit/s`,
+};
+
+function cells({ name, value, peer = '', other, unit, ratio, least, plus, limit, note }) {
+  const show = (number) => {
+    if (number === undefined) return 'not here';
+    return units[unit]?.(number) ?? `${(number / 1024).toFixed(0)} KiB`;
+  };
   const share = other === undefined || value === undefined ? '' : (value / other).toFixed(2);
-  const wanted =
-    ratio !== undefined
-      ? `at most ${ratio}`
-      : plus !== undefined
-        ? `+${plus * 1000} ms`
-        : limit !== undefined
-          ? `under ${show(limit)}`
-          : '';
-  const top = ratio !== undefined ? other * ratio : plus !== undefined ? other + plus : limit;
-  const verdict = top === undefined || Number.isNaN(top) || value === undefined ? '' : value <= top ? 'yes' : 'no';
-  return [note ? `${name} (${note})` : name, show(value), peer, peer === '' ? '' : show(other), share, wanted, verdict];
+  const { words, met } = wanted({ value, other, ratio, least, plus, limit, show });
+  return [note ? `${name} (${note})` : name, show(value), peer, peer === '' ? '' : show(other), share, words, met];
+}
+
+/** What was asked of it, and whether it is so; `least`: more is better. */
+function wanted({ value, other, ratio, least, plus, limit, show }) {
+  const verdict = (known, holds) => (value === undefined || known === undefined ? '' : holds ? 'yes' : 'no');
+  if (least !== undefined) return { words: `at least ${least}`, met: verdict(other, value >= other * least) };
+  if (ratio !== undefined) return { words: `at most ${ratio}`, met: verdict(other, value <= other * ratio) };
+  if (plus !== undefined) return { words: `+${plus * 1000} ms`, met: verdict(other, value <= other + plus) };
+  return limit === undefined ? { words: '', met: '' } : { words: `under ${show(limit)}`, met: verdict(limit, value <= limit) };
 }
 
 function versions() {

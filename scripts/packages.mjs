@@ -34,6 +34,8 @@ export const benchPackages = [
   ['crun', 'crun', 'peer'],
   ['bubblewrap', 'bwrap', 'peer'],
   ['slirp4netns', 'slirp4netns', 'peer'],
+  ['iperf3', 'iperf3', 'throughput of networks'],
+  ['netavark', '/usr/lib/podman/netavark', "podman's networks"],
 ];
 
 /** What makes and boots the guest of `npm run test:vm`. */

@@ -66,20 +66,30 @@ export type Told = (event: HelperEvent) => void;
 
 /**
  * Starts `rootless-helper ARGS` with an event pipe on fd 3 (JSON lines; docs/contract.md, "Events").
+ * `keep`: as many descriptors of this process, from 3 on, have the same numbers there; ours come after them.
  * @throws RootlessError HELPER_MISSING when the built helper is not there.
  */
-export function startHelper(paths: Paths, args: readonly string[], stdio: HelperStdio, signal?: AbortSignal, told?: Told): HelperProcess {
+export function startHelper(
+  paths: Paths,
+  args: readonly string[],
+  stdio: HelperStdio,
+  signal?: AbortSignal,
+  told?: Told,
+  keep = 0,
+): HelperProcess {
+  const kept = Array.from({ length: keep }, (_, index) => 3 + index);
   const all: StdioOptions = [
     stdio[0],
     stdio[1] === 'stream' ? 'pipe' : stdio[1],
     stdio[2],
+    ...kept,
     'pipe',
     ...(stdio[3] ? (['pipe'] as const) : []),
   ];
   // Loaded when it is needed: where a front becomes the helper, nothing is started from here.
   const { spawn } = process.getBuiltinModule('node:child_process');
-  const child = spawn(paths.helper, ['--events-fd', '3', ...args], { stdio: all, ...(signal ? { signal } : {}) });
-  const pipe = child.stdio[3] as NodeJS.ReadableStream;
+  const child = spawn(paths.helper, ['--events-fd', String(3 + keep), ...args], { stdio: all, ...(signal ? { signal } : {}) });
+  const pipe = child.stdio[3 + keep] as NodeJS.ReadableStream;
   const events = collect(pipe);
   if (told) followEvents(pipe, told);
   const stdout = stdio[1] === 'pipe' ? collect(child.stdout) : Promise.resolve('');

@@ -45,10 +45,18 @@ export const commands: Readonly<Record<string, Entry>> = map({
   },
   'healthcheck run': { group: 'containers', summary: 'check the health of a container now', load: () => import('./healthcheck-run.ts') },
   'generate systemd': { group: 'containers', summary: 'make a systemd unit of a container', load: () => import('./generate-systemd.ts') },
-  'quadlet install': { group: 'containers', summary: 'make units of .container files', load: () => import('./quadlet-install.ts') },
-  'quadlet print': { group: 'containers', summary: 'show the unit of a .container file', load: () => import('./quadlet-print.ts') },
-  'quadlet ls': { group: 'containers', summary: 'list units made of .container files', load: () => import('./quadlet-ls.ts') },
-  'quadlet rm': { group: 'containers', summary: 'remove units made of .container files', load: () => import('./quadlet-rm.ts') },
+  'quadlet install': {
+    group: 'containers',
+    summary: 'make units of .container and .network files',
+    load: () => import('./quadlet-install.ts'),
+  },
+  'quadlet print': {
+    group: 'containers',
+    summary: 'show the unit of a .container or .network file',
+    load: () => import('./quadlet-print.ts'),
+  },
+  'quadlet ls': { group: 'containers', summary: 'list units made of such files', load: () => import('./quadlet-ls.ts') },
+  'quadlet rm': { group: 'containers', summary: 'remove units made of such files', load: () => import('./quadlet-rm.ts') },
   events: { group: 'containers', summary: 'show what happens, as it happens', load: () => import('./events.ts') },
   'container inspect': {
     group: 'containers',

@@ -1,8 +1,9 @@
-/** A .container file (podman-systemd.unit(5)) → a unit of the user's systemd that runs it with rootless. Pure. */
+/** A .container or .network file (podman-systemd.unit(5)) → a unit of the user's systemd that runs it with rootless. Pure. */
 
 import { basename, dirname, resolve } from 'node:path';
 import { RootlessError } from '../errors.ts';
 import { containerKeys, isTrue, otherKeys } from './quadlet-keys.ts';
+import { networkKeys, networkOrder, networkText, networkUnit, networkValue, otherNetworkKeys } from './quadlet-network.ts';
 import { formatUnit, parseUnit, quoteWord, splitWords, type UnitLine, type UnitSection, unitWord, valuesOf } from './systemd-text.ts';
 import type { UnitEnvironment } from './unit-environment.ts';
 import { unitVariable } from './generate-unit.ts';
@@ -18,11 +19,13 @@ export type Quadlet = {
 export const madeBy = '# made by "rootless quadlet" from';
 
 /** @throws RootlessError UNIT_INVALID, QUADLET_UNSUPPORTED with the line of the file */
-export function translate(text: string, path: string, { program, variables }: UnitEnvironment): Quadlet {
+export function translate(text: string, path: string, environment: UnitEnvironment): Quadlet {
   const name = basename(path);
+  if (name.endsWith('.network')) return translateNetwork(text, path, environment);
+  const { program, variables } = environment;
   const stem = name.replace(/\.container$/, '');
   if (stem === name || !/^[a-zA-Z0-9:_.\\@-]+$/.test(stem)) {
-    throw new RootlessError({ code: 'UNIT_NAME_INVALID', message: `"${name}" cannot be a unit`, fix: 'a name such as web.container' });
+    throw badName(name);
   }
   const sections = parseUnit(text, name);
   const container = linesOf(sections, 'Container');
@@ -35,7 +38,7 @@ export function translate(text: string, path: string, { program, variables }: Un
   return {
     unit,
     text: `${madeBy} ${path}\n\n${formatUnit([
-      { name: 'Unit', lines: pairs(linesOf(sections, 'Unit')) },
+      { name: 'Unit', lines: [...pairs(linesOf(sections, 'Unit')), ...networkOrder(container)] },
       ...others(sections),
       {
         name: 'Service',
@@ -51,6 +54,34 @@ export function translate(text: string, path: string, { program, variables }: Un
     ])}`,
     links: linksOf(install, unit),
   };
+}
+
+/** A .network file: a unit that makes the network, before the containers that name it. */
+function translateNetwork(text: string, path: string, { program, variables }: UnitEnvironment): Quadlet {
+  const name = basename(path);
+  const stem = name.replace(/\.network$/, '');
+  if (!/^[a-zA-Z0-9:_.\\@-]+$/.test(stem)) throw badName(name);
+  const sections = parseUnit(text, name);
+  const lines = linesOf(sections, 'Network');
+  for (const { key, value, line } of lines) {
+    if (networkKeys[key] !== undefined || otherNetworkKeys.includes(key)) continue;
+    throw unsupported(key, value, `${name}, line ${line}`, [...Object.keys(networkKeys), ...otherNetworkKeys]);
+  }
+  const environment = variables.map((variable) => ['Environment', unitVariable(variable)] as const);
+  const unit = networkUnit(stem);
+  return {
+    unit,
+    text: `${madeBy} ${path}\n\n${networkText({ stem, lines, sections, program, environment })}`,
+    links: linksOf(linesOf(sections, 'Install'), unit),
+  };
+}
+
+function badName(name: string): RootlessError {
+  return new RootlessError({
+    code: 'UNIT_NAME_INVALID',
+    message: `"${name}" cannot be a unit`,
+    fix: 'a name such as web.container or front.network',
+  });
 }
 
 /** What podman sets, unless the file says something else. */
@@ -119,7 +150,8 @@ function flagsOf(container: readonly UnitLine[], folder: string, file: string): 
 
 /** `./data` stands beside the file; `data.volume` is the volume that podman would make for it. */
 function withPlace(key: string, text: string, folder: string, file: string): string {
-  if (key === 'Network' && /\.(network|container|pod)\b/.test(text)) throw unsupported(key, text, file);
+  if (key === 'Network' && /\.pod\b/.test(text)) throw unsupported(key, text, file);
+  if (key === 'Network') return networkValue(text).value;
   if (key === 'EnvironmentFile') return text.startsWith('-') ? text.slice(1) : resolve(folder, text);
   if (key === 'SeccompProfile') return text === 'unconfined' ? text : resolve(folder, text);
   if (key !== 'Volume') return text;
@@ -172,10 +204,15 @@ function invalid(file: string, reason: string): RootlessError {
   return new RootlessError({ code: 'UNIT_INVALID', message: `"${file}": ${reason}`, fix: 'the format is that of podman-systemd.unit(5)' });
 }
 
-function unsupported(key: string, value: string, place: string): RootlessError {
+function unsupported(
+  key: string,
+  value: string,
+  place: string,
+  known: readonly string[] = [...Object.keys(containerKeys), ...otherKeys],
+): RootlessError {
   return new RootlessError({
     code: 'QUADLET_UNSUPPORTED',
     message: `unsupported key "${key}" with "${value}" (${place})`,
-    fix: `keys are ${[...Object.keys(containerKeys), ...otherKeys].sort().join(', ')}; flags of "rootless run" can be given in PodmanArgs=`,
+    fix: `keys are ${known.toSorted().join(', ')}; other flags can be given in PodmanArgs=`,
   });
 }

@@ -72,7 +72,7 @@ export const quadletRm = command({
     const folder = unitFolder(dirname(findPaths(env).config));
     const known = installed(folder);
     for (const name of args) {
-      const unit = `${name.replace(/\.(service|container)$/, '')}.service`;
+      const unit = unitOf(name);
       if (!known.some(({ Name }) => Name === unit)) {
         throw new RootlessError({ code: 'QUADLET_NOT_FOUND', message: `no such quadlet: "${name}"`, fix: 'rootless quadlet ls', exit: 1 });
       }
@@ -84,6 +84,13 @@ export const quadletRm = command({
     return 0;
   },
 });
+
+/** `web`, `web.container`, `front.network`, or the unit itself. */
+function unitOf(name: string): string {
+  return name.endsWith('.network')
+    ? `${name.slice(0, -'.network'.length)}-network.service`
+    : `${name.replace(/\.(service|container)$/, '')}.service`;
+}
 
 function read(file: string, environment: ReturnType<typeof unitEnvironment>): Quadlet {
   const path = resolve(file);

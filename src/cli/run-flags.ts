@@ -379,5 +379,11 @@ export const runFlags = {
     parse: parseKeys,
     description: 'keys that leave it running (default ctrl-p,ctrl-q)',
   },
+  'preserve-fds': {
+    type: 'string',
+    group: program,
+    valueHint: 'N',
+    description: 'descriptors 3 to 2+N are its too; so are the sockets of LISTEN_FDS',
+  },
   'dry-run': { type: 'boolean', group: container, description: 'print the config.json and start nothing' },
 } as const satisfies Flags;

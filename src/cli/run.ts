@@ -33,7 +33,9 @@ async function start(input: RunInput): Promise<number> {
   if (detach && !flags['dry-run']) await warnOfLogout();
   const made = { id: '' };
   const options = withStart(toOptions(input));
-  const code = await begin(input, options, (wanted, context) => run(wanted, { ...context, detach, detachKeys: flags['detach-keys'] }), {
+  const preserve = await preservedOf(input);
+  const more = { detach, detachKeys: flags['detach-keys'], preserve };
+  const code = await begin(input, options, (wanted, context) => run(wanted, { ...context, ...more }), {
     created: (id) => {
       made.id = id;
     },
@@ -54,6 +56,14 @@ async function takeBack(env: RunInput['env'], id: string): Promise<number> {
   const found = readContainer(paths, id);
   if (found) await removeContainer(paths, found, { force: true, volumes: true });
   return 137;
+}
+
+/** Few lines have it. */
+async function preservedOf({ flags, env, front }: RunInput) {
+  const asked = flags['preserve-fds'];
+  if (asked === undefined && env['LISTEN_FDS'] === undefined) return undefined;
+  const { parsePreserve, preserved } = await import('./listen.ts');
+  return preserved(asked === undefined ? undefined : parsePreserve(asked), env, front, flags.init);
 }
 
 async function warnOfLogout(): Promise<void> {

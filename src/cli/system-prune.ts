@@ -1,4 +1,4 @@
-/** `rootless system prune`: removes stopped containers, images that nothing uses, and with --volumes anonymous volumes. */
+/** `rootless system prune`: removes stopped containers, networks and images that nothing uses, and with --volumes anonymous volumes. */
 
 import { findPaths } from '../paths.ts';
 import { searchPath } from '../programs.ts';
@@ -6,6 +6,7 @@ import { tellEvent } from '../runtime/events.ts';
 import { removeContainer } from '../runtime/remove.ts';
 import { containerSizes } from '../runtime/sizes.ts';
 import { isActive, listContainers } from '../runtime/state.ts';
+import { pruneNetworks } from '../runtime/network-remove.ts';
 import { pruneVolumes } from '../runtime/volume-prune.ts';
 import { command } from './command.ts';
 import { confirm } from './confirm.ts';
@@ -13,6 +14,7 @@ import { containerFilter, parseContainerFilter } from './container-filter.ts';
 import { size } from './format.ts';
 import { pruneImages } from './image-prune.ts';
 import { collectUnused } from './image-uses.ts';
+import { networkTest } from './network-filter.ts';
 import { print } from './output.ts';
 import { report } from './ui.ts';
 import { filterParser } from './values/filter.ts';
@@ -57,6 +59,8 @@ export default command({
       }
     }
     if (gone.length > 0) print(`Deleted Containers:\n${gone.map((id) => `${id}\n`).join('')}\n`);
+    const networks = await pruneNetworks(paths, networkTest(paths, filter));
+    if (networks.length > 0) print(`Deleted Networks:\n${networks.map((name) => `${name}\n`).join('')}\n`);
     if (flags.volumes) {
       const test = volumeTest(paths, filter);
       const { removed, freed: bytes } = await pruneVolumes(paths, searchPath(env), (volume) => volume.anonymous && test(volume));
@@ -77,6 +81,7 @@ function warning(all: boolean, volumes: boolean): string {
   return [
     'This will remove:',
     '  - all stopped containers',
+    '  - all networks not used by at least one container',
     ...(volumes ? ['  - all anonymous volumes not used by at least one container'] : []),
     `  - all ${all ? 'images without at least one container associated to them' : 'dangling images'}`,
     '  - layers that no image and no container uses',

@@ -31,6 +31,8 @@ export type RunContext = {
   readonly detach?: boolean | undefined;
   /** `ctrl-p,ctrl-q` (the default): leaves a container in the foreground; empty = nothing does. */
   readonly detachKeys?: string | undefined;
+  /** So many descriptors of the caller, from 3 on, are the program's too, and what it is told about them (`LISTEN_FDS=1`). */
+  readonly preserve?: { readonly count: number; readonly sockets: readonly string[] } | undefined;
   /** Where a service manager waits to hear that the container runs (sd_notify(3)). */
   readonly notifySocket?: string | undefined;
   /** Who tells it, instead of whom the container's options name: a unit waits for this one. */

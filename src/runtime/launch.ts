@@ -36,7 +36,7 @@ export function startEarly(paths: Paths, id: string, ties: Ties, idMap: IdMap, h
   const early = ['--idmap', JSON.stringify(idMap), ...(holder ? ['--networks', JSON.stringify(holder)] : []), '--wait'];
   if (ties.front) return orderEarly(ties.front, runArguments(paths, id, ties, early), ties);
   const helper = start(paths, id, ties, early);
-  const line = helper.child.stdio[4] as Socket;
+  const line = helper.child.stdio[4 + (ties.preserve ?? 0)] as Socket;
   // A helper that failed closes its end; what happened is in its events.
   line.on('error', () => {});
   helper.done.catch(() => {});
@@ -44,13 +44,15 @@ export function startEarly(paths: Paths, id: string, ties: Ties, idMap: IdMap, h
 }
 
 function start(paths: Paths, id: string, ties: Ties, more: readonly string[]): HelperProcess {
-  const args = runArguments(paths, id, ties, ['--parent-fd', '4', ...more]);
+  const keep = ties.preserve ?? 0;
+  const args = runArguments(paths, id, ties, ['--parent-fd', String(4 + keep), ...more]);
   // Whoever waits for the end of the caller's output must not wait for the container.
   const output = ties.detach ? 'ignore' : 'inherit';
   const input = ties.input && !ties.detach ? 'inherit' : 'ignore';
-  return startHelper(paths, args, [input, output, output, 'parent'], undefined, ({ event }) => {
+  const told = ({ event }: HelperEvent) => {
     if (event !== 'created') ties.settled();
-  });
+  };
+  return startHelper(paths, args, [input, output, output, 'parent'], undefined, told, keep);
 }
 
 export type Launching = { readonly id: string; readonly image: string; readonly config: OciConfig; readonly host: Host };

@@ -41,6 +41,7 @@ async function live(asked: ContainerOptions, context: RunContext, undo: Undo, al
     input: asked.interactive && !context.detach,
     remove: asked.remove,
     detachKeys: context.detachKeys,
+    preserve: context.preserve?.count,
     settled: () => release(),
     front: context.detach || context.dryRun ? undefined : context.front,
   };

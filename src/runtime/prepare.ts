@@ -88,7 +88,7 @@ export async function prepareLaunch(facts: LaunchFacts, context: RunContext): Pr
   });
   // What was checked is remembered, so secrets come after that.
   await checkConfig(paths, id, formatConfig(config));
-  const whole = await withSecretVariables(config, options, paths);
+  const whole = withSockets(await withSecretVariables(config, options, paths), context);
   writeBundle(folder, formatConfig(whole));
   writeMonitorFile(
     folder,
@@ -180,6 +180,12 @@ async function ownFiles({ folder, options, mapping }: LaunchFacts, paths: Paths)
   const { secretFiles } = await import('./secret-files.ts');
   const { timezoneFile } = await import('./timezone.ts');
   return [...timezoneFile(folder, options.timezone), ...(await secretFiles(paths, folder, options.secrets, mapping))];
+}
+
+/** Sockets of a service manager are for this launch alone, and for restarts of it. */
+function withSockets(config: OciConfig, { preserve }: RunContext): OciConfig {
+  if (preserve === undefined || preserve.sockets.length === 0) return config;
+  return { ...config, process: { ...config.process, env: [...config.process.env, ...preserve.sockets] } };
 }
 
 async function withSecretVariables(config: OciConfig, options: ContainerOptions, paths: Paths): Promise<OciConfig> {

@@ -15,6 +15,8 @@ export type Ties = {
   readonly remove: boolean;
   /** `ctrl-p,ctrl-q`; empty = none. */
   readonly detachKeys: string | undefined;
+  /** So many descriptors of the caller, from 3 on, are the program's too. */
+  readonly preserve?: number | undefined;
   /** Called when the program runs, and once the launch has failed. */
   readonly settled: () => void;
   /** Becomes the monitor in place of a helper of ours. */
@@ -29,6 +31,7 @@ export function runArguments(paths: Paths, id: string, ties: Ties, more: readonl
     monitorPath(folder),
     ...(ties.remove ? ['--rm'] : []),
     ...(ties.detach ? ['--detach'] : []),
+    ...(ties.preserve ? ['--preserve-fds', String(ties.preserve)] : []),
     ...(ties.detachKeys === undefined ? [] : ['--detach-keys', ties.detachKeys]),
   ];
   return ['--root', paths.runtime, 'run', ...flags, ...more, '--bundle', folder, id];

@@ -219,6 +219,10 @@ for (const [text, words] of [
   ['Secret=key,type=env', '--secret key,type=env'],
   ['Timezone=local', '--tz local'],
   ['Network=host', '--network host'],
+  ['Network=front.network:ip=10.89.0.9', '--network systemd-front:ip=10.89.0.9'],
+  ['Network=web.container', '--network container:systemd-web'],
+  ['NetworkAlias=db', '--network-alias db'],
+  ['IP=10.89.0.9', '--ip 10.89.0.9'],
   ['PodmanArgs=--cpus 2 "--label=x=a b"', '--cpus 2 "--label=x=a b" nginx'],
   ['Notify=yes', '--sdnotify container'],
   ['AutoUpdate=registry', '--detach nginx'],
@@ -244,6 +248,8 @@ const samples: Readonly<Record<string, string>> = {
   HealthRetries: '3',
   HealthStartPeriod: '1s',
   HealthTimeout: '1s',
+  IP: '10.89.0.9',
+  IP6: 'fd00::9',
   LogDriver: 'none',
   LogOpt: 'tag=x',
   Memory: '1g',
@@ -287,7 +293,7 @@ for (const [text, code] of [
   ['[Container]\nImage=x\nNoSuchKey=1\n', 'QUADLET_UNSUPPORTED'],
   ['[Container]\nImage=x\nconstructor=1\n', 'QUADLET_UNSUPPORTED'],
   ['[Container]\nImage=x.image\n', 'QUADLET_UNSUPPORTED'],
-  ['[Container]\nImage=x\nNetwork=web.network\n', 'QUADLET_UNSUPPORTED'],
+  ['[Container]\nImage=x\nNetwork=web.pod\n', 'QUADLET_UNSUPPORTED'],
   ['[Container]\nImage=x\nPod=web.pod\n', 'QUADLET_UNSUPPORTED'],
   ['[Container]\nImage=x\n[Install]\nWantedBy=../../evil\n', 'UNIT_INVALID'],
   ['[Container]\nImage=x\n[Install]\nAlias=..\n', 'UNIT_INVALID'],
@@ -299,6 +305,26 @@ test('only a .container file is one', () => {
   for (const path of ['/x/web.service', '/x/.container/y', '/x/a b.container']) {
     assert.throws(() => quadlet('[Container]\nImage=x\n', path), hasCode('UNIT_NAME_INVALID'), path);
   }
+});
+
+test('a container comes after the network that it is on', () => {
+  const { text } = quadlet('[Container]\nImage=x\nNetwork=front.network\n');
+  assert.match(text, /^Requires=front-network\.service\nAfter=front-network\.service$/m);
+});
+
+test('a .network file is a unit that makes the network once', () => {
+  const lines =
+    '[Network]\nSubnet=10.90.1.0/24\nInternal=true\nIPv6=false\nLabel=a=b "c=d e"\nOptions=mtu=1500\n[Install]\nWantedBy=default.target\n';
+  const { unit, text, links } = quadlet(lines, '/home/ana/front.network');
+  assert.is(unit, 'front-network.service');
+  assert.equal(links, ['default.target.wants/front-network.service']);
+  const flags = '--internal --label a=b --label "c=d e" --opt mtu=1500 --subnet 10.90.1.0/24 systemd-front';
+  assert.ok(text.includes(`ExecStart=/usr/bin/rootless network create --ignore ${flags}\n`), text);
+  assert.match(text, /^Type=oneshot\nRemainAfterExit=yes$/m);
+  assert.not.match(text, /ExecStopPost/);
+  const gone = quadlet('[Network]\nNetworkName=mine\nNetworkDeleteOnStop=yes\n', '/home/ana/front.network').text;
+  assert.match(gone, /create --ignore mine\n(.*\n)*ExecStopPost=-\/usr\/bin\/rootless network rm mine$/m);
+  assert.throws(() => quadlet('[Network]\nNosuch=1\n', '/home/ana/front.network'), /line 2/);
 });
 
 test.run();

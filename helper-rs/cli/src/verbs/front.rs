@@ -192,12 +192,16 @@ fn pass_on(signals: &OwnedFd, child: &Child) -> Step<()> {
 /// `node ARGS`, found in PATH as a shell would.
 fn become_command_line(rest: &[OsString], line: &OwnedFd) -> Failure {
     signal::reset();
-    if let Err(errno) = process::dup_to(line.as_fd(), LINE_FD) {
-        return Failure::new("init").errno(errno).on("front");
-    }
+    // The lowest number that is free: what the caller gave, from 3 on, keeps its own.
+    let line = match rustix::io::fcntl_dupfd_cloexec(line, LINE_FD)
+        .and_then(|copy| rustix::io::fcntl_setfd(&copy, rustix::io::FdFlags::empty()).map(|()| copy))
+    {
+        Ok(copy) => copy.into_raw_fd(),
+        Err(errno) => return Failure::new("init").errno(errno).on("front"),
+    };
     let args: Vec<CString> = std::iter::once(OsString::from("node")).chain(rest.iter().cloned()).map(exec::c).collect();
     let mut env = exec::own_environment();
-    env.push(exec::c(format!("ROOTLESS_FRONT={LINE_FD}").into()));
+    env.push(exec::c(format!("ROOTLESS_FRONT={line}").into()));
     let mut errno = Errno::NOENT;
     for folder in std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()) {
         let Ok(path) = CString::new(folder.join("node").as_os_str().as_bytes()) else { continue };
