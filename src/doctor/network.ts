@@ -8,6 +8,7 @@ export const networkChecks: readonly Check[] = [
   { id: 'tun', section: 'network', title: '/dev/net/tun', look: tun },
   { id: 'pasta', section: 'network', title: 'pasta, tried', look: pasta },
   { id: 'slirp4netns', section: 'network', title: 'slirp4netns', look: slirp },
+  { id: 'bridges', section: 'network', title: 'networks of yours, tried', look: bridges },
   { id: 'ports', section: 'network', title: 'ports', look: ports },
   { id: 'ping', section: 'network', title: 'ping', look: ping },
   { id: 'dns', section: 'network', title: 'names', look: dns },
@@ -63,6 +64,23 @@ function slirp({ find }: Machine): Finding {
   return find('pasta')
     ? off('not needed: pasta is there')
     : { status: 'warn', message: 'not installed either', fix: install('slirp4netns slirp4netns slirp4netns slirp4netns') };
+}
+
+/** A bridge and a pair of interfaces in a namespace of its own: the kernel may have been built, or booted, without them. */
+function bridges({ find, run, host }: Machine): Finding {
+  const [unshare, ip] = [find('unshare'), find('ip')];
+  if (unshare === undefined || ip === undefined) return off('not tried: "unshare" and "ip" are needed for it');
+  const script = '"$0" link add rl0 type bridge && "$0" link add rl1 type veth peer name rl2';
+  const { status, stderr } = run(unshare, [host.uid === 0 ? '-n' : '-rn', 'sh', '-c', script, ip]);
+  if (status === 0) return ok('bridges and pairs of interfaces can be made');
+  const said = stderr.trim().split('\n').at(-1) || `it ended with ${status}`;
+  const missing = /unknown device type|not supported/i.test(said);
+  return {
+    status: 'warn',
+    message: `"rootless network create" is of no use: ${said}`,
+    why: missing ? 'the kernel modules bridge and veth are not there' : 'a network of yours is a bridge in a namespace of yours',
+    ...(missing ? { fix: ['modprobe -a bridge veth', 'printf "bridge\\nveth\\n" > /etc/modules-load.d/rootless-networks.conf'] } : {}),
+  };
 }
 
 function ports({ read }: Machine): Finding {

@@ -89,7 +89,7 @@ function unreachable(name: string): never {
   throw new RootlessError({
     code: 'HOST_UNREACHABLE',
     message: `cannot resolve "${name}" to the host`,
-    why: 'the installed pasta has no --map-guest-addr (since 2024-10), or slirp4netns is used',
+    why: 'slirp4netns is used, or a pasta without --map-guest-addr (since 2024-10) where the host has no IPv4 address',
     fix: 'install a newer passt, or use --network host',
   });
 }

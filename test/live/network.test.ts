@@ -1,6 +1,8 @@
 /** Networks: none, host, and a private one through pasta, with a published port and names. */
 
 import { spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { readFileSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import { networkInterfaces } from 'node:os';
@@ -113,6 +115,99 @@ for (const [name, flag] of [
   });
 }
 
+live('a range of ports, one on IPv6, and UDP are published', [...needs, 'python'], async () => {
+  const [first, six, udp] = [await freePorts(), await freePorts(), await freePorts()];
+  const flags = ['-p', `${first}:8000`, '-p', `[::1]:${six}:8000`, '-p', `127.0.0.1:${udp}:9000/udp`];
+  // netcat's answer to a datagram; python3 of this machine is not in the image.
+  const script = 'echo hello > /tmp/index.html; httpd -p 8000 -h /tmp; echo ready; while :; do echo pong | nc -u -l -p 9000 -w 1; done';
+  const child = start(on('private', ['--init', ...flags], script));
+  await until(child, 'ready');
+  const ended = finished(child);
+  try {
+    for (const url of [`http://127.0.0.1:${first}/`, `http://[::1]:${six}/`]) {
+      assert.is(await eventually(async () => (await fetch(url)).text()), 'hello\n', url);
+    }
+    assert.is(await eventually(() => datagram(udp)), 'pong\n');
+  } finally {
+    child.kill('SIGTERM');
+    await ended;
+  }
+});
+
+live('what a client outside is called is seen inside', needs, async () => {
+  const port = await freePorts();
+  const address = Object.values(networkInterfaces())
+    .flat()
+    .find((one) => one !== undefined && !one.internal && one.family === 'IPv4')?.address;
+  if (address === undefined) return;
+  const script = 'echo ok >/tmp/index.html; echo ready; exec httpd -f -v -p 8000 -h /tmp';
+  const child = start(on('private', ['--init', '-p', `${port}:8000`], script));
+  await until(child, 'ready');
+  const ended = finished(child);
+  await eventually(async () => (await fetch(`http://${address}:${port}/`)).text());
+  child.kill('SIGTERM');
+  assert.match((await ended).stderr, new RegExp(`${address.replaceAll('.', '\\.')}.*response:200`));
+});
+
+live('a port below the first free one is refused, with the sysctl that frees it', needs, async () => {
+  if (uid === 0) return;
+  const first = Number(readFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'utf8'));
+  if (first <= 1) return;
+  const { code, stderr } = await rootless(on('private', ['-p', `${first - 1}:80`], 'true'));
+  assert.is(code, 125);
+  assert.match(stderr, new RegExp(`ip_unprivileged_port_start=${first - 1}`));
+});
+
+live("descriptors of the caller are the program's with --preserve-fds", needs, async () => {
+  const argv = [bin, ...on('none', ['--preserve-fds', '2'], 'cat <&3; cat <&4')];
+  const open = (args: readonly string[]) =>
+    spawn('sh', ['-c', 'exec 3</etc/hostname 4</etc/os-release; exec "$@"', 'sh', ...args], { env: environment });
+  const { code, stdout, stderr } = await finished(open(argv));
+  assert.is(code, 0, stderr);
+  assert.is(stdout, readFileSync('/etc/hostname', 'utf8') + readFileSync('/etc/os-release', 'utf8'));
+  const missing = await finished(spawn('sh', ['-c', 'exec 3</etc/hostname; exec "$@"', 'sh', ...argv], { env: environment }));
+  assert.is(missing.code, 125);
+  assert.match(missing.stderr, /descriptor 4 is not available/);
+});
+
+for (const flags of [[], ['-d']]) {
+  live(
+    `a socket of a service manager is the program's${flags.length > 0 ? ', in the background too' : ''}`,
+    [...needs, 'python'],
+    async () => {
+      const script = 'test "$LISTEN_FDS $LISTEN_PID $LISTEN_FDNAMES" = "1 1 web" && readlink /proc/self/fd/3 | grep -q ^socket: && exit 42';
+      const pass = [
+        'import os, socket, sys',
+        's = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen(1)',
+        'os.dup2(s.fileno(), 3); os.set_inheritable(3, True)',
+        'os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()), LISTEN_FDNAMES="web")',
+        'os.execvp(sys.argv[1], sys.argv[1:])',
+      ].join('\n');
+      const [verb = '', , ...rest] = on('none', ['--name', 'listener', ...flags], script);
+      const argv = ['-c', pass, bin, verb, ...rest];
+      const { code, stderr } = await finished(spawn('python3', argv, { env: environment }));
+      if (flags.length === 0) assert.is(code, 42, stderr);
+      else assert.is((await rootless(['wait', 'listener'])).stdout, '42\n', stderr);
+      await rootless(['rm', '-f', 'listener']);
+    },
+  );
+}
+
+live("a network namespace that is there is joined, and one that is somebody else's is refused in words", needs, async () => {
+  const child = start(on('none', ['--name', 'owner'], 'echo ready; exec sleep 60'));
+  await until(child, 'ready');
+  const ended = finished(child);
+  try {
+    const { code, stderr } = await rootless(on('ns:/nosuch/net', [], 'true'));
+    assert.is(code, 125);
+    assert.match(stderr, /nosuch/);
+    assert.match((await rootless(on('ns:relative', [], 'true'))).stderr, /not an absolute path/);
+  } finally {
+    await rootless(['rm', '-f', '-t', '0', 'owner']);
+    await ended;
+  }
+});
+
 live('a published port that is taken is refused with 125 and the port', needs, async () => {
   const server = createServer();
   await listening(server, '0.0.0.0');
@@ -137,6 +232,22 @@ function listening(server: Server, address: string): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen(0, address, resolve);
+  });
+}
+
+/** What comes back from a UDP port. */
+function datagram(port: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = createSocket('udp4');
+    const done = (work: () => void) => {
+      clearTimeout(timer);
+      socket.close();
+      work();
+    };
+    const timer = setTimeout(() => done(() => reject(new Error('no answer'))), 500);
+    socket.once('error', (error) => done(() => reject(error)));
+    socket.once('message', (message) => done(() => resolve(message.toString())));
+    socket.send('ping\n', port, '127.0.0.1');
   });
 }
 

@@ -222,6 +222,21 @@ const cases: readonly Case[] = [
     'bad',
     /Failed to set up tap/,
   ],
+  [
+    'bridges',
+    'without the modules',
+    { run: () => ({ status: 2, stdout: '', stderr: 'Error: Unknown device type.\n' }) },
+    'warn',
+    /Unknown device type/,
+    /modprobe -a bridge veth/,
+  ],
+  [
+    'bridges',
+    'where nothing may be made',
+    { run: () => ({ status: 2, stdout: '', stderr: 'Operation not permitted\n' }) },
+    'warn',
+    /not permitted/,
+  ],
   ['slirp4netns', 'with neither', { find: () => undefined }, 'warn', /not installed either/, /slirp4netns/],
   [
     'ping',
