@@ -47,7 +47,7 @@ export const vmPackages = [
   ['python3', 'python3', 'unpacks its kernel'],
   ['xz-utils', 'xz', 'unpacks its kernel'],
   ['zstd', 'zstd', 'unpacks its kernel'],
-  ['util-linux', 'flock', 'makes one guest at a time'],
+  ['util-linux', 'setpriv', 'ends it with what started it'],
 ];
 
 /** Rows whose proof is not on this machine. */

@@ -2,6 +2,9 @@
 import { randomBytes } from 'node:crypto';
 import { dial } from './qmp.mjs';
 
+/** The guest did not end what it was asked to do, or never came up. */
+export class OutOfTime extends Error {}
+
 /**
  * Runs a bash script as the guest's root.
  * @param {{ folder: string, ended: Promise<string> }} machine
@@ -14,7 +17,7 @@ export async function runJob(machine, script, { seconds, output = () => undefine
   let timer;
   try {
     return await new Promise((resolve, reject) => {
-      timer = setTimeout(() => reject(new Error(`the guest did not end its job within ${seconds} s`)), seconds * 1000);
+      timer = setTimeout(() => reject(new OutOfTime(`the guest did not end its job within ${seconds.toFixed(0)} s`)), seconds * 1000);
       machine.ended.then((how) => reject(new Error(how)));
       socket.once('error', reject);
       socket.once('close', () => reject(new Error('QEMU closed the port of jobs')));

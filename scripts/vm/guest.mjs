@@ -80,9 +80,21 @@ async function ready(machine, seconds) {
 }
 
 async function stop(machine) {
+  const seconds = processorSeconds(machine.child.pid);
+  if (seconds !== undefined) console.log(`vm: the emulator used ${seconds.toFixed(0)} s of processor time`);
   machine.child.kill('SIGKILL');
   await machine.ended;
   rmSync(machine.folder, { recursive: true, force: true });
+}
+
+/** utime and stime of proc_pid_stat(5), in hundredths. */
+function processorSeconds(pid) {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1).split(' ');
+    return (Number(fields[11]) + Number(fields[12])) / 100;
+  } catch {
+    return undefined;
+  }
 }
 
 /** A state fits one image (with its QEMU), one processor and one set of flags: all of them are in its name. */

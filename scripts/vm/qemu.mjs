@@ -49,7 +49,9 @@ export function startMachine({ image, disk, folder, apparmor, keep = false, stat
     ...(state === undefined ? [] : ['-incoming', `exec:cat ${state}`]),
   ];
   const env = { ...process.env, TMPDIR: folder };
-  const child = spawn(join(image, 'emulator/qemu'), args, { env, stdio: ['ignore', log, log] });
+  // However this process ends, the emulator does too (prctl(2), PR_SET_PDEATHSIG).
+  const command = ['--pdeathsig', 'KILL', join(image, 'emulator/qemu'), ...args];
+  const child = spawn('setpriv', command, { env, stdio: ['ignore', log, log] });
   closeSync(log);
   const ended = new Promise((resolve) => {
     child.once('error', (error) => resolve(error.message));

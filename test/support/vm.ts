@@ -29,16 +29,17 @@ export function good({ code, out }: Ran): string {
   return out.trimEnd();
 }
 
-/** A root filesystem with busybox at a path that every user of the guest can read; made once a boot. */
+/** A root filesystem with busybox that every user of the guest can read and none can change, mount points included; made once a boot. */
 export const rootfs = '/tmp/lab-rootfs';
 
 export function makeRootfs(): void {
   if (existsSync(join(rootfs, 'done'))) return;
   const applets = 'sh cat sleep true tail id echo nproc grep ls wget httpd logger mkdir seq yes'.split(' ');
-  const links = applets.map((name) => `ln -sf busybox ${rootfs}/bin/${name}`).join('; ');
-  good(
-    root(`mkdir -p ${rootfs}/bin ${rootfs}/etc ${rootfs}/tmp && cp /bin/busybox ${rootfs}/bin/ && { ${links}; } && touch ${rootfs}/done`),
-  );
+  const script = [
+    `mkdir -p ${rootfs} && cd ${rootfs} && mkdir -p bin dev etc proc run sys tmp && touch etc/hostname etc/hosts etc/resolv.conf`,
+    `cp /bin/busybox bin/ && for name in ${applets.join(' ')}; do ln -sf busybox bin/$name; done && touch done`,
+  ];
+  good(root(script.join(' && ')));
 }
 
 /** Below the users' slice: cgroups of containers, or of the scopes around them. */
