@@ -9,7 +9,9 @@ const asBuilt = process.argv.includes('--as-built');
 const asked = process.argv.slice(2).filter((word) => word !== '--as-built');
 const words = asked.filter((word) => !stages.includes(word));
 const picked = asked.filter((word) => stages.includes(word));
-const wanted = new Set(picked.length > 0 ? picked : words.length > 0 ? ['unit', 'contract', 'live'] : stages);
+const wanted = new Set(
+  picked.length > 0 ? picked : words.length > 0 ? ['unit', 'contract', 'live'] : stages.filter((stage) => stage !== 'vm'),
+);
 
 const tally = new Tally();
 try {
