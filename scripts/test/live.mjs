@@ -10,7 +10,7 @@ import { bundles, runFiles } from './files.mjs';
 import { ensureUser, privateCopy } from './user.mjs';
 
 /** Files that count processes, mounts or folders: nothing else may run beside them. */
-const alone = ['kill', 'faults-life'];
+const alone = ['kill', 'faults-life', 'network-holder'];
 /** What is worth running again with the other two ways of mapping ids. */
 const asRoot = ['run-basic', 'isolation', 'stdio', 'ids', 'mounts', 'kill', 'lifecycle', 'detach', 'networks'];
 const asSingle = ['run-basic', 'isolation', 'ids', 'mounts', 'volumes', 'kill', 'lifecycle', 'faults-life', 'networks'];
