@@ -1,10 +1,10 @@
 /** Content on its way into the store: verified, on disk, and only then under its name. */
 
 import { mkdirSync, renameSync, rmSync, utimesSync } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Paths } from '../paths.ts';
 import { temporaryName, writeAtomically } from './atomic.ts';
+import { BlobFile, type Tee } from './blob-file.ts';
 import { checkBytes, type Digest, digestOf, type Expected, verified } from './digest.ts';
 import { blobFile, hasBlob, imagesFolder, readableBlob } from './store.ts';
 
@@ -15,58 +15,46 @@ export function addBytes(paths: Paths, expected: Expected, bytes: Uint8Array): v
 }
 
 /**
- * Stores a stream: the blob appears under its name only when all of it is there, right, and on disk. Each chunk is also
+ * Stores a stream: the blob appears under its name only when all of it is there, right, and on disk. Everything is also
  * given to `tee`, and waited for.
  * @throws what `source` or `tee` throws, SIZE_MISMATCH, DIGEST_MISMATCH; nothing is left behind
  */
-export async function addBlob(
-  paths: Paths,
-  expected: Expected,
-  source: AsyncIterable<Uint8Array>,
-  tee?: (chunk: Uint8Array) => Promise<void> | undefined,
-): Promise<void> {
+export async function addBlob(paths: Paths, expected: Expected, source: AsyncIterable<Uint8Array>, tee?: Tee): Promise<void> {
   const path = blobFile(paths, expected.digest);
-  const temporary = temporaryName(path);
   mkdirSync(dirname(path), { recursive: true });
-  const file = await open(temporary, 'wx', 0o644);
-  try {
-    try {
-      for await (const chunk of verified(source, expected)) {
-        await Promise.all([writeAll(file, chunk), tee?.(chunk)]);
-      }
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    renameSync(temporary, path);
-  } catch (cause) {
-    rmSync(temporary, { force: true });
-    throw cause;
-  }
+  await store(paths, temporaryName(path), verified(source, expected), () => expected.digest, tee);
 }
 
 /** Stores a stream whose digest nobody knows yet. @throws what `source` throws; nothing is left behind */
 export async function addUnknown(paths: Paths, source: AsyncIterable<Uint8Array>): Promise<Expected> {
   const folder = dirname(blobFile(paths, digestOf(Buffer.alloc(0))));
   mkdirSync(folder, { recursive: true });
-  const temporary = temporaryName(join(folder, 'new'));
   const hash = process.getBuiltinModule('node:crypto').createHash('sha256');
-  const file = await open(temporary, 'wx', 0o644);
   let size = 0;
+  async function* hashed(): AsyncGenerator<Uint8Array> {
+    for await (const chunk of source) {
+      hash.update(chunk);
+      size += chunk.length;
+      yield chunk;
+    }
+  }
+  const digest = await store(paths, temporaryName(join(folder, 'new')), hashed(), () => `sha256:${hash.digest('hex')}`);
+  return { digest, size };
+}
+
+/** `digest` is asked for when all is there. */
+async function store(paths: Paths, temporary: string, source: AsyncIterable<Uint8Array>, digest: () => Digest, tee?: Tee): Promise<Digest> {
+  const file = await BlobFile.create(temporary, tee);
   try {
     try {
-      for await (const chunk of source) {
-        hash.update(chunk);
-        size += chunk.length;
-        await writeAll(file, chunk);
-      }
-      await file.sync();
+      for await (const chunk of source) await file.write(chunk);
+      await file.end();
     } finally {
       await file.close();
     }
-    const digest: Digest = `sha256:${hash.digest('hex')}`;
-    renameSync(temporary, blobFile(paths, digest));
-    return { digest, size };
+    const found = digest();
+    renameSync(temporary, blobFile(paths, found));
+    return found;
   } catch (cause) {
     rmSync(temporary, { force: true });
     throw cause;
@@ -93,8 +81,4 @@ export function lease(paths: Paths): Disposable {
   const path = temporaryName(join(folder, 'pull'));
   writeAtomically(path, '');
   return { [Symbol.dispose]: () => rmSync(path, { force: true }) };
-}
-
-async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
-  for (let at = 0; at < chunk.length; ) at += (await file.write(chunk, at)).bytesWritten;
 }
