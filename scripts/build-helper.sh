@@ -1,7 +1,7 @@
 #!/bin/bash
-# Builds the Rust parts into dist/: the native helper and the hello program (static), the validator (wasm-pack
-# package), and the helper's wasip1 build. `--dev`: only the native ones, quickly. Results are kept by a hash of the
-# sources, outside the work tree, so nothing is compiled twice.
+# Builds the Rust parts into dist/: the native helper, in two programs, and the hello program (static), the validator
+# (wasm-pack package), and the helper's wasip1 build. `--dev`: only the native ones, quickly, and the helper in one.
+# Results are kept by a hash of the sources, outside the work tree, so nothing is compiled twice.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 top=$PWD
@@ -51,7 +51,7 @@ source_hash() {
 
 complete() {
   local file
-  for file in "$1/rootless-helper" "$1/hello" "$1/helper.wasm" "$1/validator.wasm" "$2/rootless_web.js" "$2/package.json"; do
+  for file in "$1/rootless-helper" "$1/rootless-helper-layers" "$1/hello" "$1/helper.wasm" "$1/validator.wasm" "$2/rootless_web.js" "$2/package.json"; do
     [ -s "$file" ] || return 1
   done
 }
@@ -63,7 +63,7 @@ deliver() {
   for file in "$1"/dist/* "$1"/pkg/*; do
     case $file in */pkg/*) put "$file" helper-rs/pkg ;; *) put "$file" dist ;; esac
   done
-  say "dist/rootless-helper $(size dist/rootless-helper), dist/hello $(size dist/hello)," \
+  say "dist/rootless-helper $(size dist/rootless-helper), its verbs for layers $(size dist/rootless-helper-layers), dist/hello $(size dist/hello)," \
     "dist/helper.wasm $(size dist/helper.wasm), dist/validator.wasm $(size dist/validator.wasm)"
 }
 
@@ -110,6 +110,8 @@ prepare() {
   fi
   have wasm-opt || install_packages binaryen
   have cc || install_packages gcc libc6-dev
+  have musl-gcc || install_packages musl-tools
+  use_musl || install_packages $(package_names | tr ' ' '\n' | grep -E '^(rustc|cargo|rust-)')
   have cc || fail "no C compiler: one dependency is in C
   fix: sudo apt-get install gcc libc6-dev"
   say "with $toolchain"
@@ -172,7 +174,7 @@ may_install() { [ "$(id -u)" = 0 ] && have apt-get; }
 
 # Packages by name, as root; nothing happens for anyone else.
 install_packages() {
-  may_install || return 0
+  may_install && [ $# -gt 0 ] || return 0
   say "installing $*"
   local options="-y -qq --no-install-recommends -o DPkg::Lock::Timeout=120"
   export DEBIAN_FRONTEND=noninteractive
@@ -223,11 +225,41 @@ tool() {
   say "$name: $((SECONDS - begun)) s"
 }
 
+# The runtime is made small, and where musl is to be had without glibc: then it is a third, and a container's monitor needs half
+# the memory. Both have fixed addresses: a page that no relocation is written to is shared by all that run the program.
 build_native() {
-  local name
-  RUSTFLAGS=-Ctarget-feature=+crt-static CARGO_TARGET_DIR="$cache/target/native" "$cargo" build --release --locked \
-    --manifest-path helper-rs/Cargo.toml --target "$host" -p rootless-helper -p rootless-hello || return 1
-  for name in rootless-helper hello; do put "$cache/target/native/$host/release/$name" "$1/dist" || return 1; done
+  local name target=$host flags="-Ctarget-feature=+crt-static -Crelocation-model=static"
+  RUSTFLAGS=$flags CARGO_TARGET_DIR="$cache/target/native" "$cargo" build --release --locked \
+    --manifest-path helper-rs/Cargo.toml --target "$host" -p rootless-helper || return 1
+  put "$cache/target/native/$host/release/rootless-helper" "$1/dist" || return 1
+  mv "$1/dist/rootless-helper" "$1/dist/rootless-helper-layers"
+  (
+    ! use_musl || target=$musl
+    export RUSTFLAGS="$flags ${musl_flags:-}" CARGO_TARGET_DIR="$cache/target/runtime"
+    "${musl_cargo[@]:-$cargo}" build --profile runtime --locked --manifest-path helper-rs/Cargo.toml --target "$target" \
+      -p rootless-helper -p rootless-hello --no-default-features "${musl_std[@]}" || exit 1
+    for name in rootless-helper hello; do put "$CARGO_TARGET_DIR/$target/runtime/$name" "$1/dist" || exit 1; done
+  )
+}
+
+# rustup's own standard library for musl, else one from a distribution's source, with Debian's musl.
+use_musl() {
+  local rustc suffix libdir
+  musl=$(uname -m)-unknown-linux-musl musl_std=() musl_cargo=()
+  libdir=$(rustc --print target-libdir --target "$musl" 2>/dev/null) && [ -d "$libdir" ] && return
+  have musl-gcc || return 1
+  for rustc in /usr/bin/rustc $(ls /usr/bin/rustc-1.* 2>/dev/null | sort -rV); do
+    suffix=${rustc#/usr/bin/rustc}
+    [ -x "$rustc" ] && [ -x "/usr/bin/cargo$suffix" ] && at_least "$(version_of "$rustc")" "$oldest" || continue
+    [ -e "$("$rustc" --print sysroot)/lib/rustlib/src/rust/library/std/Cargo.toml" ] || continue
+    # Named by the standard library, and not used where a panic ends the program.
+    printf '!<arch>\n' > "$cache/libunwind.a"
+    musl_cargo=(env RUSTC="$rustc" RUSTC_BOOTSTRAP=1 "/usr/bin/cargo$suffix")
+    musl_std=(-Z build-std=std,panic_abort -Z build-std-features=)
+    musl_flags="-Clink-self-contained=no -Clinker=musl-gcc -L $cache"
+    return
+  done
+  return 1
 }
 
 build_wasip1() {

@@ -1,8 +1,9 @@
 //! `rootless-helper`: an OCI runtime, and the few things beside it that need mapped ids. Verbs: docs/contract.md.
+#![cfg_attr(not(feature = "layers"), allow(dead_code))] // What only the larger program uses.
 
 #[cfg(target_os = "linux")]
 mod agent;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", feature = "layers"))]
 mod archive;
 #[cfg(target_os = "linux")]
 mod args;
@@ -61,7 +62,7 @@ mod notify;
 mod override_stat;
 #[cfg(target_os = "linux")]
 mod owners;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", feature = "layers"))]
 mod pack;
 #[cfg(target_os = "linux")]
 mod pid1;
@@ -93,6 +94,7 @@ mod terminal;
 mod user;
 #[cfg(target_os = "linux")]
 mod userns;
+#[cfg(feature = "layers")]
 mod validate;
 #[cfg(target_os = "linux")]
 mod verbs;

@@ -11,8 +11,16 @@ pub fn shrink() {
     for range in code(&maps).into_iter().chain(unused_stack(&maps)) {
         drop_pages(range);
     }
+    trim_heap();
+}
+
+/// glibc keeps what was freed; musl gives it back by itself.
+fn trim_heap() {
+    #[cfg(target_env = "gnu")]
     // SAFETY: no preconditions.
-    unsafe { libc::malloc_trim(0) };
+    unsafe {
+        libc::malloc_trim(0)
+    };
 }
 
 /// Executed files; not the vdso, which has no file.
@@ -55,6 +63,27 @@ fn drop_pages(range: Range<usize>) {
     unsafe { libc::madvise(range.start as *mut libc::c_void, range.end - range.start, libc::MADV_DONTNEED) };
 }
 
+/// Memory without a file: what was allocated, wherever the C library has it from, but for the pages around what it keeps for this
+/// thread, `errno` among it.
+fn allocated(maps: &str) -> impl Iterator<Item = Range<usize>> + '_ {
+    // SAFETY: no preconditions.
+    let thread = unsafe { libc::__errno_location() } as usize & !4095;
+    let is_allocated = |line: &&str| {
+        let mut fields = line.split_ascii_whitespace();
+        fields.nth(1) == Some("rw-p") && fields.nth(2) == Some("0") && fields.next().is_none_or(|name| name == "[heap]")
+    };
+    maps.lines().filter(is_allocated).filter_map(range).flat_map(move |range| {
+        let (before, after) = (thread.saturating_sub(4096), thread.saturating_add(8192));
+        match range.contains(&thread) {
+            true => [range.start..before.max(range.start), after.min(range.end)..range.end],
+            false => [range, 0..0],
+        }
+    })
+}
+
+/// More ranges than a helper has; what is beyond stays.
+const MOST_RANGES: usize = 64;
+
 /// For a fork that has nothing more to do than this: waits until `line` or `container` (a pidfd) ends, then kills the container,
 /// and with `cgroup_kill` all that is left in its cgroup. Until then it has no heap, and as good as no stack.
 pub fn keep(line: OwnedFd, container: OwnedFd, cgroup_kill: Option<OwnedFd>) -> ! {
@@ -62,18 +91,19 @@ pub fn keep(line: OwnedFd, container: OwnedFd, cgroup_kill: Option<OwnedFd>) -> 
     let cgroup_kill = std::mem::ManuallyDrop::new(cgroup_kill);
     let group = cgroup_kill.as_ref().map_or(-1, AsRawFd::as_raw_fd);
     let maps = std::mem::ManuallyDrop::new(std::fs::read_to_string("/proc/self/maps").unwrap_or_default());
-    let heap = maps.lines().find(|line| line.ends_with("[heap]")).and_then(range).unwrap_or_default();
-    let (stack, above) = (unused_stack(&maps).unwrap_or_default(), finished_stack(&maps).unwrap_or_default());
-    let code = code(&maps);
-    let code = std::mem::ManuallyDrop::new(code).first().cloned().unwrap_or_default();
+    let own = code(&maps).into_iter().chain(unused_stack(&maps)).chain(finished_stack(&maps));
+    let mut ranges = [const { 0..0 }; MOST_RANGES];
+    for (place, range) in ranges.iter_mut().zip(own.chain(allocated(&maps))) {
+        *place = range;
+    }
     let mut fds =
         [line.as_raw_fd(), container.as_raw_fd()].map(|fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 });
     let container = container.as_raw_fd();
     // SAFETY: from here on nothing is read from the heap and nothing is allocated: there are only system calls on copies of numbers,
     // and the end. The other ranges are those of `shrink`.
     unsafe {
-        for range in [&heap, &stack, &above, &code] {
-            libc::madvise(range.start as *mut libc::c_void, range.end - range.start, libc::MADV_DONTNEED);
+        for range in &ranges {
+            libc::madvise(range.start as *mut libc::c_void, range.end.saturating_sub(range.start), libc::MADV_DONTNEED);
         }
         // All signals but SIGKILL are blocked or ignored: only an end wakes it.
         while libc::poll(fds.as_mut_ptr(), 2, -1) < 0 {}

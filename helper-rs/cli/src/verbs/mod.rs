@@ -1,8 +1,11 @@
 //! One file a verb: options, then calls. The standard's verbs are in runtime.md "Operations", ours in docs/contract.md.
 
+#[cfg(feature = "layers")]
 mod archive;
 mod create;
 mod delete;
+#[cfg(not(feature = "layers"))]
+mod elsewhere;
 mod events;
 mod exec;
 mod features;
@@ -11,11 +14,13 @@ pub mod front;
 mod kill;
 mod list;
 mod log;
-mod mapped;
 mod mount;
 mod network;
+#[cfg(feature = "layers")]
 mod pack;
 mod probe;
+mod remove;
+#[cfg(feature = "layers")]
 mod repack;
 mod resources;
 mod run;
@@ -23,8 +28,12 @@ mod session;
 mod spec;
 mod start;
 mod state;
+#[cfg(feature = "layers")]
+mod unpack;
 mod unshare;
+#[cfg(feature = "layers")]
 mod volume;
+#[cfg(feature = "layers")]
 mod volume_tar;
 
 use crate::args::{self, Global};
@@ -81,28 +90,42 @@ fn end_at_once(global: Global) -> Step<u8> {
         "events" => events::events(global),
         "features" => features::features(),
         "spec" => spec::spec(global),
-        "validate" => Ok(crate::validate::run(&global.rest)),
-        "layer" => Ok(crate::layers::layer_verb(&global.rest)),
-        "unpack" => mapped::unpack(global),
-        "flatten" => mapped::flatten(global),
-        "remove" => mapped::remove(global),
-        "changes" => pack::changes(global),
-        "pack" => pack::pack(global),
-        "repack" => repack::repack(global),
-        "archive" => archive::archive(global),
+        "remove" => remove::remove(global),
         "mount" => mount::mount(global),
         "network" => network::network(global),
         "unmount" => mount::unmount(global),
-        "fill" => volume::fill(global),
-        "export" => volume_tar::export(global),
-        "import" => volume_tar::import(global),
-        "remap" => volume::remap(global),
         "front" => front::front(&global),
         "unshare" => unshare::unshare(global),
         "probe" => probe::probe(global),
         "checkpoint" | "restore" => Err(Failure::because("args", "checkpoint and restore are not supported")),
         "version" => features::version(),
         "help" => features::help(),
+        _ => of_layers(global),
+    }
+}
+
+/// What is there with the feature `layers`.
+#[cfg(feature = "layers")]
+fn of_layers(global: Global) -> Step<u8> {
+    match global.verb.as_str() {
+        "validate" => Ok(crate::validate::run(&global.rest)),
+        "layer" => Ok(crate::layers::layer_verb(&global.rest)),
+        "unpack" => unpack::unpack(global),
+        "flatten" => unpack::flatten(global),
+        "changes" => pack::changes(global),
+        "pack" => pack::pack(global),
+        "repack" => repack::repack(global),
+        "archive" => archive::archive(global),
+        "fill" => volume::fill(global),
+        "export" => volume_tar::export(global),
+        "import" => volume_tar::import(global),
+        "remap" => volume::remap(global),
         other => Err(Failure::because("args", "unknown verb").on(other)),
     }
+}
+
+/// Without it there is a second program beside this one, which has it.
+#[cfg(not(feature = "layers"))]
+fn of_layers(global: Global) -> Step<u8> {
+    elsewhere::run(&global)
 }

@@ -2,7 +2,7 @@
 //! its path a link, a file, or hide it.
 
 use super::{join, open_below};
-use crate::layers::unpack::{is_opaque, is_whiteout};
+use crate::layers::whiteout::{is_opaque, is_whiteout};
 use rustix::fs::{readlinkat, statat, AtFlags, FileType};
 use rustix::io::{Errno, Result};
 use std::collections::VecDeque;

@@ -5,9 +5,10 @@ mod content;
 mod locate;
 
 use crate::failure::{During, Failure, Step};
-use crate::layers::unpack::{is_opaque, is_whiteout};
+use crate::layers::whiteout::{is_opaque, is_whiteout};
 use attributes::Attributes;
 use content::Means;
+#[cfg(feature = "layers")]
 pub use locate::locate;
 use rustix::fs::{linkat, mkdirat, mknodat, open, openat, openat2, readlinkat, statat, symlinkat};
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, Stat};

@@ -1,7 +1,7 @@
 //! What lies below a folder: the same folder of the layers under it, merged, looked up by name.
 
 use super::{open_below, Layers};
-use crate::layers::unpack::{is_opaque, is_whiteout};
+use crate::layers::whiteout::{is_opaque, is_whiteout};
 use rustix::fs::{openat, statat, AtFlags, Dir, FileType, Mode, OFlags, Stat};
 use rustix::io::{Errno, Result};
 use std::collections::{BTreeMap, BTreeSet};

@@ -5,7 +5,7 @@ use super::below::{Below, Under};
 use super::compare::{self, Difference};
 use super::{failure, join, open_with, Layers, Means, Scope};
 use crate::failure::Step;
-use crate::layers::unpack::{is_opaque, is_whiteout};
+use crate::layers::whiteout::{is_opaque, is_whiteout};
 use rustix::fs::{fgetxattr, statat, AtFlags, Dir, FileType, Stat};
 use rustix::io::{Errno, Result};
 use std::collections::BTreeSet;

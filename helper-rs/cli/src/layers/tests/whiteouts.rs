@@ -1,7 +1,7 @@
 //! Whiteouts of the OCI image-spec ("Whiteouts") in the form that overlayfs reads.
 
 use super::{layer, xattr, Tree};
-use crate::layers::unpack::is_whiteout;
+use crate::layers::whiteout::is_whiteout;
 
 fn opaque(tree: &Tree, path: &str) -> bool {
     xattr(&tree.at(path), "user.overlay.opaque").as_deref() == Some(b"y")

@@ -20,8 +20,6 @@ use rustix::process::{getegid, geteuid, umask};
 use std::io::{BufReader, Read};
 use std::os::fd::{AsFd, OwnedFd};
 
-pub use root::{is_opaque, is_whiteout};
-
 const STEP: &str = "unpack";
 
 /// How to unpack.

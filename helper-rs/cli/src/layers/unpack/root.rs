@@ -1,9 +1,7 @@
 //! The root of an unpacked tree, and the only way into it: every folder is reached by openat2 and stays below the root.
 
-use rustix::fs::{chmodat, chownat, fgetxattr, fsetxattr, XattrFlags};
-use rustix::fs::{
-    fstat, mkdirat, openat, openat2, statat, unlinkat, AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat,
-};
+use crate::layers::whiteout::{is_whiteout, set_opaque};
+use rustix::fs::{chmodat, chownat, fstat, mkdirat, openat2, statat, unlinkat, AtFlags, Mode, OFlags, ResolveFlags};
 use rustix::io::{Errno, Result};
 use rustix::process::{getegid, geteuid, Gid, Uid};
 use std::collections::HashMap;
@@ -16,9 +14,6 @@ const OPEN_FOLDERS: usize = 128;
 /// Symbolic links inside a name are followed as a process in the container would see them: an absolute target starts
 /// at the root, `..` stops there (docker and podman unpack inside a chroot, which is the same). They never lead out.
 const RESOLVE: ResolveFlags = ResolveFlags::IN_ROOT.union(ResolveFlags::NO_MAGICLINKS);
-
-/// What overlayfs mounted with `userxattr` reads.
-const OPAQUE: &str = "user.overlay.opaque";
 
 pub struct Root {
     fd: OwnedFd,
@@ -127,27 +122,5 @@ impl Root {
         let (uid, gid) = (Uid::from_raw(self.uid), Gid::from_raw(self.gid));
         chownat(parent, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)?;
         chmodat(parent, name, Mode::from_raw_mode(0o755), AtFlags::empty())
-    }
-}
-
-/// A character device 0:0 is how overlayfs says "deleted here".
-pub fn is_whiteout(stat: &Stat) -> bool {
-    FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice && stat.st_rdev == 0
-}
-
-/// Marks a folder as hiding what lower layers have in it.
-pub fn set_opaque(parent: impl AsFd, name: &[u8]) -> Result<()> {
-    let folder =
-        openat(parent, name, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
-    fsetxattr(folder, OPAQUE, b"y", XattrFlags::empty())
-}
-
-/// Whether a folder hides what is below it.
-pub fn is_opaque(folder: impl AsFd) -> Result<bool> {
-    let mut value = [0u8; 2];
-    match fgetxattr(folder, OPAQUE, &mut value) {
-        Ok(length) => Ok(value[..length] == *b"y"),
-        Err(Errno::NODATA | Errno::OPNOTSUPP | Errno::RANGE) => Ok(false),
-        Err(error) => Err(error),
     }
 }

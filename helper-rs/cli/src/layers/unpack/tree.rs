@@ -3,7 +3,8 @@
 use super::attributes::{ids, own, owner, set_mode, timespec};
 use super::place::{split, Placer};
 use super::refusal::{Placed, Refusal};
-use super::root::{is_whiteout, set_opaque, Folder};
+use super::root::Folder;
+use crate::layers::whiteout::{is_whiteout, set_opaque};
 use rootless_core::tar::{Entry, Kind};
 use rustix::fs::{linkat, mkdirat, mknodat, openat, statat, AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::{Errno, Result};
