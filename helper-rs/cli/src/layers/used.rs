@@ -27,6 +27,7 @@ impl Used {
     }
 
     /// Highest ids, mapped or not.
+    #[cfg(target_os = "linux")]
     pub fn highest(&self) -> (u32, u32) {
         (self.uid.highest, self.gid.highest)
     }
