@@ -107,9 +107,10 @@ function portBindings({ ports }: ContainerOptions): Row {
   return map;
 }
 
-function securityOptions({ seccomp, noNewPrivileges, masks }: ContainerOptions): string[] {
+function securityOptions({ seccomp, noNewPrivileges, masks, landlock }: ContainerOptions): string[] {
   return [
     ...(noNewPrivileges ? ['no-new-privileges'] : []),
+    ...(landlock === undefined ? [] : [landlock.write === undefined ? 'landlock' : `landlock=${landlock.write.join(':')}`]),
     ...(masks.mask.length > 0 ? [`mask=${masks.mask.join(':')}`] : []),
     ...(masks.unmask.length > 0 ? [`unmask=${typeof masks.unmask === 'string' ? masks.unmask : masks.unmask.join(':')}`] : []),
     ...(seccomp.kind === 'unconfined' ? ['seccomp=unconfined'] : seccomp.kind === 'profile' ? [`seccomp=${seccomp.json}`] : []),

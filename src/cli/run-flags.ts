@@ -311,8 +311,8 @@ export const createFlags = {
     valueHint: 'OPTION',
     repeat: true,
     parse: parseSecurity,
-    choices: ['no-new-privileges', 'no-new-privileges=false', 'seccomp=unconfined', 'systempaths=unconfined', 'unmask=ALL'],
-    description: 'seccomp=FILE|unconfined, no-new-privileges, mask=PATH, unmask=PATH|ALL',
+    choices: ['no-new-privileges', 'no-new-privileges=false', 'seccomp=unconfined', 'systempaths=unconfined', 'unmask=ALL', 'landlock'],
+    description: 'seccomp=FILE|unconfined, no-new-privileges, mask=PATH, unmask=PATH|ALL, landlock[=WRITABLE]',
   },
   sysctl: {
     type: 'string',

@@ -167,7 +167,7 @@ function toLabels(flags: CreateValues): Record<string, string> {
   return Object.fromEntries([...lines.map(parseLabel), ...flags.label]);
 }
 
-function security(flags: CreateValues): Pick<ContainerOptions, 'noNewPrivileges' | 'seccomp' | 'masks'> {
+function security(flags: CreateValues): Pick<ContainerOptions, 'noNewPrivileges' | 'seccomp' | 'masks' | 'landlock'> {
   let noNewPrivileges = defaults.noNewPrivileges;
   let seccomp = defaults.seccomp;
   for (const option of flags['security-opt']) {
@@ -176,7 +176,16 @@ function security(flags: CreateValues): Pick<ContainerOptions, 'noNewPrivileges'
     const { profile } = option;
     seccomp = typeof profile === 'string' ? { kind: profile } : { kind: 'profile', json: readProfile(profile.file) };
   }
-  return { noNewPrivileges, seccomp, masks: { mask: listed(flags, 'mask'), unmask: toUnmask(listed(flags, 'unmask')) } };
+  const masks = { mask: listed(flags, 'mask'), unmask: toUnmask(listed(flags, 'unmask')) };
+  return { noNewPrivileges, seccomp, masks, ...landlock(flags) };
+}
+
+/** Lists of what can be written add up; one that is only switched on takes nothing away. */
+function landlock(flags: CreateValues): Pick<ContainerOptions, 'landlock'> {
+  const walls = flags['security-opt'].flatMap((option) => (option.kind === 'landlock' ? [option] : []));
+  if (walls.length === 0) return {};
+  const lists = walls.flatMap(({ write }) => (write === undefined ? [] : [write]));
+  return { landlock: lists.length === 0 ? {} : { write: lists.flat() } };
 }
 
 function listed(flags: CreateValues, kind: 'mask' | 'unmask'): string[] {

@@ -55,6 +55,8 @@ export type ContainerOptions = {
   readonly capDrop: readonly string[];
   readonly noNewPrivileges: boolean;
   readonly masks: Masks;
+  /** A Landlock domain: nothing outside of the container's root can be opened, and with `write` only that be written. */
+  readonly landlock?: { readonly write?: readonly string[] } | undefined;
   /** `default`, `unconfined`, or the text of a profile (docker or OCI JSON). */
   readonly seccomp: { readonly kind: 'default' | 'unconfined' } | { readonly kind: 'profile'; readonly json: string };
   readonly ulimits: readonly { readonly name: string; readonly soft: number; readonly hard: number }[];

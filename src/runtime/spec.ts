@@ -104,6 +104,7 @@ function annotations(options: ContainerOptions, { root, mapping, network, image,
     ...optionalSysctls(options, mapping),
     ...(options.init ? { 'io.rootless.init': 'true' } : {}),
     ...(cgroup?.apart ? { 'io.rootless.cgroup-apart': 'true' } : {}),
+    ...(options.landlock ? { 'io.rootless.landlock': JSON.stringify(options.landlock) } : {}),
   };
 }
 

@@ -62,6 +62,11 @@ const rows: readonly (readonly [readonly string[], Partial<ContainerOptions>])[]
     { masks: { mask: [], unmask: ['/proc/acpi', '/sys/firmware', '/proc/*'] } },
   ],
   [['--security-opt', 'unmask=all', '--security-opt', 'mask=/proc/uptime'], { masks: { mask: ['/proc/uptime'], unmask: 'ALL' } }],
+  [['--security-opt', 'landlock'], { landlock: {} }],
+  [
+    ['--security-opt', 'landlock=/data/:/tmp', '--security-opt', 'landlock', '--security-opt', 'landlock=/x'],
+    { landlock: { write: ['/data', '/tmp', '/x'] } },
+  ],
   [['--security-opt', 'no-new-privileges'], { noNewPrivileges: true, seccomp: { kind: 'default' } }],
   [
     ['-m', '64m', '--memory-swap', '128m', '--cpus', '1.5', '--pids-limit', '20'],

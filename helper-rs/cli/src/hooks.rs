@@ -32,8 +32,11 @@ pub fn run(hooks: &[Hook], state: &State, point: &str) -> Step<()> {
 
 /// Those that run when the container is gone. The standard: one that fails is reported, and stops nothing.
 pub fn run_poststop(plan: &Plan, reporter: &Reporter) {
-    if let Err(failure) = run(&plan.hooks.poststop, &state::standard(plan, "stopped", None), "poststop") {
-        reporter.failure(&failure);
+    let state = state::standard(plan, "stopped", None);
+    for (index, hook) in plan.hooks.poststop.iter().enumerate() {
+        if let Err(failure) = run(std::slice::from_ref(hook), &state, "poststop") {
+            reporter.failure(&failure.at(index));
+        }
     }
 }
 

@@ -130,11 +130,20 @@ fn story(plan: &Plan, channel: &Channel, options: &InitOptions) -> Step<(Program
     channel.send(Message::Ready, None)?;
     channel.expect(Message::Go, None)?;
     let channel = pass_gate(channel, options)?;
-    hooks::run(&start_hooks(plan, identity.home.as_deref()), &state(options, "created"), "startContainer")?;
-    become_program(plan, &identity, &channel, options.preserve_fds, options.die_with_parent, labelled.as_ref())?;
-    if let Some(own_program) = own_program {
-        split_off_init(&own_program)?;
-    }
+    let last_steps = || -> Step<()> {
+        become_program(plan, &identity, &channel, options.preserve_fds, options.die_with_parent, labelled.as_ref())?;
+        // With the rights of the program and under its filter, as in runc.
+        hooks::run(&start_hooks(plan, identity.home.as_deref()), &state(options, "created"), "startContainer")?;
+        if let Some(own_program) = own_program {
+            split_off_init(&own_program)?;
+        }
+        Ok(())
+    };
+    // Who released it hears of it, and not who made it.
+    last_steps().inspect_err(|failure| match options.gate {
+        Some(_) => channel.send_failure(failure),
+        None => {}
+    })?;
     Ok((program, channel))
 }
 

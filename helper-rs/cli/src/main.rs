@@ -112,7 +112,7 @@ fn main() -> ExitCode {
         Ok(global) => global,
         Err(failure) => {
             report::Reporter::default().failure(&failure);
-            return ExitCode::from(failure.exit);
+            return ExitCode::FAILURE;
         }
     };
     let reporter = global.reporter.share();

@@ -5,7 +5,6 @@ use crate::inside::{self, Missing};
 use crate::layers;
 use crate::sys::mount::{propagate, set_attr, MountAttr};
 use crate::sys::process::set_file_ids;
-use crate::userns;
 use rootless_core::lower::mounts::{Attributes, MountIds, MountOp, Source, MOUNT_ATTR_IDMAP, MOUNT_ATTR_RDONLY};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::fs::{fchmod, fchown, fstat, openat, Dir, FileType, Mode, OFlags};
@@ -101,20 +100,18 @@ fn copied_link(root: &OwnedFd, op: &MountOp, caller: Option<Caller>) -> Result<b
     }
 }
 
-/// Only filesystems that were mounted in a user namespace of ours let us (mount_setattr(2), "ID-mapped mounts").
+/// Only filesystems that were mounted in a user namespace of ours let us (mount_setattr(2), "ID-mapped mounts"), and none of them
+/// is a source of a bind: the standard's own case, ids of the host's files, is the host's root alone to ask for.
 fn map_ids(mount: &OwnedFd, ids: &MountIds) -> Step<()> {
-    let namespace = match (ids.uid.is_empty(), ids.gid.is_empty()) {
-        (true, true) => userns::open_namespace(std::process::id() as i32, "user")?,
-        _ => userns::prepare(&userns::IdMap { uid: ids.uid.clone(), gid: ids.gid.clone(), ..Default::default() })?,
-    };
-    let attr = MountAttr { set: MOUNT_ATTR_IDMAP, userns: namespace.as_raw_fd() as u64, ..MountAttr::default() };
-    set_attr(mount.as_fd(), ids.recursive, attr).map_err(|errno| match errno {
-        Errno::PERM | Errno::INVAL => {
-            let why = "the kernel maps ids only of filesystems that were mounted in the user namespace of the caller";
-            Failure::because("mount", why).errno(errno)
-        }
-        _ => Failure::new("mount").errno(errno),
-    })
+    let why = "the kernel maps ids only of filesystems that were mounted in the user namespace of the caller";
+    let refused = |errno: Errno| Failure::because("mount", why).errno(errno);
+    if !ids.uid.is_empty() || !ids.gid.is_empty() {
+        return Err(refused(Errno::PERM));
+    }
+    let own = rustix::fs::open("/proc/self/ns/user", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
+    let own = own.during("mount", "/proc/self/ns/user")?;
+    let attr = MountAttr { set: MOUNT_ATTR_IDMAP, userns: own.as_raw_fd() as u64, ..MountAttr::default() };
+    set_attr(mount.as_fd(), ids.recursive, attr).map_err(refused)
 }
 
 /// A part of a filesystem that was just made: it can be opened only once it is attached, and then covers the whole.

@@ -72,7 +72,11 @@ impl Plan {
         if text.len() as u64 > LARGEST_CONFIG {
             return Err(Failure::because("bundle", format!("it has more than {LARGEST_CONFIG} bytes")).on(at));
         }
-        refuse_problems(&text)?;
+        if let Err(failure) = refuse_problems(&text) {
+            // Go writes null for what is absent, and reads it so; the standard does not know it.
+            text = without_nulls(&text).ok_or(failure)?;
+            refuse_problems(&text)?;
+        }
         Ok((Plan::lower(id, bundle, &text)?, text))
     }
 
@@ -107,6 +111,7 @@ impl Plan {
         let uses_user_namespace =
             namespaces.new & CLONE_NEWUSER != 0 || namespaces.join.iter().any(|(flag, _)| *flag == CLONE_NEWUSER);
         refuse_what_needs_root(&linux)?;
+        refuse_conflicts(&spec, &linux)?;
         linux.memory_policy.as_ref().map_or(Ok(()), |policy| memory_policy::numbers(policy).map(drop))?;
         let rootfs = bundle.join(&root.path);
         let mounts = spec
@@ -280,6 +285,39 @@ fn is_bearable(problem: &validate::Problem) -> bool {
 fn within(problem: &validate::Problem, name: &str) -> bool {
     let rest = problem.path.strip_prefix("$.process.").and_then(|rest| rest.strip_prefix(name));
     rest.is_some_and(|rest| rest.starts_with('.'))
+}
+
+/// `None` if the document has no null, or is none.
+fn without_nulls(text: &str) -> Option<String> {
+    fn drop_nulls(value: &mut serde_json::Value) {
+        match value {
+            serde_json::Value::Object(members) => {
+                members.retain(|_, member| !member.is_null());
+                members.values_mut().for_each(drop_nulls);
+            }
+            serde_json::Value::Array(items) => items.iter_mut().for_each(drop_nulls),
+            _ => {}
+        }
+    }
+    if !text.contains("null") {
+        return None;
+    }
+    let mut document = serde_json::from_str(text).ok()?;
+    drop_nulls(&mut document);
+    Some(document.to_string())
+}
+
+/// A name that the document says twice, and not the same.
+fn refuse_conflicts(spec: &Spec, linux: &Linux) -> Step<()> {
+    for (key, named) in [("kernel.hostname", &spec.hostname), ("kernel.domainname", &spec.domainname)] {
+        if let (Some(named), Some(value)) = (named, linux.sysctl.get(key)) {
+            if named != value {
+                let message = format!("the sysctl {key} conflicts with the name {named:?}");
+                return Err(Failure::because("config", message).on(format!("$.linux.sysctl.{key}")));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Said before anything is made: these write to what belongs to the host's root alone.

@@ -7,9 +7,11 @@ export type SecurityOption =
   | { readonly kind: 'no-new-privileges'; readonly on: boolean }
   | { readonly kind: 'seccomp'; readonly profile: 'default' | 'unconfined' | { readonly file: string } }
   | { readonly kind: 'mask' | 'unmask'; readonly paths: readonly string[] }
+  | { readonly kind: 'landlock'; readonly write?: readonly string[] }
   | { readonly kind: 'nothing' };
 
-const known = 'no-new-privileges[=false], seccomp=FILE|unconfined, mask=PATH[:PATH], unmask=ALL|PATH[:PATH], systempaths=unconfined';
+const known =
+  'no-new-privileges[=false], seccomp=FILE|unconfined, mask=PATH[:PATH], unmask=ALL|PATH[:PATH], systempaths=unconfined, landlock[=PATH[:PATH]]';
 
 /** docker also takes the old `name:value` form. */
 export function parseSecurity(text: string): SecurityOption {
@@ -23,6 +25,7 @@ export function parseSecurity(text: string): SecurityOption {
   if (name === 'seccomp' && value !== undefined && value !== '') return { kind: 'seccomp', profile: seccomp(value) };
   if (name === 'systempaths' && value === 'unconfined') return { kind: 'unmask', paths: ['ALL'] };
   if ((name === 'mask' || name === 'unmask') && value) return { kind: name, paths: paths(name, value, text) };
+  if (name === 'landlock' && value !== '') return { kind: 'landlock', ...(value === undefined ? {} : { write: absolute(value, text) }) };
   // Nothing of ours sets a label or an AppArmor profile, so switching them off is granted.
   if ((name === 'label' && value === 'disable') || (name === 'apparmor' && value === 'unconfined')) return { kind: 'nothing' };
   throw new BadValue(`invalid --security-opt: "${text}"`, { fix: known });
@@ -30,7 +33,10 @@ export function parseSecurity(text: string): SecurityOption {
 
 /** podman's `mask=/a:/b`, `unmask=/a:/b`, `unmask=/proc/*`, `unmask=ALL`. */
 function paths(name: 'mask' | 'unmask', value: string, text: string): readonly string[] {
-  if (name === 'unmask' && value.toUpperCase() === 'ALL') return ['ALL'];
+  return name === 'unmask' && value.toUpperCase() === 'ALL' ? ['ALL'] : absolute(value, text);
+}
+
+function absolute(value: string, text: string): readonly string[] {
   const list = value.split(':').map((path) => (path.length > 1 ? path.replace(/\/+$/, '') : path));
   const wrong = list.find((path) => !path.startsWith('/') || path.split('/').includes('..'));
   if (wrong !== undefined) throw new BadValue(`invalid --security-opt: "${text}"`, { fix: 'paths are absolute, without ".."' });

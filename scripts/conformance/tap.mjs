@@ -1,0 +1,32 @@
+// Results of a suite, as its files say them in TAP.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** Map of "file: test" to `{ result: 'ok' | 'fails' | 'skipped', said: [lines] }` of all *.tap files in a folder. */
+export function readResults(folder) {
+  const results = new Map();
+  for (const name of readdirSync(folder)
+    .filter((file) => file.endsWith('.tap'))
+    .sort()) {
+    const file = name.replace(/(\.bats|\.py)?\.tap$/, '');
+    let current;
+    for (const line of readFileSync(join(folder, name), 'utf8').replaceAll('\r', '').split('\n')) {
+      const match = /^(ok|not ok) \d+ (?:- )?(.*)$/.exec(line);
+      if (match === null) {
+        if (line.startsWith('#')) current?.said.push(line);
+        continue;
+      }
+      const [test, skip] = match[2].replace(/ # [\d.]+s$/, '').split(/ # ?skip ?/i);
+      current = { result: skip !== undefined ? 'skipped' : match[1] === 'ok' ? 'ok' : 'fails', said: [] };
+      results.set(`${file}: ${test}`, current);
+    }
+  }
+  return results;
+}
+
+/** How many of each. */
+export function score(results) {
+  const count = { ok: 0, fails: 0, skipped: 0 };
+  for (const { result } of results.values()) count[result] += 1;
+  return count;
+}
