@@ -111,7 +111,7 @@ prepare() {
   have wasm-opt || install_packages binaryen
   have cc || install_packages gcc libc6-dev
   have musl-gcc || install_packages musl-tools
-  use_musl || install_packages $(package_names | tr ' ' '\n' | grep -E '^(rustc|cargo|rust-)')
+  use_musl || { have rustup && timeout 60 rustup target add "$musl" >/dev/null 2>&1; } || use_musl || install_packages $(package_names | tr ' ' '\n' | grep -E '^(rustc|cargo|rust-)')
   have cc || fail "no C compiler: one dependency is in C
   fix: sudo apt-get install gcc libc6-dev"
   say "with $toolchain"
