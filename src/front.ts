@@ -19,9 +19,10 @@ export type Order = {
 
 /** Takes the descriptor's number out of the environment, so that no other program hears of it. */
 export function takeFront(env: NodeJS.ProcessEnv): Front | undefined {
-  const fd = Number(env['ROOTLESS_FRONT'] ?? Number.NaN);
+  // It says its own number: by now it may have been killed, and our parent be another process.
+  const [fd = Number.NaN, pid = process.ppid] = (env['ROOTLESS_FRONT'] ?? 'none').split(' ').map(Number);
   delete env['ROOTLESS_FRONT'];
-  return Number.isInteger(fd) && fd > 2 && isSocket(fd) ? { fd, pid: process.ppid } : undefined;
+  return Number.isInteger(fd) && fd > 2 && isSocket(fd) ? { fd, pid } : undefined;
 }
 
 /** It was killed: whoever asked is not there any more. */

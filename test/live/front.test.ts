@@ -105,6 +105,19 @@ live('a signal while the command line still decides ends both', needs, async () 
   }
 });
 
+live('a front that is killed while the command line decides takes a container in the background back', needs, async () => {
+  for (const moment of [10, 30, 60, 100]) {
+    const child = start(['run', '-d', '--network', 'none', busyboxImage(), 'sleep', '300']);
+    const ended = finished(child);
+    await pause(moment);
+    child.kill('SIGKILL');
+    // The end of both streams: Node, which has them too, has ended.
+    const { stdout } = await ended;
+    await eventually(async () => assert.is((await rootless(['ps', '-q', '--no-trunc'])).stdout, stdout));
+    await rootless(['rm', '-f', '--all']);
+  }
+});
+
 if (mode !== 'root') {
   live('the front is the helper, and nothing in the container can see or change it', needs, async () => {
     const child = startRun([], ['sh', '-c', 'echo ready; ls -l /proc/1/exe; sleep 30']);

@@ -2,7 +2,7 @@
 //! the bundle; then it hands over a verb's arguments and ends, so that no JavaScript engine stays beside a container or a session.
 //!
 //! ```text
-//!   shell ─▶ front ──fork──▶ command line      a stream socket between them, the child's descriptor in $ROOTLESS_FRONT
+//!   shell ─▶ front ──fork──▶ command line      a stream socket between them, the child's descriptor and the front's pid in $ROOTLESS_FRONT
 //!              ◀── {"args": ["--root", …, "run", …], "input": true, "request"?: {…}} ──    at most one line; then the verb begins
 //!              ◀── g ──                                    run --wait: the bundle stands
 //!              ── {"event": "running"} ──▶                 the child may end; after an error it says why, and how front ends
@@ -73,9 +73,10 @@ pub fn front(global: &Global) -> Step<u8> {
     .during("init", "socketpair")?;
     // A key press reaches both; what arrives while the child decides is kept for the verb.
     let signals = signal::catch().during("init", "signalfd")?;
+    let me = std::process::id();
     let child = match process::fork().during("clone", "node")? {
         Forked::Child => {
-            let failure = become_command_line(&global.rest, &theirs);
+            let failure = become_command_line(&global.rest, &theirs, me);
             eprintln!("rootless: {failure}");
             process::exit_now(127)
         }
@@ -87,7 +88,6 @@ pub fn front(global: &Global) -> Step<u8> {
     };
     drop(signals);
     COMMAND_LINE.store(child.pid, Ordering::Relaxed);
-    let me = std::process::id();
     let result = carry_out(order, &line);
     // The monitor of a container is a child of this process, and comes by here too: it has said all, and knows no command line.
     if std::process::id() != me {
@@ -190,7 +190,7 @@ fn pass_on(signals: &OwnedFd, child: &Child) -> Step<()> {
 }
 
 /// `node ARGS`, found in PATH as a shell would.
-fn become_command_line(rest: &[OsString], line: &OwnedFd) -> Failure {
+fn become_command_line(rest: &[OsString], line: &OwnedFd, front: u32) -> Failure {
     signal::reset();
     // The lowest number that is free: what the caller gave, from 3 on, keeps its own.
     let line = match rustix::io::fcntl_dupfd_cloexec(line, LINE_FD)
@@ -201,7 +201,7 @@ fn become_command_line(rest: &[OsString], line: &OwnedFd) -> Failure {
     };
     let args: Vec<CString> = std::iter::once(OsString::from("node")).chain(rest.iter().cloned()).map(exec::c).collect();
     let mut env = exec::own_environment();
-    env.push(exec::c(format!("ROOTLESS_FRONT={line}").into()));
+    env.push(exec::c(format!("ROOTLESS_FRONT={line} {front}").into()));
     let mut errno = Errno::NOENT;
     for folder in std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()) {
         let Ok(path) = CString::new(folder.join("node").as_os_str().as_bytes()) else { continue };
