@@ -140,10 +140,12 @@ fn story(plan: &Plan, channel: &Channel, options: &InitOptions) -> Step<(Program
         Ok(())
     };
     // Who released it hears of it, and not who made it.
-    last_steps().inspect_err(|failure| match options.gate {
-        Some(_) => channel.send_failure(failure),
-        None => {}
-    })?;
+    let tell = |failure: &Failure| {
+        if options.gate.is_some() {
+            channel.send_failure(failure);
+        }
+    };
+    last_steps().inspect_err(tell)?;
     Ok((program, channel))
 }
 
