@@ -10,7 +10,9 @@ import { dockerArchive } from '../support/archive.ts';
 import { rootless } from '../support/cli.ts';
 import { run, runArgs, shell } from '../support/container.ts';
 import { lodgerPackage } from '../support/deb.ts';
+import { busyboxImage } from '../support/images.ts';
 import { live } from '../support/live.ts';
+import { done } from '../support/pushed.ts';
 import { withTmp } from '../support/tmp.ts';
 
 const needs = ['userns', 'busybox'] as const;
@@ -45,6 +47,24 @@ if (single) {
       const script = 'import os,sys; print(os.getxattr(sys.argv[1], "user.containers.override_stat").decode())';
       const { stdout } = spawnSync('python3', ['-c', script, join(folder, 'f')], { encoding: 'utf8' });
       assert.match(stdout, /^1000:29:/);
+    }),
+  );
+  live('with one id, the recorded owners come out of export, and of a commit and its export', needs, () =>
+    withTmp(async (folder) => {
+      const script = 'touch /f && mkdir /d && chown 1000:29 /f && chown 7:2000000 /d && chmod 2751 /d';
+      const owners = (tar: string) => {
+        const { stdout } = spawnSync('tar', ['--numeric-owner', '-tvf', tar, './f', './d', 'f', 'd/'], { encoding: 'utf8' });
+        return stdout.match(/^\S+ \d+\/\d+/gm)?.sort();
+      };
+      const wanted = ['-rw-r--r-- 1000/29', 'drwxr-s--x 7/2000000'];
+      await done(['run', '--name', 'lone', '--network', 'none', busyboxImage(), 'sh', '-c', script]);
+      await done(['export', '-o', join(folder, 'first.tar'), 'lone']);
+      assert.equal(owners(join(folder, 'first.tar')), wanted);
+      await done(['commit', 'lone', 'lone:2']);
+      await done(['create', '--name', 'again', '--network', 'none', 'lone:2', 'true']);
+      await done(['export', '-o', join(folder, 'second.tar'), 'again']);
+      assert.equal(owners(join(folder, 'second.tar')), wanted);
+      await done(['rm', 'lone', 'again']);
     }),
   );
 } else {
