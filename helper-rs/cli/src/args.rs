@@ -73,8 +73,24 @@ pub fn asks_for_help(global: &Global) -> bool {
 
 /// Engines know the codes of runc and crun: 1, and 255 for `exec`. With events the code says more (docs/contract.md).
 pub fn code_of_own_failure(global: &Global) -> Option<u8> {
-    let standard =
-        ["create", "start", "run", "state", "kill", "delete", "list", "ps", "pause", "resume", "update", "events"];
+    let standard = [
+        "checkpoint",
+        "restore",
+        "features",
+        "spec",
+        "create",
+        "start",
+        "run",
+        "state",
+        "kill",
+        "delete",
+        "list",
+        "ps",
+        "pause",
+        "resume",
+        "update",
+        "events",
+    ];
     match global.verb.as_str() {
         _ if global.reporter.events.is_some() => None,
         "exec" => Some(255),
