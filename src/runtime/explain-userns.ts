@@ -68,7 +68,13 @@ function bySysctl(name: string, fault: string, value: string): UsernsCause {
 
 /** A profile that only names the helper and its other half: everything else stays restricted. */
 export function apparmorProfile(helper: string): readonly string[] {
-  const lines = ['abi <abi/4.0>,', 'include <tunables/global>', `profile rootless-helper ${helper}{,-layers} flags=(unconfined) {`, '  userns,', '}'];
+  const lines = [
+    'abi <abi/4.0>,',
+    'include <tunables/global>',
+    `profile rootless-helper ${helper}{,-layers} flags=(unconfined) {`,
+    '  userns,',
+    '}',
+  ];
   const file = '/etc/apparmor.d/rootless-helper';
   return [`printf '%s\\n' ${lines.map((line) => `'${line}'`).join(' ')} > ${file}`, `apparmor_parser -r ${file}`];
 }
