@@ -35,6 +35,15 @@ export function handOver(front: Front, order: Order): void {
   say(front, `${JSON.stringify(order)}\n`);
 }
 
+/** What serves the network of `run --wait`, before the bundle stands. */
+export function serveEarly(front: Front, companion: readonly string[]): void {
+  say(front, earlyLine(companion));
+}
+
+export function earlyLine(companion: readonly string[]): string {
+  return `${JSON.stringify({ companion })}\n`;
+}
+
 /** The bundle stands (`run --wait`). */
 export function letGo(front: Front): void {
   say(front, 'g');

@@ -23,7 +23,7 @@ export type PastaWish = {
 };
 
 /** What `pasta --help` is searched for. */
-export const pastaVaries = ['map-guest-addr', 'ns-mac-addr'] as const;
+export const pastaVaries = ['map-guest-addr', 'ns-mac-addr', 'no-netns-quit'] as const;
 
 /**
  * Goes to the background when it serves, which is how the helper knows. pasta's own defaults forward every port that is bound
@@ -42,6 +42,8 @@ export function pastaArgs(program: string, { ports, knows, asRoot, ifname, place
     ...unless('--mtu', '--mtu', '65520'),
     ...unless('--dns-forward', '--dns-forward', pastaForwarder),
     ...(knows.has('map-guest-addr') ? unless('--map-guest-addr', '--map-guest-addr', pastaHost) : []),
+    // It is ended with the container, and may begin before there is a process of that.
+    ...(knows.has('no-netns-quit') ? unless('--no-netns-quit', '--no-netns-quit') : []),
     ...(place === undefined ? [] : ['-a', place.address, '-n', '24', '-g', place.gateway]),
     ...(ifname === undefined ? [] : unless('--ns-ifname', '--ns-ifname', ifname)),
     ...(mac === undefined ? [] : unless('--ns-mac-addr', '--ns-mac-addr', mac)),

@@ -1,7 +1,7 @@
 /** Leaves a container to the program that started this one: no JavaScript engine stays beside it. */
 
 import { closeSync, openSync, readSync } from 'node:fs';
-import { type Front, handOver, letGo } from '../front.ts';
+import { type Front, handOver, letGo, serveEarly } from '../front.ts';
 import { followEvents, type HelperEvent, parseEvents } from '../helper.ts';
 import { isTerminal } from '../tty.ts';
 import type { Starting } from './launch.ts';
@@ -10,7 +10,7 @@ import type { Ties } from './run-arguments.ts';
 /** The front makes the container's user namespace while the bundle is still to be made. */
 export function orderEarly(front: Front, args: readonly string[], { input }: Ties): Starting {
   handOver(front, { args, input });
-  return { go: () => letGo(front), cancel: () => {} };
+  return { serve: (companion) => serveEarly(front, companion), go: () => letGo(front), cancel: () => {} };
 }
 
 /** The bundle stands, and nothing was ordered before. */

@@ -2,7 +2,7 @@
 
 import type { Socket } from 'node:net';
 import { RootlessError } from '../errors.ts';
-import type { Front } from '../front.ts';
+import { earlyLine, type Front } from '../front.ts';
 import { type HelperEvent, type HelperFailure, type HelperProcess, runHelper, type IdMap, startHelper } from '../helper.ts';
 import type { Paths } from '../paths.ts';
 import type { Host } from '../userns/host.ts';
@@ -21,6 +21,8 @@ export type Outcome = { readonly detached: true } | { readonly detached: false; 
 export type Starting = {
   /** Not there if it is the front. */
   readonly helper?: HelperProcess;
+  /** This serves the network: it begins while the bundle is made. */
+  readonly serve: (companion: readonly string[]) => void;
   /** The bundle stands. */
   readonly go: () => void;
   /** There will be none. */
@@ -40,7 +42,12 @@ export function startEarly(paths: Paths, id: string, ties: Ties, idMap: IdMap, h
   // A helper that failed closes its end; what happened is in its events.
   line.on('error', () => {});
   helper.done.catch(() => {});
-  return { helper, go: () => void line.write('g'), cancel: () => void line.destroy() };
+  return {
+    helper,
+    serve: (companion) => void line.write(earlyLine(companion)),
+    go: () => void line.write('g'),
+    cancel: () => void line.destroy(),
+  };
 }
 
 function start(paths: Paths, id: string, ties: Ties, more: readonly string[]): HelperProcess {

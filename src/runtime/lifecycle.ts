@@ -59,7 +59,7 @@ async function live(asked: ContainerOptions, context: RunContext, undo: Undo, al
   const { id } = container;
   if (container.base.kind === 'host') always.add(() => removeTree(paths, asideFolder(paths, id), mapping.idMap));
   if (container.options.requires.length > 0 && !context.dryRun) await needOthers(container, context, undo);
-  const { config, ports } = await prepareLaunch(factsOf(made, context, ties), context);
+  const { config, ports } = await prepareLaunch(factsOf(made, context, ties, starting), context);
   if (context.dryRun) {
     context.dryRun(`${formatConfig(config, 2)}\n`);
     return 0;
@@ -92,13 +92,14 @@ async function needOthers(container: Container, context: RunContext, undo: Undo)
   await startRequired(container.options.requires, context);
 }
 
-function factsOf({ container, folder, mapping, layers, host }: Made, { paths }: RunContext, ties: Ties) {
+function factsOf({ container, folder, mapping, layers, host }: Made, { paths }: RunContext, ties: Ties, starting: Starting | undefined) {
   const { id, name, options, base, labels } = container;
   return {
     ...{ id, name, folder, options, base, mapping, layers, host, labels },
     filled: false,
     keepInput: options.interactive && !ties.input,
     alone: ties.detach,
+    serve: starting?.serve,
     traces: tracesOf(paths, container),
   };
 }

@@ -27,6 +27,11 @@ export type LaunchNetwork = {
   readonly filesOf?: string | undefined;
 };
 
+/** True if it goes on when the process is gone whose namespace it was shown: slirp4netns, and a pasta that is told so. */
+export function mayServeEarly({ companion = [] }: LaunchNetwork): boolean {
+  return companion.length > 0 && (companion.includes('--no-netns-quit') || !companion.includes('--config-net'));
+}
+
 /** @throws RootlessError whatever of it cannot be had here and now */
 export async function planNetworkOf(facts: NetworkFacts, image: ImageDefaults, context: RunContext): Promise<LaunchNetwork> {
   const { options } = facts;

@@ -43,6 +43,8 @@ export type LaunchFacts = {
   /** It goes on without the caller. */
   readonly alone: boolean;
   readonly traces: readonly string[];
+  /** Tells a helper that waits for the bundle what serves the network. */
+  readonly serve?: ((companion: readonly string[]) => void) | undefined;
 };
 
 export type LaunchPlan = { readonly config: OciConfig; readonly ports: readonly PortRequest[] };
@@ -159,8 +161,10 @@ function parentOf({ front }: RunContext): number[] {
 }
 
 async function planNetwork(facts: LaunchFacts, image: ImageDefaults, context: RunContext): Promise<LaunchNetwork> {
-  const { planNetworkOf } = await import('./network.ts');
-  return planNetworkOf(facts, image, context);
+  const { mayServeEarly, planNetworkOf } = await import('./network.ts');
+  const network = await planNetworkOf(facts, image, context);
+  if (network.companion !== undefined && mayServeEarly(network)) facts.serve?.(network.companion);
+  return network;
 }
 
 /** docker's word for it, and what it does with -p. */

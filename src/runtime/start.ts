@@ -100,7 +100,8 @@ async function launched(
   const keepInput = options.interactive && !ties.input;
   const alone = ties.detach;
   const traces = tracesOf(paths, found);
-  const facts = { id, name, folder, options, base, mapping, layers, host, labels, filled, keepInput, alone, traces };
+  const serve = starting?.serve;
+  const facts = { id, name, folder, options, base, mapping, layers, host, labels, filled, keepInput, alone, traces, serve };
   const { config, ports } = await prepareLaunch(facts, context);
   checkCaller(context);
   describe(paths, { ...found, idMap: mapping.idMap, ports });

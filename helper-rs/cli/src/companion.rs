@@ -13,12 +13,13 @@ use crate::keeper;
 use crate::rootfs;
 use crate::sys::memory;
 use crate::sys::process::{self, Child, Ended, Forked};
-use crate::sys::{exec, signal};
+use crate::sys::{exec, signal, socket};
 use rootless_core::lower::annotations::Overlay;
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{fcntl_setfl, Mode, OFlags};
 use rustix::io::Errno;
+use rustix::net::{socketpair, AddressFamily, SocketFlags, SocketType};
 use std::ffi::CString;
 use std::path::Path;
 
@@ -37,11 +38,18 @@ const READY_FD: i32 = 3;
 const FUSE_FD: i32 = 4;
 
 impl Companion {
-    /// Starts argv in the runtime's namespaces; `{pid}` is the container's process. With `keeps` the guardian kills the container
-    /// too when the helper is gone.
-    pub fn start(argv: &[String], container: &Child, keeps: bool) -> Step<Companion> {
-        let args: Vec<String> = argv.iter().map(|arg| arg.replace("{pid}", &container.pid.to_string())).collect();
-        Companion::spawn(&args, keeps.then_some(&container.pidfd), || Ok(()))
+    /// Starts argv in the runtime's namespaces; `{pid}` is a process in the container's.
+    pub fn start(argv: &[String], pid: i32) -> Step<Companion> {
+        let args: Vec<String> = argv.iter().map(|arg| arg.replace("{pid}", &pid.to_string())).collect();
+        Companion::spawn(&args, || Ok(()))
+    }
+
+    /// The guardian kills the container too when the helper is gone.
+    pub fn keep(&self, container: &Child) {
+        // One that is gone says why when it is waited for.
+        if let Some(line) = &self.lifeline {
+            let _ = socket::send(line, b"k", Some(container.pidfd.as_fd()));
+        }
     }
 
     /// Starts fuse-overlayfs with the ids of the container, but in the runtime's pid and mount namespaces: nothing in the
@@ -55,7 +63,7 @@ impl Companion {
         let whole = Overlay { lower: overlay.lower.iter().map(absolute).collect(), ..overlay.clone() };
         let options = rootfs::layer_options(&whole, upper.as_ref());
         let args = [program, "-o".into(), options, format!("/dev/fd/{FUSE_FD}")];
-        let companion = Companion::spawn(&args, None, || {
+        let companion = Companion::spawn(&args, || {
             process::join(child.pidfd.as_fd(), libc::CLONE_NEWUSER).during("overlay", "namespaces")?;
             crate::userns::become_root()?;
             // Opened in there: the kernel wants device and mount to belong to one user namespace.
@@ -71,24 +79,25 @@ impl Companion {
         Ok(companion)
     }
 
-    fn spawn(argv: &[String], container: Option<&OwnedFd>, prepare: impl FnOnce() -> Step<()>) -> Step<Companion> {
+    fn spawn(argv: &[String], prepare: impl FnOnce() -> Step<()>) -> Step<Companion> {
         let name = argv.first().cloned().unwrap_or_default();
         let pipe = || rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).during("companion", "pipe");
-        let ((ready, ready_write), (complaints, complaints_write), (line_read, line_write)) =
-            (pipe()?, pipe()?, pipe()?);
+        let ((ready, ready_write), (complaints, complaints_write)) = (pipe()?, pipe()?);
+        let (line, lifeline) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
+            .during("companion", "socketpair")?;
         // A companion that complains a lot must not wait for a reader that only comes when it fails.
         fcntl_setfl(&complaints_write, OFlags::NONBLOCK).during("companion", "pipe")?;
         match process::fork().during("companion", &name)? {
             Forked::Child => {
-                drop((ready, complaints, line_write));
+                drop((ready, complaints, lifeline));
                 let streams = Streams { ready: ready_write, complaints: complaints_write };
-                let code = guard(argv, prepare, &streams, &line_read, container).unwrap_or_else(|failure| {
+                let code = guard(argv, prepare, &streams, &line).unwrap_or_else(|failure| {
                     let _ = rustix::io::write(&streams.complaints, failure.to_string().as_bytes());
                     127
                 });
                 process::exit_now(code)
             }
-            Forked::Parent(guardian) => Ok(Companion { guardian, name, ready, complaints, lifeline: Some(line_write) }),
+            Forked::Parent(guardian) => Ok(Companion { guardian, name, ready, complaints, lifeline: Some(lifeline) }),
         }
     }
 
@@ -139,13 +148,7 @@ struct Streams {
 }
 
 /// The guardian's life: start, say when it serves, wait for the end of the helper or of the companion.
-fn guard(
-    argv: &[String],
-    prepare: impl FnOnce() -> Step<()>,
-    streams: &Streams,
-    line: &OwnedFd,
-    container: Option<&OwnedFd>,
-) -> Step<i32> {
+fn guard(argv: &[String], prepare: impl FnOnce() -> Step<()>, streams: &Streams, line: &OwnedFd) -> Step<i32> {
     signal::ignore_terminal();
     // A session of its own: who kills the whole process group must not take the guardian before the companion.
     rustix::process::setsid().during("companion", "setsid")?;
@@ -160,22 +163,32 @@ fn guard(
         }
         Forked::Parent(first) => first,
     };
-    let kept = [Some(line), Some(&first.pidfd), Some(&streams.ready), Some(&streams.complaints), container];
-    forget_helper(&kept.into_iter().flatten().collect::<Vec<_>>());
-    let mut fds = [PollFd::new(line, PollFlags::IN), PollFd::new(&first.pidfd, PollFlags::IN)];
-    while matches!(poll(&mut fds, None), Err(Errno::INTR)) {}
-    if fds[0].revents().is_empty() {
-        match process::wait_for(first.pid).during("companion", "wait")? {
-            Ended::Code(0) => {
-                let _ = rustix::io::write(&streams.ready, b"b");
+    forget_helper(&[line, &first.pidfd, &streams.ready, &streams.complaints]);
+    let (mut container, mut serves) = (None, false);
+    loop {
+        let mut fds = vec![PollFd::new(line, PollFlags::IN)];
+        if !serves {
+            fds.push(PollFd::new(&first.pidfd, PollFlags::IN));
+        }
+        if poll(&mut fds, None).is_err() {
+            continue;
+        }
+        if !fds[0].revents().is_empty() {
+            match socket::receive(line, &mut [0; 1]) {
+                Ok((1, Some(process))) => container = Some(process),
+                _ => break,
             }
+            continue;
+        }
+        match process::wait_for(first.pid).during("companion", "wait")? {
+            Ended::Code(0) => drop(rustix::io::write(&streams.ready, b"b")),
             ended => return Ok(i32::from(ended.status())),
         }
+        serves = true;
         memory::shrink();
-        while matches!(poll(&mut [PollFd::new(line, PollFlags::IN)], None), Err(Errno::INTR)) {}
     }
     if let Some(container) = container {
-        keeper::kill(container, None);
+        keeper::kill(&container, None);
     }
     end_children();
     Ok(0)

@@ -62,7 +62,8 @@ fn story(plan: &Plan, channel: &Channel, options: &InitOptions) -> Step<(Program
     }
     // Among the processes of a container that runs already, nobody may look into this one. In a namespace of its own there
     // is nobody yet, and the network companion needs its /proc entry, which the change of ids has closed.
-    sys_process::set_dumpable(plan.namespaces.join.is_empty()).during("init", "dumpable")?;
+    sys_process::set_dumpable(plan.namespaces.join.is_empty() && plan.annotations.join.is_none())
+        .during("init", "dumpable")?;
     if options.die_with_parent {
         sys_process::die_with_parent().during("init", "pdeathsig")?;
     }

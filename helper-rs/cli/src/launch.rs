@@ -11,6 +11,7 @@ use crate::notify::Notifier;
 use crate::plan::Plan;
 use crate::state::{self, Saved};
 use crate::sys::process::{self, Child, Forked};
+use crate::uplink::Uplink;
 use crate::{hooks, terminal, userns};
 use rootless_core::lower::annotations::Rootfs;
 use rootless_core::lower::namespaces::{CLONE_NEWCGROUP, CLONE_NEWNET, CLONE_NEWPID, CLONE_NEWTIME, CLONE_NEWUSER};
@@ -44,6 +45,8 @@ pub struct LaunchOptions {
     pub userns: Option<OwnedFd>,
     /// The network namespace of another container.
     pub netns: Option<OwnedFd>,
+    /// Serves that namespace already.
+    pub uplink: Option<Uplink>,
     /// Who connects it with its bridges.
     pub network: Option<Rc<Member>>,
     pub manager: Manager,
@@ -86,10 +89,11 @@ impl Partial {
 /// Launches; on failure the child is dead and reaped, and `partial` names what is left.
 pub fn launch(
     plan: &Plan,
-    options: LaunchOptions,
+    mut options: LaunchOptions,
     partial: &mut Partial,
     report: &mut dyn FnMut(i32),
 ) -> Step<Launched> {
+    let uplink = options.uplink.take();
     let place = cgroup::make(plan, options.manager)?;
     partial.cgroup = match &place {
         Place::Folder(group) => Some(group.path.clone()),
@@ -106,7 +110,7 @@ pub fn launch(
             None => userns::open_namespace(child.pid, "user").ok(),
         };
     }
-    match escort(plan, &options, partial, &child, &channel, watch, report) {
+    match escort(plan, &options, partial, uplink, (&child, &channel), watch, report) {
         Ok(escorted) => Ok(Launched {
             child,
             userns: partial.userns.take(),
@@ -195,8 +199,8 @@ fn escort(
     plan: &Plan,
     options: &LaunchOptions,
     partial: &Partial,
-    child: &Child,
-    channel: &Channel,
+    uplink: Option<Uplink>,
+    (child, channel): (&Child, &Channel),
     watch: Option<BorrowedFd<'_>>,
     report: &mut dyn FnMut(i32),
 ) -> Step<Escorted> {
@@ -221,10 +225,14 @@ fn escort(
         member.request(&plan.id, networks, container.as_fd())?;
     }
     // The network is set up while the child mounts: neither needs the other.
-    let network = match plan.annotations.companion.as_slice() {
-        [] => None,
-        argv => Some(Companion::start(argv, child, options.die_with_parent)?),
+    let (network, stand_in) = match (uplink, plan.annotations.companion.as_slice()) {
+        (Some(uplink), _) => (Some(uplink.companion), Some(uplink.stand_in)),
+        (None, []) => (None, None),
+        (None, argv) => (Some(Companion::start(argv, child.pid)?), None),
     };
+    if options.die_with_parent {
+        companions.iter().chain(&network).for_each(|companion| companion.keep(child));
+    }
     let mut terminal = None;
     loop {
         match channel.receive(watch)? {
@@ -247,6 +255,7 @@ fn escort(
     }
     if let Some(network) = network {
         network.wait_ready(watch)?;
+        drop(stand_in);
         companions.push(network);
     }
     record(plan, options, partial, child)?;

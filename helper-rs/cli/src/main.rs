@@ -91,6 +91,8 @@ mod systemd;
 #[cfg(target_os = "linux")]
 mod terminal;
 #[cfg(target_os = "linux")]
+mod uplink;
+#[cfg(target_os = "linux")]
 mod user;
 #[cfg(target_os = "linux")]
 mod userns;

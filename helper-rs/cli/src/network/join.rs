@@ -17,7 +17,10 @@ pub fn prepare(plan: &mut Plan, options: &mut LaunchOptions) -> Step<()> {
     if let Some(other) = plan.annotations.join.clone() {
         return join_container(plan, options, &other);
     }
-    let Some(networks) = &plan.annotations.networks else { return Ok(()) };
+    let Some(networks) = &plan.annotations.networks else {
+        served_early(plan, options);
+        return Ok(());
+    };
     let needs = |kind: &str| {
         Failure::because("config", format!("networks need a new namespace of type {kind:?}")).on("$.linux.namespaces")
     };
@@ -26,9 +29,10 @@ pub fn prepare(plan: &mut Plan, options: &mut LaunchOptions) -> Step<()> {
     }
     if options.network.is_none() {
         // One that was made before the networks were known is not below H.
-        options.userns = None;
+        (options.userns, options.uplink, options.netns) = (None, None, None);
     }
     let member = connect(networks, options)?;
+    served_early(plan, options);
     match &member.userns {
         Some(_) if !plan.new_user_namespace() => Err(needs("user")),
         Some(holder) if options.userns.is_none() => {
@@ -36,6 +40,13 @@ pub fn prepare(plan: &mut Plan, options: &mut LaunchOptions) -> Step<()> {
             Ok(())
         }
         _ => Ok(()),
+    }
+}
+
+/// A namespace that is served already is joined.
+fn served_early(plan: &mut Plan, options: &LaunchOptions) {
+    if options.netns.is_some() {
+        plan.namespaces.new &= !CLONE_NEWNET;
     }
 }
 

@@ -15,7 +15,7 @@ use crate::streams::{self, Streams};
 use crate::sys::process::{self, Ended};
 use crate::sys::signal;
 use crate::userns::{self, IdMap};
-use crate::{cgroup, hooks, network, sealed, state};
+use crate::{cgroup, hooks, network, sealed, state, uplink};
 use rootless_core::lower::networks::Networks;
 use rustix::fd::OwnedFd;
 use serde_json::json;
@@ -164,7 +164,7 @@ fn read_late(wish: &Wish, parent: Option<&OwnedFd>, launch: &mut LaunchOptions) 
     let map = wish.idmap.clone().unwrap_or_default();
     launch.userns = Some(namespace_for(wish, &map, launch)?);
     if wish.wait {
-        wait_for_byte(args::required(parent, "--parent-fd")?)?;
+        await_bundle(args::required(parent, "--parent-fd")?, launch)?;
     }
     let plan = Plan::read(&wish.id, wish.place.bundle())?;
     if !plan.new_user_namespace() || !plan.id_map.is_of(&map) {
@@ -172,6 +172,7 @@ fn read_late(wish: &Wish, parent: Option<&OwnedFd>, launch: &mut LaunchOptions) 
     }
     // The image has owners for which the same ids of the host had to be arranged in another way.
     if plan.id_map != map {
+        (launch.uplink, launch.netns) = (None, None);
         launch.userns = Some(namespace_for(wish, &plan.id_map, launch)?);
     }
     Ok(plan)
@@ -184,11 +185,39 @@ fn namespace_for(wish: &Wish, map: &IdMap, launch: &mut LaunchOptions) -> Step<O
     }
 }
 
-/// The caller has written the bundle, or is gone.
-fn wait_for_byte(parent: &OwnedFd) -> Step<()> {
-    match rustix::io::retry_on_intr(|| rustix::io::read(parent, &mut [0])).during("args", "parent-fd")? {
+/// The caller has written the bundle, or is gone. Before that it may say in a line what serves the network.
+fn await_bundle(parent: &OwnedFd, launch: &mut LaunchOptions) -> Step<()> {
+    let mut line = Vec::new();
+    loop {
+        match next_byte(parent)? {
+            b'\n' => {
+                let early: Early = serde_json::from_slice(&line)
+                    .map_err(|error| Failure::because("args", error.to_string()).on("parent-fd"))?;
+                if let Some(userns) = &launch.userns {
+                    let (uplink, netns) = uplink::start(&early.companion, userns)?;
+                    (launch.uplink, launch.netns) = (Some(uplink), Some(netns));
+                }
+                line.clear();
+            }
+            b'g' if line.is_empty() => return Ok(()),
+            byte => line.push(byte),
+        }
+    }
+}
+
+/// What is known before the bundle stands.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Early {
+    companion: Vec<String>,
+}
+
+/// One at a time: what follows is not ours.
+fn next_byte(parent: &OwnedFd) -> Step<u8> {
+    let mut byte = [0];
+    match rustix::io::retry_on_intr(|| rustix::io::read(parent, &mut byte)).during("args", "parent-fd")? {
         0 => Err(Failure::because("parent", "the caller is gone")),
-        _ => Ok(()),
+        _ => Ok(byte[0]),
     }
 }
 
