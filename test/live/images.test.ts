@@ -324,7 +324,7 @@ live('system prune takes stopped containers and dangling images, and no volume w
     await ok(['tag', 'two:1', 'one:1']);
     await refused(['system', 'prune'], 1, 'NOT_CONFIRMED', { input: 'no\n' });
     const pruned = await ok(['system', 'prune', '--volumes'], { input: 'y\n' });
-    assert.match(pruned, /all stopped containers\n.*anonymous volumes.*\n.*dangling images\n/);
+    assert.match(pruned, /all stopped containers\n.*all networks.*\n.*anonymous volumes.*\n.*dangling images\n/);
     assert.match(pruned, /Deleted Containers:\n\w{64}\n/);
     assert.match(pruned, /Deleted Images:\ndeleted: sha256:/);
     assert.match(pruned, /Total reclaimed space: [\d.]+[kM]?B\n$/);
