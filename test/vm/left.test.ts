@@ -64,8 +64,11 @@ live('a command line that is killed takes its container along', [], () =>
 live('a monitor that is killed: the next command clears up', [], () =>
   leavesNothing(async () => {
     const id = (await ok(['run', '-d', '--network', 'none', '-m', '64m', busyboxImage(), 'sleep', '300'])).trim();
-    const pid = Number((await ok(['inspect', '-f', '{{.State.ConmonPid}}', id])).trim());
-    process.kill(pid, 'SIGKILL');
+    const [{ Monitor: monitor = { Pid: 0 } } = {}] = JSON.parse(await ok(['inspect', id])) as {
+      readonly Monitor?: { readonly Pid: number };
+    }[];
+    assert.ok(monitor.Pid > 1);
+    process.kill(monitor.Pid, 'SIGKILL');
     await eventually(async () => assert.not.match(await ok(['ps', '-q', '--no-trunc']), new RegExp(id)));
     assert.is((await rootless(['rm', '-f', id])).code, 0);
   }),

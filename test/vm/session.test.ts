@@ -1,4 +1,4 @@
-/** Where a user's processes are: a login session, a service, or nowhere of their own. Limits have to be there in each. */
+/** Where a user's processes are: in a service, or nowhere at all. What a login gives is in cgroups.test.ts. */
 
 import * as assert from 'uvu/assert';
 import { live } from '../support/live.ts';
@@ -6,18 +6,6 @@ import { good, inPlace, makeRootfs, root, rootfs } from '../support/vm.ts';
 
 const limited = `rootless run --rm --network none -m 64m --pids-limit 50 rootfs:${rootfs} cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/pids.max`;
 const values = `${64 << 20}\n50`;
-
-live('a login session, whose scope cannot be divided, gets a scope from systemd', [], () => {
-  makeRootfs();
-  assert.match(good(inPlace('session', 'cat /proc/self/cgroup')), /session-\w+\.scope/);
-  assert.is(good(inPlace('session', limited)), values);
-});
-
-live('only the socket of the bus is there, no variable names it', [], () => {
-  makeRootfs();
-  const script = `env | grep -E 'XDG|DBUS'; ${limited}`;
-  assert.is(good(inPlace('bare', script)), values);
-});
 
 live('a service of the user with a delegated group', [], () => {
   makeRootfs();

@@ -1,7 +1,6 @@
 /** `update`: limits that change under a running container, and numbers of `stats` that follow. */
 
 import * as assert from 'uvu/assert';
-import { rootless } from '../support/cli.ts';
 import { detached, ok } from '../support/detached.ts';
 import { live } from '../support/live.ts';
 
@@ -38,16 +37,6 @@ live('stats shows what the kernel counts, against the limit', [], async () => {
     assert.is(raw['memoryLimit'], 200 << 20);
     assert.ok(Number(raw['memory']) > 0 && Number(raw['memory']) < 200 << 20);
     assert.ok(Number(raw['tasks']) >= 1);
-  });
-});
-
-live('pause freezes by the cgroup, unpause goes on', [], async () => {
-  await detached([], ['sh', '-c', 'while :; do :; done'], async (id) => {
-    await ok(['pause', id]);
-    assert.match(await ok(['ps']), /\(Paused\)/);
-    assert.is.not((await rootless(['exec', id, 'true'])).code, 0);
-    await ok(['unpause', id]);
-    assert.is(await read(id, 'cgroup.freeze').catch(() => '0'), '0');
   });
 });
 
