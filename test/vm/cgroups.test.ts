@@ -90,8 +90,8 @@ live('pause freezes the cgroup, and only that', [], async () => {
 
 live('stats has pressure and the peak of memory', [], async () => {
   await detached(['-m', '64m'], ['sleep', '600'], async (id) => {
-    const [row] = JSON.parse(await ok(['stats', '--no-stream', '--format', 'json', id])) as Record<string, unknown>[];
-    const raw = row?.['Raw'] as Record<string, unknown>;
+    const row = JSON.parse(await ok(['stats', '--no-stream', '--format', 'json', id])) as Record<string, unknown>;
+    const raw = row['Raw'] as Record<string, unknown>;
     assert.is(raw['source'], 'cgroup');
     assert.is(raw['memoryLimit'], 64 * MiB);
     assert.ok(Number(raw['memoryPeak']) > 0);
