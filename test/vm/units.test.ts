@@ -49,13 +49,13 @@ live(
       assert.match(good(root("cat /proc/$(pgrep -x -f 'sleep 4101')/cgroup")), /container-web\.service/);
 
       reboot();
-      await eventually(() => isActive('container-web.service'), 60_000);
+      await eventually(() => isActive('container-web.service'));
 
       good(root(`kill -9 $(pgrep -x -f 'sleep 4101')`));
       await eventually(() => {
         isActive('container-web.service');
         good(root("pgrep -x -f 'sleep 4101'"));
-      }, 60_000);
+      });
 
       good(as('systemctl --user stop container-web.service'));
       assert.is(good(as('rootless ps -a -q')), '');
@@ -89,7 +89,7 @@ END
       assert.match(good(as('rootless quadlet ls')), /site/);
       assert.is(good(as("cat /sys/fs/cgroup$(sed 's/^0:://' /proc/$(pgrep -x -f 'sleep 4102')/cgroup)/memory.max")), String(64 << 20));
       reboot();
-      await eventually(() => isActive('site.service'), 60_000);
+      await eventually(() => isActive('site.service'));
       good(as('rootless quadlet rm --force site'));
       await eventually(() => assert.not(root("pgrep -x -f 'sleep 4102'").code === 0));
     }),
