@@ -1,7 +1,7 @@
 /** Places of the lab's guest from which a user starts containers (docs/lab.md), and the helper as any engine calls it. */
 
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { bin, gid, helper, uid } from './checkout.ts';
 import { environment, finished, type Output } from './cli.ts';
@@ -41,14 +41,29 @@ export function asEngine(linux: Readonly<Record<string, unknown>>, argv: readonl
     busyboxRootfs(join(folder, 'rootfs'));
     writeFileSync(join(folder, 'config.json'), JSON.stringify(config(linux, argv)));
     const global = ['--root', join(folder, 'state'), ...(String(linux['cgroupsPath']).includes(':') ? ['--systemd-cgroup'] : [])];
-    const call = (args: readonly string[], input = '') =>
-      spawnSync(helper, [...global, ...args], { cwd: folder, input, encoding: 'utf8', timeout: 60_000 * slowness, env: environment });
+    const call = (args: readonly string[], input = '') => spoken(folder, [...global, ...args], input);
     try {
       work({ folder, helper: call, saved: () => JSON.parse(readFileSync(join(folder, 'state/c/state.json'), 'utf8')) });
     } finally {
       call(['delete', '--force', 'c']);
     }
   });
+}
+
+/** Into files: a container that was only created keeps the streams, and a pipe would end with it alone. */
+function spoken(folder: string, args: readonly string[], input: string): ReturnType<Engine['helper']> {
+  const paths = ['stdout', 'stderr'].map((name) => join(folder, name));
+  const [out = 1, err = 2] = paths.map((path) => openSync(path, 'w'));
+  const { status } = spawnSync(helper, args, {
+    cwd: folder,
+    input,
+    stdio: ['pipe', out, err],
+    timeout: 60_000 * slowness,
+    env: environment,
+  });
+  for (const fd of [out, err]) closeSync(fd);
+  const [stdout = '', stderr = ''] = paths.map((path) => readFileSync(path, 'utf8'));
+  return { status, stdout, stderr };
 }
 
 function config(linux: Readonly<Record<string, unknown>>, args: readonly string[]) {
