@@ -96,7 +96,7 @@ live(
         spawnSync('sh', ['-c', killer], { timeout: 60_000 * slowness });
         // A second one, while somebody listens.
         // It ends when nobody reads it any more.
-        const line = `"$@" events --interval 1s c | { read first; "$@" exec c tail /dev/zero >&2; grep -m1 '"oom"'; }`;
+        const line = `"$@" events --interval 1s c | { read first; "$@" exec c tail /dev/zero >&2; grep -m1 '"type":"oom"'; }`;
         const heard = spawnSync('sh', ['-c', line, 'sh', helper, ...global], {
           encoding: 'utf8',
           timeout: 60_000 * slowness,

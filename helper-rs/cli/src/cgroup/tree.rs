@@ -95,14 +95,17 @@ pub fn make(folder: &Path, writes: &[Write]) -> Step<()> {
 pub fn hand_down(folder: &Path, needed: &BTreeSet<&str>) -> Step<()> {
     let file = folder.join("cgroup.subtree_control");
     let (available, given) = (words(&folder.join("cgroup.controllers")), words(&file));
-    for name in available.difference(&given) {
-        let switch = format!("+{name}");
-        let Err(error) = fs::write(&file, &switch) else { continue };
-        // Processes stand in the way. Ours may be moved, if something was asked for; strangers may not.
-        if error.raw_os_error() == Some(libc::EBUSY) && needed.contains(name.as_str()) && own()? == folder {
-            evacuate(folder)?;
-            fs::write(&file, &switch).during("cgroup", file.display())?;
+    let missing: Vec<&String> = available.difference(&given).collect();
+    // While processes are in it the kernel refuses some controllers; with the others it makes the folder a root of threads, below
+    // which no container can be. Ours may be moved out of the way, if something was asked for; strangers may not.
+    if folder != Path::new(MOUNT) && !words(&folder.join("cgroup.procs")).is_empty() {
+        if own()? != folder || !missing.iter().any(|name| needed.contains(name.as_str())) {
+            return Ok(());
         }
+        evacuate(folder)?;
+    }
+    for name in missing {
+        let _ = fs::write(&file, format!("+{name}"));
     }
     Ok(())
 }
