@@ -27,8 +27,9 @@ live('systemd boots, its services have cgroups of their own, and SIGRTMIN+3 halt
     assert.is((await ok(['exec', 'sd', 'systemctl', 'is-active', 'systemd-journald'])).trim(), 'active');
     const limit = await rootless(['exec', 'sd', 'sh', '-c', 'echo max > /sys/fs/cgroup/memory.max']);
     assert.is.not(limit.code, 0, 'the limit of the container is not its own to change');
-    const service = ['systemd-run', '--wait', '--pipe', '-p', 'MemoryMax=32M', 'sh', '-c', 'cat /sys/fs/cgroup$(sed s/0::// /proc/self/cgroup)/memory.max'];
-    assert.is((await ok(['exec', 'sd', ...service])).trim(), String(32 << 20));
+    // Without a bus only what needs no answer can be asked.
+    await ok(['exec', 'sd', 'systemd-run', '--quiet', '--unit', 'held', '-p', 'MemoryMax=32M', 'sleep', '600']);
+    assert.is((await ok(['exec', 'sd', 'cat', '/sys/fs/cgroup/system.slice/held.service/memory.max'])).trim(), String(32 << 20));
     assert.is((await ok(['inspect', '--format', '{{.Config.StopSignal}}', 'sd'])).trim(), 'SIGRTMIN+3');
     await ok(['stop', '-t', '120', 'sd']);
     assert.is.not((await ok(['inspect', '--format', '{{.State.ExitCode}}', 'sd'])).trim(), '137');
