@@ -38,10 +38,13 @@ export async function printLog(paths: Paths, container: Listed, wish: LogWish, p
     ...(wish.details ? ['--details'] : []),
     ...(prefix === '' ? [] : ['--prefix', prefix]),
   ];
-  const { child, done } = startHelper(paths, ['log', ...flags, '--monitor', monitor], ['ignore', 'inherit', 'inherit']);
-  const pass = (name: NodeJS.Signals) => void child.kill(name);
+  // Before there is a helper to pass them to: it prints at once, and whoever reads may interrupt us at the first line.
+  let kill = (_name: NodeJS.Signals): void => undefined;
+  const pass = (name: NodeJS.Signals) => kill(name);
   for (const name of passed) process.on(name, pass);
   try {
+    const { child, done } = startHelper(paths, ['log', ...flags, '--monitor', monitor], ['ignore', 'inherit', 'inherit']);
+    kill = (name) => void child.kill(name);
     const { code, failure } = await done;
     if (failure) throw explained(failure, container);
     return code;
