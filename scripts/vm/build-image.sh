@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # build-image.sh FOLDER SUITE: a bootable Debian in FOLDER (root.img, vmlinux, initrd.gz, emulator/), made by root from packages alone.
-# Nothing is mounted and no loop device is used, so that it works in a container too.
+# Nothing is mounted and no loop device is used, so that it works in a container too. Exit 75: the packages cannot be had.
 set -euo pipefail
 out=$1 suite=$2
 here=$(cd "$(dirname "$0")" && pwd)
@@ -14,16 +14,24 @@ trap 'rm -rf --one-file-system "$work"' EXIT
 
 # The packages, unpacked; kept for the next change of configuration.
 if [ ! -d "$base" ]; then
+  # This machine's own mirror and proxy; without a mirror of Debian mmdebstrap knows one.
   mirror=$(sed -nE 's/^(URIs:|deb) +(\[[^]]*\] +)?(https?:[^ ]*debian\/?)( .*)?$/\3/p' /etc/apt/sources.list /etc/apt/sources.list.d/*.sources /etc/apt/sources.list.d/*.list 2>/dev/null | head -n 1 || true)
-  slim=()
+  eval "$(apt-config shell proxy Acquire::http::Proxy)"
+  slim=() apt=("Acquire::Languages \"none\"" "Acquire::Retries \"3\"" "Acquire::http::Timeout \"30\"" "APT::Install-Recommends \"false\"")
   for glob in doc man locale info lintian; do slim+=("--dpkgopt=path-exclude=/usr/share/$glob/*"); done
+  [ -z "${proxy:-}" ] || apt+=("Acquire::http::Proxy \"$proxy\"")
   # The kernel is only fetched: its package would make an initramfs of its own, which takes longer than everything else here.
   mmdebstrap --quiet --mode=root --variant=essential --format=directory --include="$packages" "${slim[@]}" \
-    --aptopt='Acquire::Languages "none"' --aptopt='Acquire::Retries "3"' --aptopt='APT::Install-Recommends "false"' --dpkgopt=force-unsafe-io \
+    "${apt[@]/#/--aptopt=}" --dpkgopt=force-unsafe-io \
     --customize-hook='mkdir "$1/kernel" && cd "$1/kernel" &&
       name=$(APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-cache depends linux-image-cloud-amd64 | sed -n "s/.*Depends: \(linux-image-[0-9].*\)/\1/p" | head -n 1) &&
       APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get download -qq "$name" && dpkg-deb -x linux-image-*.deb . && rm linux-image-*.deb' \
-    "$suite" "$work/base" "${mirror:-http://deb.debian.org/debian}"
+    "$suite" "$work/base" ${mirror:+"$mirror"} 2> "$work/log" && status=0 || status=$?
+  cat "$work/log" >&2
+  if [ "$status" -ne 0 ]; then
+    ! grep -qE 'Failed to fetch|Could not (resolve|connect)|Unable to (locate|connect)|has no installation candidate' "$work/log" || exit 75
+    exit "$status"
+  fi
   rm -rf "$work/base/var/cache/apt/"* "$work/base/var/lib/apt/lists/"*
   mv -T "$work/base" "$base"
 fi

@@ -30,7 +30,7 @@ mask() { for unit in "$@"; do ln -sf /dev/null "$unit"; done; }
   systemd-network-generator.service systemd-pcrmachine.service systemd-pcrphase-sysinit.service systemd-pcrphase.service systemd-pstore.service \
   systemd-random-seed.service systemd-remount-fs.service systemd-sysusers.service systemd-timesyncd.service systemd-tpm2-setup-early.service \
   systemd-tpm2-setup.service systemd-udev-load-credentials.service systemd-udev-settle.service systemd-update-done.service \
-  systemd-update-utmp-runlevel.service systemd-update-utmp.service systemd-ask-password-console.path systemd-ask-password-wall.path systemd-hostnamed.socket \
+  systemd-update-utmp-runlevel.service systemd-update-utmp.service systemd-ask-password-console.path systemd-ask-password-wall.path systemd-hostnamed.socket systemd-importd.socket machines.target \
   dev-hugepages.mount proc-sys-fs-binfmt_misc.automount sys-kernel-config.mount sys-kernel-debug.mount sys-kernel-tracing.mount \
   modprobe@configfs.service modprobe@drm.service modprobe@efi_pstore.service modprobe@fuse.service netavark-dhcp-proxy.socket netavark-firewalld-reload.service nftables.service \
   podman.service podman.socket podman-auto-update.service podman-auto-update.timer podman-clean-transient.service podman-restart.service)

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { runJob } from './agent.mjs';
+import { OutOfTime, runJob } from './agent.mjs';
 import { cache, ensureImage } from './image.mjs';
 import { lastWords, machineFlags, startMachine } from './qemu.mjs';
 import { poll, withQmp } from './qmp.mjs';
@@ -15,13 +15,14 @@ const restoreLimit = 120;
 
 /**
  * Starts a guest and runs `body` with it.
- * @param {{ apparmor?: boolean, warm?: 'make' | 'use' | 'no', prepare?: (folder: string) => void }} options
- * `warm`: `make` a saved state if there is none, `use` one that is there, or always boot; `prepare` fills the input disk
+ * @param {{ apparmor?: boolean, warm?: 'make' | 'use' | 'no', prepare?: (folder: string) => void, left?: () => number }} options
+ * `warm`: `make` a saved state if there is none, `use` one that is there, or always boot; `prepare` fills the input disk;
+ * `left`: seconds until it is too late to start, then OutOfTime is thrown
  */
-export async function withGuest({ apparmor = false, warm = 'use', prepare = () => undefined }, body) {
-  const image = ensureImage();
+export async function withGuest({ apparmor = false, warm = 'use', prepare = () => undefined, left = () => 3600 }, body) {
+  const image = ensureImage(left());
   const begun = performance.now();
-  const { machine, how } = await startSome({ image, apparmor, warm, prepare });
+  const { machine, how } = await startSome({ image, apparmor, warm, prepare, left });
   console.log(`vm: ${how} in ${((performance.now() - begun) / 1000).toFixed(0)} s`);
   try {
     return await body(machine);
@@ -30,7 +31,7 @@ export async function withGuest({ apparmor = false, warm = 'use', prepare = () =
   }
 }
 
-async function startSome({ image, apparmor, warm, prepare }) {
+async function startSome({ image, apparmor, warm, prepare, left }) {
   const ways = [];
   if (!apparmor && warm !== 'no') {
     const saved = warmFolder(image);
@@ -40,7 +41,9 @@ async function startSome({ image, apparmor, warm, prepare }) {
   }
   for (const how of ['booted', 'booted at the second attempt']) ways.push({ how, disk: join(image, 'root.img'), limit: bootLimit });
   let failure;
-  for (const { how, disk, state, limit } of ways) {
+  for (const { how, disk, state, limit: most } of ways) {
+    const limit = Math.min(most, left());
+    if (limit <= 0) throw new OutOfTime('the guest did not start in the time that was left');
     const machine = begin({ image, disk, state, apparmor, prepare });
     try {
       if (state !== undefined) await goOn(machine, limit);
@@ -53,7 +56,7 @@ async function startSome({ image, apparmor, warm, prepare }) {
       if (state !== undefined) rmSync(warmFolder(image), { recursive: true, force: true });
     }
   }
-  throw failure;
+  throw left() <= 0 ? new OutOfTime(failure.message) : failure;
 }
 
 function begin({ prepare, ...options }) {

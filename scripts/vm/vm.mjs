@@ -2,52 +2,68 @@
 import { debianArchive } from '../test/debian.mjs';
 import { bundleTests, testFiles } from '../test/files.mjs';
 import { noGuest } from './available.mjs';
-import { runJob } from './agent.mjs';
+import { OutOfTime, runJob } from './agent.mjs';
 import { withGuest } from './guest.mjs';
+import { NoPackages } from './image.mjs';
 import { packInput, runSuite, unpack } from './suite.mjs';
 
 /** Files of the live suite whose subject is another one where limits are enforced and systemd runs. */
 const alsoHere = ['stats'];
+/** What tells most comes first, since the time may end; what is not named here comes after these. */
+const order = ['limits', 'session', 'delegation', 'linger', 'doctor', 'peer', 'peer-network', 'left', 'cgroups', 'update'];
 /** Files that want a cold boot with AppArmor. */
 const withAppArmor = ['apparmor'];
-/** Seconds for all files, if nobody gives less, and with how few it is not begun. */
+/** Seconds for all files, if nobody gives less, and with how few a guest is not begun. */
 const suiteLimit = 60 * 60;
-const leastTime = 4 * 60;
+const leastTime = 2 * 60;
 
-/** @param {string[]} words pick files of test/vm and test/live by name; `all` is every file; none is what CI runs */
-export async function testVm(tally, words, { seconds = suiteLimit } = {}) {
+/**
+ * What there is no time for, and what cannot be run here, is skipped by name.
+ * @param {string[]} words pick files of test/vm and test/live by name; `all` is every file; none is what CI runs
+ */
+export async function testVm(tally, words, { seconds = words.includes('all') ? 24 * suiteLimit : suiteLimit } = {}) {
   const picked = pick(words);
   if (picked.length === 0) throw new Error(`no file of test/vm or test/live has "${words.join('" or "')}" in its name`);
   const end = performance.now() + seconds * 1000;
   const left = () => (end - performance.now()) / 1000;
-  const reason = seconds < leastTime ? `only ${Math.max(0, seconds).toFixed(0)} s are left of this run's time` : noGuest();
-  if (reason !== undefined) return tally.skip('vm', reason, picked.length);
-  const files = await bundleTests(['vm', 'live'], [], (file) =>
-    picked.some(({ stage, name }) => stage === file.stage && name === file.name),
-  );
+  const skip = (group, reason) => {
+    for (const { stage, name } of group) tally.skip(`${stage}/${name} (vm)`, reason);
+  };
+  const early = () => (left() < leastTime ? `only ${Math.max(0, left()).toFixed(0)} s are left of this run's time` : undefined);
+  const reason = early() ?? noGuest();
+  if (reason !== undefined) return skip(picked, reason);
+  const files = await bundleTests(['vm', 'live'], [], (file) => picked.some((one) => isSame(one, file)));
+  files.sort((one, other) => picked.findIndex((file) => isSame(file, one)) - picked.findIndex((file) => isSame(file, other)));
   const archive = files.some(({ stage }) => stage === 'live') && words.includes('all') ? debianArchive() : undefined;
   const prepare = (folder) => packInput(folder, { tests: true, archive });
   const warm = words.length > 0 ? 'make' : 'use';
   const apparmor = ({ stage, name }) => stage === 'vm' && withAppArmor.includes(name);
   for (const [group, options] of [
-    [files.filter((file) => !apparmor(file)), { warm, prepare }],
-    [files.filter(apparmor), { apparmor: true, warm: 'no', prepare }],
+    [files.filter((file) => !apparmor(file)), { warm, prepare, left }],
+    [files.filter(apparmor), { apparmor: true, warm: 'no', prepare, left }],
   ]) {
     if (group.length === 0) continue;
-    if (left() < leastTime) {
-      tally.skip('vm', 'no time is left', group.length);
+    const late = early();
+    if (late !== undefined) {
+      skip(group, late);
       continue;
     }
     try {
       await withGuest(options, (machine) => runSuite(tally, machine, group, { seconds: left() }));
     } catch (error) {
-      tally.fail('vm', error.message, group.length);
+      if (error instanceof NoPackages || error instanceof OutOfTime) skip(group, error.message);
+      else tally.fail('vm', error.message, group.length);
     }
   }
 }
 
+const isSame = (one, other) => one.stage === other.stage && one.name === other.name;
+
 function pick(words) {
-  const all = ['vm', 'live'].flatMap((stage) => testFiles(stage).map((name) => ({ stage, name })));
+  const rank = ({ stage, name }) => (stage === 'vm' && order.includes(name) ? order.indexOf(name) : order.length);
+  const all = ['vm', 'live']
+    .flatMap((stage) => testFiles(stage).map((name) => ({ stage, name })))
+    .sort((one, other) => rank(one) - rank(other));
   if (words.includes('all')) return all;
   if (words.length === 0) return all.filter(({ stage, name }) => stage === 'vm' || alsoHere.includes(name));
   return all.filter(({ stage, name }) => words.some((word) => `${stage}/${name}`.includes(word)));

@@ -16,6 +16,8 @@ export type PlaceRequest = {
   readonly must: boolean;
   /** Processes of ours that are no reason to ask for another cgroup. */
   readonly known: readonly number[];
+  /** The engine of the container that we are in; asked only when there is something to explain. */
+  readonly around: () => string | undefined;
 };
 
 /** Where systemd's scopes of containers are. */
@@ -45,14 +47,14 @@ export function choosePlace(request: PlaceRequest, env: NodeJS.ProcessEnv, uid: 
   }
   if (hasManager(env, uid)) {
     const missing = missingControllers(needed, uid);
-    if (missing.length > 0) throw notDelegated(missing);
+    if (missing.length > 0) throw notDelegated(missing, controllersOf('/'));
     return (id) => `${slice ?? usualSlice}:rootless:${id}`;
   }
   // In a container without systemd, say: the whole cgroup that we are in.
   const whole = must && slice === undefined ? claim(own, needed, 'all') : undefined;
   if (whole !== undefined) return below(join(whole, parent ?? ''));
   if (!must) return undefined;
-  throw noManager(`there is no user session ("${busOf(uid)}" is missing)`);
+  throw noManager(`there is no user session ("${busOf(uid)}" is missing)`, request.around());
 }
 
 /** The user's manager listens here, also when the session's variables are lost (su, cron, CI). */

@@ -2,6 +2,7 @@
 
 import { basename } from 'node:path';
 import { noManager, notDelegated } from '../cgroup/refusals.ts';
+import { controllersOf } from '../cgroup/tree.ts';
 import { errnoWords } from '../errno.ts';
 import type { ErrorFacts, RootlessError } from '../errors.ts';
 import type { HelperFailure } from '../helper.ts';
@@ -9,7 +10,7 @@ import type { HelperFailure } from '../helper.ts';
 export function explainCgroup(failure: HelperFailure): ErrorFacts {
   const { target = '', message = '', errno } = failure;
   const missing = /^not delegated: (.+)$/.exec(message)?.[1];
-  if (missing !== undefined) return factsOf(notDelegated(missing.split(' ')));
+  if (missing !== undefined) return factsOf(notDelegated(missing.split(' '), controllersOf('/')));
   if (message.startsWith('no systemd answers')) return factsOf(noManager(message));
   const file = basename(target);
   if (errno !== undefined && message === '' && file.includes('.')) {

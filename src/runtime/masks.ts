@@ -36,6 +36,11 @@ export function coveredPaths({ privileged, masks }: Pick<ContainerOptions, 'priv
   return { maskedPaths: [...new Set([...masked.filter(left), ...masks.mask])], readonlyPaths: readonly.filter(left) };
 }
 
+/** The container may divide its cgroup where `unmask` names it, as with podman. */
+export function opensCgroup({ privileged, masks }: Pick<ContainerOptions, 'privileged' | 'masks'>): boolean {
+  return privileged || masks.unmask === 'ALL' || masks.unmask.some((wanted) => matches(wanted, '/sys/fs/cgroup'));
+}
+
 function matches(wanted: string, path: string): boolean {
   return wanted.endsWith('/*') ? path.startsWith(wanted.slice(0, -1)) : wanted === path;
 }

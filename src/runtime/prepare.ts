@@ -6,6 +6,7 @@ import { isLimited, toResources } from '../cgroup/limits.ts';
 import { RootlessError } from '../errors.ts';
 import type { Paths } from '../paths.ts';
 import type { Host } from '../userns/host.ts';
+import { containerAround } from '../userns/inside.ts';
 import { hasApt } from './apt.ts';
 import { type Base, defaultsOf } from './base.ts';
 import { formatConfig, writeBundle } from './bundle.ts';
@@ -14,6 +15,7 @@ import type { RunContext } from './context.ts';
 import { sharedFiles, writeFiles } from './files.ts';
 import { asideFolder } from './folders.ts';
 import { withUser } from './mapping.ts';
+import { opensCgroup } from './masks.ts';
 import { monitorFile, writeMonitorFile } from './monitor-file.ts';
 import type { LaunchNetwork } from './network.ts';
 import type { OciConfig } from './oci.ts';
@@ -139,9 +141,13 @@ async function planCgroup({ id, options, host, alone }: LaunchFacts, context: Ru
   const { limits, cgroupParent, cgroups = 'enabled' } = options;
   const limited = isLimited(limits);
   const must = limited || cgroupParent !== undefined || options.systemd === 'always' || cgroups === 'split';
-  if (!must && !alone && !isSystemd(options) && cgroups === 'enabled') return undefined;
-  const { choosePlace } = await import('../cgroup/place.ts');
-  const place = choosePlace({ limits, mode: cgroups, parent: cgroupParent, must, known: parentOf(context) }, process.env, host.uid);
+  // Named, not with ALL: a container that is only to see more pays nothing for a cgroup.
+  const asked = options.masks.unmask !== 'ALL' && !options.privileged && opensCgroup(options);
+  if (!must && !alone && !asked && !isSystemd(options) && cgroups === 'enabled') return undefined;
+  const [{ choosePlace }, { readText }] = await Promise.all([import('../cgroup/place.ts'), import('../cgroup/tree.ts')]);
+  const known = parentOf(context);
+  const around = () => containerAround({ exists: existsSync, read: readText, env: process.env, outer: host.outer.uid });
+  const place = choosePlace({ limits, mode: cgroups, parent: cgroupParent, must, known, around }, process.env, host.uid);
   if (place === undefined) {
     if (isSystemd(options)) context.notice?.('systemd in the container will not start: there is no cgroup that it could divide');
     return undefined;

@@ -4,7 +4,7 @@ import type { Resources } from '../cgroup/limits.ts';
 import { RootlessError } from '../errors.ts';
 import type { IdMapping } from '../helper.ts';
 import { toHost } from '../userns/idmap.ts';
-import { coveredPaths } from './masks.ts';
+import { coveredPaths, opensCgroup } from './masks.ts';
 import { buildMounts, clean, type MountBacking, type OwnMount } from './mounts.ts';
 import type { LaunchNetwork } from './network.ts';
 import type { OciConfig, OciMount, OciSeccomp } from './oci.ts';
@@ -76,9 +76,9 @@ export function buildSpec(options: ContainerOptions, facts: SpecFacts): OciConfi
 }
 
 /** The host's own is shown as it is, and never to be written. */
-function cgroupMount({ privileged, cgroupns }: ContainerOptions, { cgroup }: SpecFacts): 'ro' | 'rw' | undefined {
-  if (cgroupns === 'host') return 'ro';
-  return cgroup && (cgroup.writable || privileged ? 'rw' : 'ro');
+function cgroupMount(options: ContainerOptions, { cgroup }: SpecFacts): 'ro' | 'rw' | undefined {
+  if (options.cgroupns === 'host') return 'ro';
+  return cgroup && (cgroup.writable || opensCgroup(options) ? 'rw' : 'ro');
 }
 
 /** The default hostname and the file names that go with it are the same everywhere. */

@@ -5,6 +5,7 @@ import * as assert from 'uvu/assert';
 import { isUnified, ownCgroup } from '../../src/cgroup/tree.ts';
 import { isLimited, type Limits, neededControllers, type Resources, toResources } from '../../src/cgroup/limits.ts';
 import { deviceNumber, split } from '../../src/cgroup/devices.ts';
+import { noManager, notDelegated } from '../../src/cgroup/refusals.ts';
 import { RootlessError } from '../../src/errors.ts';
 
 const MiB = 1024 * 1024;
@@ -89,6 +90,23 @@ test('only a disk can be limited', () => {
       (error: unknown) => error instanceof RootlessError && error.code === 'LIMIT_DEVICE_UNUSABLE',
     );
   }
+});
+
+test('what systemd can hand on is mended by its drop-in, what it cannot by hand, and what the kernel lacks by nothing', () => {
+  const kernel = ['cpu', 'memory', 'hugetlb'];
+  assert.match(notDelegated(['cpu'], kernel).fix ?? '', /Delegate=cpu cpuset io memory pids/);
+  assert.match(notDelegated(['hugetlb'], kernel).fix ?? '', /echo \+hugetlb \| sudo tee/);
+  assert.not.match(notDelegated(['hugetlb'], kernel).fix ?? '', /Delegate=/);
+  const none = notDelegated(['rdma'], kernel);
+  assert.match(none.message, /rdma: this kernel has no such controller/);
+  assert.is(none.fix, undefined);
+});
+
+test('inside a container it is the engine around that has to give a cgroup', () => {
+  assert.match(noManager('no bus').fix ?? '', /enable-linger/);
+  const { fix = '' } = noManager('no bus', 'podman');
+  assert.match(fix, /\(podman\).*unmask=\/sys\/fs\/cgroup/);
+  assert.not.match(fix, /linger/);
 });
 
 test.run();

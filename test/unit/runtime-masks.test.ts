@@ -2,7 +2,7 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { coveredPaths } from '../../src/runtime/masks.ts';
+import { coveredPaths, opensCgroup } from '../../src/runtime/masks.ts';
 
 const covered = (mask: string[], unmask: 'ALL' | string[], privileged = false) => coveredPaths({ privileged, masks: { mask, unmask } });
 
@@ -25,6 +25,12 @@ test('unmask takes single paths, everything below a folder, or all of both lists
 test('what is to be masked is, whatever else is said, and once', () => {
   assert.equal(covered(['/proc/uptime'], 'ALL').maskedPaths, ['/proc/uptime']);
   assert.equal(covered(['/proc/kcore'], []).maskedPaths.filter((path) => path === '/proc/kcore').length, 1);
+});
+
+test('a cgroup may be divided where it is unmasked by name, by its folder, by ALL, or with --privileged', () => {
+  const opens = (unmask: 'ALL' | string[], privileged = false) => opensCgroup({ privileged, masks: { mask: [], unmask } });
+  assert.equal([opens([]), opens(['/proc/kcore']), opens(['/sys/fs'])], [false, false, false]);
+  assert.equal([opens(['/sys/fs/cgroup']), opens(['/sys/fs/*']), opens('ALL'), opens([], true)], [true, true, true, true]);
 });
 
 test.run();

@@ -9,6 +9,7 @@ import { detached, ok } from '../support/detached.ts';
 import { eventually } from '../support/eventually.ts';
 import { live } from '../support/live.ts';
 import { cgroupOf, from } from '../support/places.ts';
+import { good, inPlace } from '../support/vm.ts';
 
 const MiB = 1 << 20;
 const inspected = async (id: string, field: string) => (await ok(['inspect', '--format', `{{${field}}}`, id])).trim();
@@ -99,11 +100,24 @@ live('stats has pressure and the peak of memory', [], async () => {
   });
 });
 
-live('a controller that was not delegated is named, with the drop-in that hands it down', [], async () => {
-  const output = await run(['--cgroup-conf', 'hugetlb.2MB.max=0'], ['true']);
+live('a controller that systemd gives to nobody is named, with the commands that hand it down, and then it limits', [], async () => {
+  const flags = ['--cgroup-conf', 'hugetlb.2MB.max=0'];
+  if (!readFileSync('/sys/fs/cgroup/cgroup.controllers', 'latin1').includes('hugetlb')) {
+    assert.match((await run(flags, ['true'])).stderr, /cannot limit hugetlb: this kernel has no such controller/);
+    return;
+  }
+  const output = await run(flags, ['true']);
   assert.is(output.code, 125);
   assert.match(output.stderr, /cannot limit hugetlb: not delegated to you/);
-  assert.match(output.stderr, /fix: sudo mkdir -p \/etc\/systemd\/system\/user@\.service\.d && printf/);
+  const fix = /fix: (for .* done)/.exec(output.stderr)?.[1] ?? '';
+  good(inPlace('user', fix));
+  assert.is(await shell(flags, 'cat /sys/fs/cgroup/hugetlb.2MB.max'), '0');
+});
+
+live('a controller that no kernel has is named as that', [], async () => {
+  const output = await run(['--cgroup-conf', 'nonsense.max=0'], ['true']);
+  assert.is(output.code, 125);
+  assert.match(output.stderr, /cannot limit nonsense: this kernel has no such controller[\s\S]*why: .*memory/);
 });
 
 live('a value that the kernel refuses is named, and nothing is left', [], async () => {

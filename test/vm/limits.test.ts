@@ -21,6 +21,21 @@ live('-m 64m kills what wants more: 137, OOMKilled, ps and events say so', [], a
   await ok(['rm', name]);
 });
 
+live('the kernel kills the one that wanted more; with memory.oom.group all of the container', [], async () => {
+  const script = ['sh', '-c', 'tail /dev/zero; echo it ended with $?'];
+  const one = await run(['-m', '64m'], script);
+  assert.equal([one.code, one.stdout.trim()], [0, 'it ended with 137'], one.stderr);
+  const all = await run(['-m', '64m', '--cgroup-conf', 'memory.oom.group=1'], script);
+  assert.equal([all.code, all.stdout.trim()], [137, ''], all.stderr);
+});
+
+live('memory.high is no wall: it is throttled and counted, and nothing is killed', [], async () => {
+  const script = 'dd if=/dev/zero of=/filled bs=1M count=48 2>/dev/null && stat -c %s /filled; grep ^high /sys/fs/cgroup/memory.events';
+  const [size, high] = (await shell(['--cgroup-conf', 'memory.high=16777216', '-m', '512m'], script)).split('\n');
+  assert.is(size, String(48 << 20));
+  assert.ok(Number(high?.slice('high '.length)) > 0, high);
+});
+
 live('below its limit the same program lives, and sees the limit', [], async () => {
   assert.is(await shell(['-m', '64m'], 'cat /sys/fs/cgroup/memory.max'), String(64 << 20));
   const { code } = await run(['-m', '512m'], glutton);
