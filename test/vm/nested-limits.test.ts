@@ -11,10 +11,7 @@ const open = '--security-opt unmask=/sys/fs/cgroup';
 /** A shell line in a container whose files are the guest's, whose cgroup mount can be written if that is asked for. */
 function outer(flags: string, line: string, place = 'user'): Ran {
   makeRootfs();
-  const more =
-    '--network none --security-opt seccomp=unconfined --security-opt unmask=ALL -e HOME=/tmp/home -e PATH=/lab/bin:/usr/bin:/bin';
-  const quoted = `mkdir -p /tmp/home; ${line}`.replaceAll("'", "'\\''");
-  return inPlace(place, `rootless run --rm ${more} ${flags} host: bash -c '${quoted}'`);
+  return inPlace(place, `rootless run --rm ${surroundings} ${flags} host: bash -c 'mkdir -p /tmp/home; ${line}'`);
 }
 
 const inner = (flags: string, argv: string) => `rootless run --rm --network none ${flags} rootfs:${rootfs} ${argv}`;
