@@ -9,7 +9,7 @@ import { OutOfTime, runJob } from './agent.mjs';
 /** Seconds for one file: emulation is some twenty times slower than the machine, and the machine may be busy. */
 const fileLimit = 900;
 /** The tests' own time limits are multiplied by this (test/support/slow.ts). */
-const slowness = 15;
+const slowness = 20;
 
 /** Hands in the product and the tests: a tar, written to the start of the guest's second disk. */
 export function packInput(folder, { tests, archive }) {

@@ -10,7 +10,7 @@ import { packInput, runSuite, unpack } from './suite.mjs';
 /** Files of the live suite whose subject is another one where limits are enforced and systemd runs. */
 const alsoHere = ['stats'];
 /** What tells most comes first, since the time may end; what is not named here comes after these. */
-const order = ['limits', 'session', 'delegation', 'linger', 'doctor', 'peer', 'peer-network', 'left', 'cgroups', 'update'];
+const order = ['limits', 'session', 'delegation', 'linger', 'doctor', 'peer', 'peer-network', 'nested-limits', 'left', 'cgroups', 'update'];
 /** Files that want a cold boot with AppArmor. */
 const withAppArmor = ['apparmor'];
 /** Seconds for all files, if nobody gives less, and with how few a guest is not begun. */

@@ -6,6 +6,7 @@ import { count, intersect } from '../userns/ranges.ts';
 import { parseSubidLines } from '../userns/subid.ts';
 import { type Check, type Finding, off, ok } from './finding.ts';
 import type { Machine } from './machine.ts';
+import { nsresourcedCheck } from './nsresourced.ts';
 
 /** Enough for `nobody` (65534), which nearly every image knows. */
 const whole = 65_535;
@@ -15,6 +16,7 @@ export const idChecks: readonly Check[] = [
   { id: 'subid-overlap', section: 'ids', title: 'nobody else has them', look: overlap },
   { id: 'newuidmap', section: 'ids', title: 'newuidmap and newgidmap', look: mappers },
   { id: 'mapping', section: 'ids', title: 'mapping them, tried', look: mapping },
+  nsresourcedCheck,
 ];
 
 /** Commands for ranges that no other owner in the file has. */

@@ -8,6 +8,7 @@ import type { Paths } from '../paths.ts';
 import { findProgram } from '../programs.ts';
 import { chooseMapping, type Mapping } from '../userns/choose.ts';
 import { type Host, readHost } from '../userns/host.ts';
+import { callVarlink, type VarlinkAnswer } from './varlink.ts';
 
 /** Answer of one `probe` of the helper (docs/contract.md). */
 export type Probe = { readonly ok: boolean; readonly step?: string; readonly errno?: string; readonly message?: string };
@@ -38,6 +39,8 @@ export type Machine = {
   readonly open: (path: string, how: 'read' | 'write') => string | undefined;
   /** Connects to a unix socket; the error's code if that failed. */
   readonly connect: (path: string) => Promise<string | undefined>;
+  /** One varlink call without parameters; undefined when nobody answers. */
+  readonly varlink: (path: string, method: string) => Promise<VarlinkAnswer | undefined>;
   readonly disk: (path: string) => Disk | undefined;
   readonly find: (program: string) => string | undefined;
   readonly run: (program: string, args: readonly string[]) => Ran;
@@ -62,6 +65,7 @@ export function thisMachine(paths: Paths, searchPath: readonly string[], env: No
     exists: (path) => attempt(() => statSync(path)) !== undefined,
     open: openCode,
     connect: connectCode,
+    varlink: (path, method) => callVarlink(path, method, patience),
     disk: (path) => {
       const stat = attempt(() => statfsSync(path));
       const bytes = (blocks: number) => blocks * (stat?.bsize ?? 0);

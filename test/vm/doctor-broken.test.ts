@@ -65,6 +65,7 @@ const rows: readonly Row[] = [
   { what: 'a full disk', id: 'disk', ...disk('size=1m'), status: 'bad', says: /0\.0 GiB free/ },
   { what: 'a store where overlays cannot be', id: 'overlay', spoil: twice, restore: twiceBack, first: store, status: 'warn', says: /does not stack layers/ },
   { what: 'and no /dev/fuse', id: 'fuse', spoil: `${twice} && chmod 600 /dev/fuse`, restore: `chmod 666 /dev/fuse; ${twiceBack}`, first: store, status: 'warn', says: /\/dev\/fuse cannot be opened: EACCES/, mends: true },
+  { what: 'ids that systemd could lend', id: 'nsresourced', spoil: "systemctl start systemd-nsresourced.socket; sed -i '/^ben:/d' /etc/subuid /etc/subgid", restore: 'systemctl stop systemd-nsresourced.socket systemd-nsresourced.service', status: 'off', says: /systemd 257\S* answers, and can lend none: .*"bpf"/ },
   { what: 'few open files', id: 'files', spoil: 'true', first: 'ulimit -n 512;', status: 'warn', says: /up to 512/ },
   { what: 'few processes', id: 'processes', spoil: 'true', first: 'ulimit -u 300;', status: 'warn', says: /up to 300/ },
 ]; // biome-ignore format: a table
