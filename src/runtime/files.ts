@@ -3,25 +3,16 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { containerResolvConf, type DnsPlan, hostsFile, requestedResolvConf } from '../network/dns.ts';
-import { aptSetting, aptTarget } from './apt.ts';
 import type { OwnMount } from './mounts.ts';
 import type { ContainerOptions } from './options.ts';
 
-/** With `apt` also the setting that a container with one id needs. */
-export function writeFiles(
-  folder: string,
-  hostname: string,
-  options: ContainerOptions,
-  dns: DnsPlan | undefined,
-  apt: boolean,
-): OwnMount[] {
+export function writeFiles(folder: string, hostname: string, options: ContainerOptions, dns: DnsPlan | undefined): OwnMount[] {
   const files = [
     { name: 'hostname', target: '/etc/hostname', text: `${hostname}\n` },
     ...(options.noHosts
       ? []
       : [{ name: 'hosts', target: '/etc/hosts', text: hostsFile(withDomain(options, hostname), options.addHosts, dns) }]),
     { name: 'resolv.conf', target: '/etc/resolv.conf', text: resolvText(options, dns) },
-    ...(apt ? [{ name: 'apt.conf', target: aptTarget, text: aptSetting }] : []),
   ];
   return files.map(({ name, target, text }) => {
     const source = join(folder, name);

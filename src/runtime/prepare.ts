@@ -7,7 +7,6 @@ import { RootlessError } from '../errors.ts';
 import type { Paths } from '../paths.ts';
 import type { Host } from '../userns/host.ts';
 import { containerAround } from '../userns/inside.ts';
-import { hasApt } from './apt.ts';
 import { type Base, defaultsOf } from './base.ts';
 import { formatConfig, writeBundle } from './bundle.ts';
 import { backMounts } from './container-mounts.ts';
@@ -70,7 +69,7 @@ export async function prepareLaunch(facts: LaunchFacts, context: RunContext): Pr
     mapping,
     root,
     files: [
-      ...writeFiles(folder, hostnameOf(named, id), named, network.dns, mapping.mode === 'single' && hasApt(layers)).map(
+      ...writeFiles(folder, hostnameOf(named, id), named, network.dns).map(
         (own) => shared.find(({ target }) => target === own.target) ?? own,
       ),
       ...(await ownFiles(facts, paths)),

@@ -167,7 +167,7 @@ test('the files of a container are what its flags say', () =>
   withTmp((folder) => {
     const asked = { ...none, servers: ['9.9.9.9'], search: ['.'], options: ['rotate'] };
     const options = { ...defaults, image: 'i', network: 'none', dns: asked } as const;
-    const targets = (more: object) => writeFiles(folder, 'h', { ...options, ...more }, undefined, false).map(({ target }) => target);
+    const targets = (more: object) => writeFiles(folder, 'h', { ...options, ...more }, undefined).map(({ target }) => target);
     assert.equal(targets({ domainname: 'lan' }), ['/etc/hostname', '/etc/hosts', '/etc/resolv.conf']);
     assert.is(readFileSync(join(folder, 'resolv.conf'), 'utf8'), 'nameserver 9.9.9.9\noptions rotate\n');
     assert.match(readFileSync(join(folder, 'hosts'), 'utf8'), /^127\.0\.1\.1\th\.lan h$/m);

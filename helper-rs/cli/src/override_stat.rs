@@ -67,6 +67,11 @@ pub fn write(file: &OwnedFd, uid: u32, gid: u32, mode: u32) -> Result<(), Errno>
     setxattr(by_name(file), NAME, value(uid, gid, mode, kind).as_bytes(), XattrFlags::empty())
 }
 
+/// Records what a file stands for.
+pub fn mark(file: &OwnedFd, (uid, gid): (u32, u32), mode: u32, kind: &str) -> Result<(), Errno> {
+    setxattr(by_name(file), NAME, value(uid, gid, mode, Some(kind)).as_bytes(), XattrFlags::empty())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -369,3 +369,24 @@ pub fn adopt(number: i32) -> Result<OwnedFd, Errno> {
     // SAFETY: it is open, and by the contract of the command line nobody else in this process uses it.
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
+
+/// The soft limit on file locks (`RLIMIT_LOCKS`) of a process or of one of its threads.
+pub fn lock_limit(pid: u32) -> Result<u64, Errno> {
+    limits(pid, None).map(|limit| limit.rlim_cur)
+}
+
+/// Changes the soft limit alone.
+pub fn set_lock_limit(pid: u32, soft: u64) -> Result<(), Errno> {
+    let hard = limits(pid, None)?.rlim_max;
+    limits(pid, Some(libc::rlimit64 { rlim_cur: soft, rlim_max: hard })).map(drop)
+}
+
+fn limits(pid: u32, new: Option<libc::rlimit64>) -> Result<libc::rlimit64, Errno> {
+    /// getrlimit(2): of Linux 2.4, without a name in the libc crate for each libc.
+    const RLIMIT_LOCKS: c_long = 10;
+    let mut old = libc::rlimit64 { rlim_cur: 0, rlim_max: 0 };
+    let new = new.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+    // SAFETY: both structures live through the call, or are null.
+    check(unsafe { libc::syscall(libc::SYS_prlimit64, c_long::from(pid as i32), RLIMIT_LOCKS, new, &raw mut old) })?;
+    Ok(old)
+}

@@ -79,9 +79,20 @@ pub fn still_valid(listener: BorrowedFd<'_>, id: u64) -> bool {
     check(c_long::from(unsafe { libc::ioctl(listener.as_raw_fd(), ID_VALID as _, &raw const id) })).is_ok()
 }
 
-/// Answers a call with 0, or with an errno.
-pub fn respond(listener: BorrowedFd<'_>, id: u64, errno: i32) -> Result<(), Errno> {
-    let response = Response { id, val: 0, error: -errno, flags: 0 };
+/// Answers a call with its value, or with an errno.
+pub fn respond(listener: BorrowedFd<'_>, id: u64, answer: Result<i64, Errno>) -> Result<(), Errno> {
+    let error = answer.err().map_or(0, Errno::raw_os_error);
+    send(listener, &Response { id, val: answer.unwrap_or(0), error: -error, flags: 0 })
+}
+
+/// `SECCOMP_USER_NOTIF_FLAG_CONTINUE`: the kernel makes the call. Not for a call that the answer was to forbid: its
+/// arguments in memory may be others by now.
+pub fn proceed(listener: BorrowedFd<'_>, id: u64) -> Result<(), Errno> {
+    const CONTINUE: u32 = 1;
+    send(listener, &Response { id, val: 0, error: 0, flags: CONTINUE })
+}
+
+fn send(listener: BorrowedFd<'_>, response: &Response) -> Result<(), Errno> {
     // SAFETY: response lives through the call and has the size in the request number.
-    check(c_long::from(unsafe { libc::ioctl(listener.as_raw_fd(), SEND as _, &raw const response) })).map(drop)
+    check(c_long::from(unsafe { libc::ioctl(listener.as_raw_fd(), SEND as _, std::ptr::from_ref(response)) })).map(drop)
 }
