@@ -1,79 +1,16 @@
 /** The helper as an OCI runtime by itself: what runc and crun do with a bundle, and input that cannot work. */
 
-import { spawn, spawnSync } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
+import { program, refused, withBundle } from '../support/bundle.ts';
 import { helper } from '../support/checkout.ts';
 import { eventually } from '../support/eventually.ts';
-import { busyboxRootfs } from '../support/images.ts';
 import { live } from '../support/live.ts';
-import { withTmp } from '../support/tmp.ts';
 
 const needs = ['userns', 'busybox'] as const;
-
-// biome-ignore lint/suspicious/noExplicitAny: a document to be changed at will.
-type Config = { [key: string]: any };
-type Bundle = {
-  readonly folder: string;
-  /** Runs the helper with a root of its own. */
-  readonly call: (...args: string[]) => { readonly code: number | null; readonly stdout: string; readonly stderr: string };
-  readonly change: (edit: (config: Config) => void) => void;
-  readonly status: (id: string) => string | undefined;
-};
-
-/** A bundle of `spec --rootless` on busybox; whatever still lives in it is deleted, and nothing may be left of it then. */
-async function withBundle(use: (bundle: Bundle) => Promise<void> | void): Promise<void> {
-  await withTmp(async (folder) => {
-    busyboxRootfs(join(folder, 'rootfs'));
-    const root = join(folder, 'state');
-    const call: Bundle['call'] = (...args) => {
-      // Into files: a created container holds what it was given, and a pipe would only end with it.
-      const files = ['out', 'err'].map((name) => openSync(join(folder, name), 'w'));
-      const { status } = spawnSync(helper, ['--root', root, ...args], { cwd: folder, stdio: ['ignore', ...files], timeout: 60_000 });
-      for (const file of files) closeSync(file);
-      const [stdout = '', stderr = ''] = ['out', 'err'].map((name) => readFileSync(join(folder, name), 'utf8'));
-      return { code: status, stdout, stderr };
-    };
-    assert.is(call('spec', '--rootless').code, 0);
-    const file = join(folder, 'config.json');
-    const change: Bundle['change'] = (edit) => {
-      const config = JSON.parse(readFileSync(file, 'utf8')) as Config;
-      edit(config);
-      writeFileSync(file, JSON.stringify(config));
-    };
-    change((config) => {
-      config['process'].terminal = false;
-      config['root'].readonly = false;
-      config['mounts'] = config['mounts'].filter(({ type }: { type: string }) => type !== 'cgroup');
-    });
-    const status = (id: string) => {
-      const { code, stdout } = call('state', id);
-      return code === 0 ? (JSON.parse(stdout) as { status: string }).status : undefined;
-    };
-    try {
-      await use({ folder, call, change, status });
-    } finally {
-      for (const id of existsSync(root) ? readdirSync(root) : []) call('delete', '--force', id);
-    }
-    assert.equal(existsSync(root) ? readdirSync(root) : [], []);
-  });
-}
-
-const program =
-  (...args: string[]) =>
-  (config: Config): void => {
-    config['process'].args = args;
-  };
-
-/** A step, what it was done to, and why: on stderr in one line. */
-function refused(result: ReturnType<Bundle['call']>, says: RegExp): void {
-  assert.is(result.code, 1, result.stderr);
-  assert.is(result.stdout, '');
-  assert.match(result.stderr, says);
-  assert.is(result.stderr.trimEnd().split('\n').length, 1, result.stderr);
-}
 
 live('create, start, state, exec, kill and delete are those of runc', needs, () =>
   withBundle(async ({ call, change, status, folder }) => {

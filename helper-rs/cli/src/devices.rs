@@ -2,12 +2,12 @@
 
 use crate::failure::{During, Failure, Step};
 use crate::inside::{self, Missing};
-use crate::mounts::{clone_tree, move_onto};
+use crate::mounts::{clone_fd, clone_tree, move_onto};
 use crate::sys::mount::{set_attr, MountAttr};
 use rootless_core::lower::mounts::{MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID};
 use rootless_core::oci::runtime::Device;
 use rustix::fd::{AsFd, OwnedFd};
-use rustix::fs::{fchmod, makedev, mknodat, openat, symlinkat, FileType, Mode, OFlags};
+use rustix::fs::{fchmod, fstat, makedev, mknodat, openat, symlinkat, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 const DEFAULT: &[(&str, u32, u32)] = &[
@@ -54,6 +54,9 @@ fn make_one(root: &OwnedFd, device: &Device, bind: bool) -> Result<(), Errno> {
         let source = host_path(device)?;
         let target = inside::open(root, &device.path, Missing::MakeFile, false)?;
         let node = clone_tree(&source, false)?;
+        if !is_device(&fstat(&node)?, device) {
+            return Err(Errno::NODEV);
+        }
         let attributes = MountAttr { set: MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, ..MountAttr::default() };
         set_attr(node.as_fd(), false, attributes)?;
         return move_onto(&node, target.as_fd());
@@ -68,7 +71,13 @@ fn make_one(root: &OwnedFd, device: &Device, bind: bool) -> Result<(), Errno> {
     let mode = Mode::from_raw_mode(device.file_mode.unwrap_or(0o666));
     let number = makedev(u32::try_from(device.major).unwrap_or(0), u32::try_from(device.minor).unwrap_or(0));
     match mknodat(&folder, name, kind, mode, number) {
-        Err(Errno::EXIST) => return Ok(()),
+        // The standard: what is there and is another thing is an error.
+        Err(Errno::EXIST) => {
+            let there = rustix::fs::statat(&folder, name, rustix::fs::AtFlags::SYMLINK_NOFOLLOW)?;
+            let is_same =
+                FileType::from_raw_mode(there.st_mode) == kind && (device.kind == "p" || is_device(&there, device));
+            return if is_same { Ok(()) } else { Err(Errno::EXIST) };
+        }
         other => other?,
     }
     let node = openat(&folder, name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
@@ -84,12 +93,7 @@ fn make_one(root: &OwnedFd, device: &Device, bind: bool) -> Result<(), Errno> {
 
 /// The host's node with these numbers: the same path, or the name in sysfs.
 fn host_path(device: &Device) -> Result<String, Errno> {
-    let is_it = |path: &str| {
-        rustix::fs::stat(path).is_ok_and(|stat| {
-            i64::from(rustix::fs::major(stat.st_rdev)) == device.major
-                && i64::from(rustix::fs::minor(stat.st_rdev)) == device.minor
-        })
-    };
+    let is_it = |path: &str| rustix::fs::stat(path).is_ok_and(|stat| is_device(&stat, device));
     if is_it(&device.path) {
         return Ok(device.path.clone());
     }
@@ -105,6 +109,13 @@ fn host_path(device: &Device) -> Result<String, Errno> {
     }
 }
 
+fn is_device(stat: &Stat, device: &Device) -> bool {
+    let kind = if device.kind == "b" { FileType::BlockDevice } else { FileType::CharacterDevice };
+    FileType::from_raw_mode(stat.st_mode) == kind
+        && i64::from(rustix::fs::major(stat.st_rdev)) == device.major
+        && i64::from(rustix::fs::minor(stat.st_rdev)) == device.minor
+}
+
 fn link(root: &OwnedFd) -> Result<(), Errno> {
     let dev = inside::open(root, "/dev", Missing::MakeFolder, false)?;
     for (name, target) in LINKS {
@@ -116,14 +127,14 @@ fn link(root: &OwnedFd) -> Result<(), Errno> {
     Ok(())
 }
 
-/// Covers /dev/console with the container's terminal.
-pub fn bind_console(terminal: &str) -> Step<()> {
+/// Covers /dev/console with the container's terminal: the one that is open, whatever has its name (CVE-2025-52565).
+pub fn bind_console(terminal: &OwnedFd) -> Step<()> {
     let work = || -> Result<(), Errno> {
         let root = rustix::fs::open("/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
         let target = inside::open(&root, "/dev/console", Missing::MakeFile, false)?;
-        move_onto(&clone_tree(terminal, false)?, target.as_fd())
+        move_onto(&clone_fd(terminal, false)?, target.as_fd())
     };
-    work().map_err(|error| Failure::new("console").errno(error).on(terminal))
+    work().map_err(|error| Failure::new("console").errno(error).on("/dev/console"))
 }
 
 /// Lets the container's user open its own terminal again by name.

@@ -6,7 +6,7 @@ use crate::middle::{self, Middle};
 use crate::plan::Plan;
 use crate::process::{self, Program};
 use crate::sys::process as sys;
-use crate::{init, keyring, terminal};
+use crate::{init, keyring, labels, procfs, terminal};
 use rootless_core::lower::namespaces::{CLONE_NEWUSER, KINDS};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::borrow::Borrow;
@@ -34,7 +34,7 @@ pub fn begin<P: Borrow<Plan>>(entry: &Entry<'_>, plan: impl FnOnce() -> Step<P>)
         set_affinity(affinity.and_then(|affinity| affinity.initial.as_deref()))?;
         let flags = different_namespaces(entry.pid);
         // Inside from here on: nothing in the container may look into this process.
-        let proc = init::open_proc()?;
+        let proc = procfs::take()?;
         sys::set_dumpable(false).and_then(|()| sys::join(entry.init, flags)).during("clone", "namespaces")?;
         Ok((sys::clone(libc::CLONE_PARENT, None).during("clone", "process")?, (plan, proc, flags)))
     };
@@ -75,6 +75,8 @@ fn story(plan: &Plan, channel: &Channel, entry: &Entry<'_>, joined: i32, host_pr
     rustix::process::setsid().during("init", "setsid")?;
     if joined & CLONE_NEWUSER != 0 {
         init::become_root(plan)?;
+        // The change of ids has undone it where the host lets set-uid programs be dumped.
+        sys::set_dumpable(false).during("init", "dumpable")?;
     }
     keyring::renew(plan)?;
     let affinity = plan.process.exec_cpu_affinity.as_ref().and_then(|affinity| affinity.last.as_deref());
@@ -88,6 +90,7 @@ fn story(plan: &Plan, channel: &Channel, entry: &Entry<'_>, joined: i32, host_pr
         channel.send(Message::Terminal, Some(master.as_fd()))?;
     }
     let program = Program::new(&plan.process, identity.home.as_deref())?;
-    init::become_program(plan, &identity, channel, entry.preserve_fds, entry.die_with_parent, Some(host_proc))?;
+    let labels = labels::prepare(&plan.process, host_proc)?;
+    init::become_program(plan, &identity, channel, entry.preserve_fds, entry.die_with_parent, &labels)?;
     Ok(program)
 }

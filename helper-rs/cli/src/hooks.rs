@@ -8,19 +8,48 @@ use rootless_core::oci::runtime::Hook;
 use rootless_core::oci::state::State;
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use rustix::fd::OwnedFd;
-use rustix::fs::{fstat, memfd_create, MemfdFlags};
+use rustix::fs::{fstat, memfd_create, MemfdFlags, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{kill_process_group, Pid, Signal};
+use std::collections::BTreeMap;
 use std::io::{Seek, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
+/// Files of the host that hooks write to (crun's `run.oci.hooks.stdout` and `run.oci.hooks.stderr`).
+#[derive(Default)]
+pub struct Output {
+    stdout: Option<OwnedFd>,
+    stderr: Option<OwnedFd>,
+}
+
+impl Output {
+    /// Where the annotations name none, stdout is nobody's and stderr is for the error of a hook that failed.
+    pub fn of(annotations: &BTreeMap<String, String>) -> Step<Output> {
+        let open = |name: &str| {
+            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::APPEND | OFlags::NOCTTY | OFlags::CLOEXEC;
+            let path = annotations.get(&format!("run.oci.hooks.{name}"));
+            path.map(|path| rustix::fs::open(path.as_str(), flags, Mode::from_raw_mode(0o700)).during("hook", path))
+                .transpose()
+        };
+        Ok(Output { stdout: open("stdout")?, stderr: open("stderr")? })
+    }
+}
+
 /// Runs hooks in order; the first that fails ends the list.
 pub fn run(hooks: &[Hook], state: &State, point: &str) -> Step<()> {
+    match hooks {
+        [] => Ok(()),
+        hooks => run_into(hooks, state, point, &Output::of(&state.annotations)?),
+    }
+}
+
+/// The same in the container, where the host's files cannot be opened any more.
+pub fn run_into(hooks: &[Hook], state: &State, point: &str, output: &Output) -> Step<()> {
     let state = serde_json::to_string(state).unwrap_or_default();
     for (index, hook) in hooks.iter().enumerate() {
-        run_one(hook, &state).map_err(|failure| {
+        run_one(hook, &state, output).map_err(|failure| {
             let reason = failure.message.unwrap_or_default();
             let message = format!("error running {point} hook #{index}: {reason}");
             let target = format!("{point} {}", hook.path);
@@ -42,15 +71,18 @@ pub fn run_poststop(plan: &Plan, reporter: &Reporter) {
 
 /// A hook that does not read its state is within its rights, and so is one that says a lot: both are files in memory, and
 /// nobody waits for the other.
-fn run_one(hook: &Hook, state: &str) -> Step<()> {
+fn run_one(hook: &Hook, state: &str, output: &Output) -> Step<()> {
     let said = memfd_create("hook", MemfdFlags::CLOEXEC).during("hook", "memfd")?;
-    let copy = rustix::io::fcntl_dupfd_cloexec(&said, 3).during("hook", "memfd")?;
+    let copy = |fd: &OwnedFd| rustix::io::fcntl_dupfd_cloexec(fd, 3).during("hook", "memfd");
+    let stdout = output.stdout.as_ref().map(copy).transpose()?;
+    let stderr = copy(output.stderr.as_ref().unwrap_or(&said))?;
     let mut command = Command::new(&hook.path);
     if let Some(name) = hook.args.first() {
         command.arg0(name);
     }
     command.args(hook.args.iter().skip(1)).process_group(0);
-    command.stdin(Stdio::from(in_memory(state)?)).stdout(Stdio::null()).stderr(Stdio::from(copy));
+    command.stdin(Stdio::from(in_memory(state)?)).stderr(Stdio::from(stderr));
+    command.stdout(stdout.map_or_else(Stdio::null, Stdio::from));
     if let Some(env) = &hook.env {
         command.env_clear().envs(env.iter().filter_map(|entry| entry.split_once('=')));
     }

@@ -2,15 +2,20 @@
 
 use crate::channel::{Channel, Message};
 use crate::failure::{During, Failure, Step};
+use crate::hooks::Output;
 use crate::inside::{self, Missing};
+use crate::labels::Label;
 use crate::plan::{Plan, SeccompFilter};
 use crate::process::{self, Program};
 use crate::sys::{self, process as sys_process, seccomp, signal};
 use crate::user::{self, Identity};
-use crate::{devices, hooks, keyring, labels, landlock, memory_policy, mounts, owners, pid1, rootfs, terminal, userns};
+use crate::{
+    devices, hooks, idmap, keyring, labels, landlock, memory_policy, mounts, owners, pid1, procfs, rootfs, terminal,
+    userns,
+};
 use rootless_core::lower::mounts::{propagation, MS_SLAVE};
 use rootless_core::lower::namespaces::{CLONE_NEWCGROUP, CLONE_NEWNET, CLONE_NEWTIME};
-use rootless_core::oci::runtime::{Hook, Process};
+use rootless_core::oci::runtime::Hook;
 use rootless_core::oci::state::State;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{Mode, OFlags};
@@ -29,13 +34,18 @@ pub struct InitOptions {
     pub keep_keyring: bool,
     /// In place of the caller's 0, 1 and 2.
     pub streams: [Option<OwnedFd>; 3],
+    /// Of those hooks.
+    pub output: Output,
+    /// Sources of id-mapped binds.
+    pub mapped: idmap::Mapped,
     /// For the hooks that run in the container.
     pub bundle_state: State,
 }
 
 /// Runs the story; returns only a failure.
-pub fn run(plan: &Plan, channel: Channel, options: &InitOptions) -> Failure {
-    match story(plan, &channel, options) {
+pub fn run(plan: &Plan, channel: Channel, options: &mut InitOptions) -> Failure {
+    let mapped = std::mem::take(&mut options.mapped);
+    match story(plan, &channel, options, mapped) {
         Ok((program, channel)) => {
             let failure = program.exec();
             channel.send_failure(&failure);
@@ -48,7 +58,7 @@ pub fn run(plan: &Plan, channel: Channel, options: &InitOptions) -> Failure {
     }
 }
 
-fn story(plan: &Plan, channel: &Channel, options: &InitOptions) -> Step<(Program, Channel)> {
+fn story(plan: &Plan, channel: &Channel, options: &InitOptions, mut mapped: idmap::Mapped) -> Step<(Program, Channel)> {
     channel.expect(Message::Mapped, None)?;
     rustix::process::setsid().during("init", "setsid")?;
     let mut caller = None;
@@ -73,10 +83,10 @@ fn story(plan: &Plan, channel: &Channel, options: &InitOptions) -> Step<(Program
 
     rootfs::isolate(root_propagation(plan))?;
     let root = rootfs::prepare(&plan.annotations.rootfs, &plan.rootfs)?;
-    let host_proc = open_proc()?;
+    let host_proc = procfs::take()?;
     let mut to_give = Vec::new();
     for op in &plan.mounts {
-        to_give.extend(mounts::execute(&root, op, caller)?.map(|tree| (op, tree)));
+        to_give.extend(mounts::execute(&root, op, (plan, caller), &mut mapped)?.map(|tree| (op, tree)));
     }
     if !binds_dev(plan) {
         devices::make(&root, &plan.linux.devices, plan.in_user_namespace() || !userns::is_initial())?;
@@ -85,19 +95,20 @@ fn story(plan: &Plan, channel: &Channel, options: &InitOptions) -> Step<(Program
         channel.send(Message::Mounted, None)?;
         channel.expect(Message::HooksDone, None)?;
     }
-    hooks::run(&plan.hooks.create_container, &state(options, "creating"), "createContainer")?;
+    hooks::run_into(&plan.hooks.create_container, &state(options, "creating"), "createContainer", &options.output)?;
 
     match options.no_pivot {
         true => rootfs::chroot(&root)?,
         false => rootfs::pivot(&root)?,
     }
+    drop(root);
     let root = rustix::fs::open("/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).during("pivot", "/")?;
     // As runc and docker do; where that is not possible, entering it will say so.
     let _ = inside::open(&root, &plan.process.cwd, Missing::MakeFolder, false);
     configure_namespaces(plan, &host_proc)?;
     restrict_paths(plan, &root)?;
     if let Some(score) = plan.process.oom_score_adj {
-        write_proc(&host_proc, "self/oom_score_adj", &score.to_string()).during("rlimit", "oom_score_adj")?;
+        procfs::write(&host_proc, "self/oom_score_adj", &score.to_string()).during("rlimit", "oom_score_adj")?;
     }
     process::limit(&plan.process)?;
     let identity = identity(plan, &root, &host_proc)?;
@@ -105,11 +116,12 @@ fn story(plan: &Plan, channel: &Channel, options: &InitOptions) -> Step<(Program
         owners::give(&tree, identity.uid, identity.gid).map_err(|failure| failure.at(op.index))?;
     }
     let own_program = match plan.annotations.init {
-        true => Some(open_in(&host_proc, "self/exe", OFlags::PATH).during("init", "/proc/self/exe")?),
+        true => Some(procfs::open_own(&host_proc, "self/exe", OFlags::PATH).during("init", "/proc/self/exe")?),
         false => None,
     };
-    // Kept only for what has to be written last.
-    let labelled = is_labelled(&plan.process).then_some(host_proc);
+    let labels = labels::prepare(&plan.process, &host_proc)?;
+    // Nothing of the host's stays open while this process waits for `start`.
+    drop(host_proc);
     if plan.process.terminal {
         let master = terminal::take(identity.uid, plan.process.console_size, binds_dev(plan), options.plain_lines)?;
         channel.send(Message::Terminal, Some(master.as_fd()))?;
@@ -132,9 +144,10 @@ fn story(plan: &Plan, channel: &Channel, options: &InitOptions) -> Step<(Program
     channel.expect(Message::Go, None)?;
     let channel = pass_gate(channel, options)?;
     let last_steps = || -> Step<()> {
-        become_program(plan, &identity, &channel, options.preserve_fds, options.die_with_parent, labelled.as_ref())?;
+        become_program(plan, &identity, &channel, options.preserve_fds, options.die_with_parent, &labels)?;
         // With the rights of the program and under its filter, as in runc.
-        hooks::run(&start_hooks(plan, identity.home.as_deref()), &state(options, "created"), "startContainer")?;
+        let hooks = start_hooks(plan, identity.home.as_deref());
+        hooks::run_into(&hooks, &state(options, "created"), "startContainer", &options.output)?;
         if let Some(own_program) = own_program {
             split_off_init(&own_program)?;
         }
@@ -148,10 +161,6 @@ fn story(plan: &Plan, channel: &Channel, options: &InitOptions) -> Step<(Program
     };
     last_steps().inspect_err(tell)?;
     Ok((program, channel))
-}
-
-fn is_labelled(process: &Process) -> bool {
-    process.apparmor_profile.is_some() || process.selinux_label.is_some()
 }
 
 /// Those that name no environment have that of the program, as in runc.
@@ -170,7 +179,7 @@ pub fn become_program(
     channel: &Channel,
     preserve_fds: u32,
     die_with_parent: bool,
-    proc: Option<&OwnedFd>,
+    labels: &[Label],
 ) -> Step<()> {
     sys_process::cloexec_from(3 + preserve_fds).during("init", "close_range")?;
     signal::reset();
@@ -181,9 +190,7 @@ pub fn become_program(
     if let Some(policy) = &plan.linux.memory_policy {
         memory_policy::set(policy)?;
     }
-    if let Some(proc) = proc {
-        labels::set(&plan.process, proc)?;
-    }
+    labels::set(labels)?;
     let late = plan.process.no_new_privileges;
     // Without no_new_privs only CAP_SYS_ADMIN may load a filter, so then it has to be before the capabilities go.
     if !late {
@@ -191,6 +198,8 @@ pub fn become_program(
         load_filter(plan.filter.as_ref(), channel)?;
     }
     process::become_user(identity, &plan.caps, plan.process.user.umask)?;
+    // With the program's ids: others in the container that have them may not look into what is not the program yet (CVE-2016-9962).
+    sys_process::set_dumpable(false).during("init", "dumpable")?;
     if die_with_parent {
         // The change of ids has cleared it; a parent that ended in between would not be noticed any more.
         sys_process::die_with_parent().during("init", "pdeathsig")?;
@@ -239,18 +248,6 @@ fn root_propagation(plan: &Plan) -> u64 {
     plan.linux.rootfs_propagation.as_deref().and_then(propagation).unwrap_or(MS_SLAVE)
 }
 
-/// The host's procfs: the only /proc that the image cannot have replaced.
-pub fn open_proc() -> Step<OwnedFd> {
-    let fd = rustix::fs::open("/proc", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
-        .during("init", "/proc")?;
-    let kind = rustix::fs::fstatfs(&fd).during("init", "/proc")?.f_type;
-    if kind == rustix::fs::PROC_SUPER_MAGIC {
-        Ok(fd)
-    } else {
-        Err(Failure::because("init", "it is not procfs").on("/proc"))
-    }
-}
-
 /// A /dev that is the host's own is left as it is.
 fn binds_dev(plan: &Plan) -> bool {
     plan.mounts.iter().any(|op| {
@@ -282,7 +279,7 @@ fn configure_namespaces(plan: &Plan, proc: &OwnedFd) -> Step<()> {
         let done = match key.as_str() {
             "kernel.hostname" => rustix::system::sethostname(value.as_bytes()),
             "kernel.domainname" => rustix::system::setdomainname(value.as_bytes()),
-            _ => write_proc(proc, &format!("sys/{}", key.replace('.', "/")), value),
+            _ => procfs::write(proc, &format!("sys/{}", key.replace('.', "/")), value),
         };
         match done {
             // Inside a container, whose /proc/sys is not to be written to.
@@ -300,19 +297,10 @@ fn enter_time(plan: &Plan, proc: &OwnedFd) -> Step<()> {
     let lines: String =
         offsets.map(|(clock, offset)| format!("{clock} {} {}\n", offset.secs, offset.nanosecs)).collect();
     if !lines.is_empty() {
-        write_proc(proc, "self/timens_offsets", &lines).during("init", "timens_offsets")?;
+        procfs::write(proc, "self/timens_offsets", &lines).during("init", "timens_offsets")?;
     }
-    let own = open_in(proc, "self/ns/time_for_children", OFlags::RDONLY).during("clone", "time")?;
+    let own = procfs::open_own(proc, "self/ns/time_for_children", OFlags::RDONLY).during("clone", "time")?;
     sys_process::join(own.as_fd(), CLONE_NEWTIME).during("clone", "time")
-}
-
-/// Writes below the host's procfs; the sysctls that namespaces have are those of the writing process.
-fn write_proc(proc: &OwnedFd, path: &str, value: &str) -> Result<(), rustix::io::Errno> {
-    rustix::io::write(open_in(proc, path, OFlags::WRONLY)?, value.as_bytes()).map(drop)
-}
-
-fn open_in(proc: &OwnedFd, path: &str, how: OFlags) -> Result<OwnedFd, rustix::io::Errno> {
-    rustix::fs::openat(proc, path, how | OFlags::CLOEXEC, Mode::empty())
 }
 
 fn restrict_paths(plan: &Plan, root: &OwnedFd) -> Step<()> {

@@ -6,13 +6,13 @@ use crate::companion::Companion;
 use crate::failure::{During, Failure, Step};
 use crate::init::{self, InitOptions};
 use crate::middle::clone_through;
-use crate::network::Member;
+use crate::network::{self, Member};
 use crate::notify::Notifier;
 use crate::plan::Plan;
 use crate::state::{self, Saved};
 use crate::sys::process::{self, Child, Forked};
 use crate::uplink::Uplink;
-use crate::{hooks, terminal, userns};
+use crate::{hooks, idmap, resctrl, terminal, userns};
 use rootless_core::lower::annotations::Rootfs;
 use rootless_core::lower::namespaces::{CLONE_NEWCGROUP, CLONE_NEWNET, CLONE_NEWPID, CLONE_NEWTIME, CLONE_NEWUSER};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -62,6 +62,7 @@ pub struct Launched {
     pub notifier: Option<Notifier>,
     pub cgroup: Option<PathBuf>,
     pub scope: Option<String>,
+    pub resctrl: Vec<PathBuf>,
     pub companions: Vec<Companion>,
 }
 
@@ -72,6 +73,8 @@ pub struct Partial {
     pub cgroup: Option<PathBuf>,
     /// The unit of systemd, where the container has one for itself.
     pub scope: Option<String>,
+    /// Folders of resctrl that were made for it.
+    pub resctrl: Vec<PathBuf>,
 }
 
 impl Partial {
@@ -83,6 +86,7 @@ impl Partial {
         if let Some(unit) = &self.scope {
             cgroup::scope::stop(unit);
         }
+        resctrl::leave(&self.resctrl);
     }
 }
 
@@ -94,6 +98,8 @@ pub fn launch(
     report: &mut dyn FnMut(i32),
 ) -> Step<Launched> {
     let uplink = options.uplink.take();
+    let rdt = plan.linux.intel_rdt.as_ref();
+    resctrl::check(rdt)?;
     let place = cgroup::make(plan, options.manager)?;
     partial.cgroup = match &place {
         Place::Folder(group) => Some(group.path.clone()),
@@ -110,7 +116,8 @@ pub fn launch(
             None => userns::open_namespace(child.pid, "user").ok(),
         };
     }
-    match escort(plan, &options, partial, uplink, (&child, &channel), watch, report) {
+    let entered = resctrl::enter(rdt, &plan.id, child.pid, &mut partial.resctrl);
+    match entered.and_then(|()| escort(plan, &options, partial, uplink, (&child, &channel), watch, report)) {
         Ok(escorted) => Ok(Launched {
             child,
             userns: partial.userns.take(),
@@ -118,6 +125,7 @@ pub fn launch(
             notifier: escorted.notifier,
             cgroup: partial.cgroup.clone(),
             scope: partial.scope.clone(),
+            resctrl: partial.resctrl.clone(),
             companions: escorted.companions,
         }),
         Err(failure) => {
@@ -132,7 +140,7 @@ pub fn launch(
 fn start_child(plan: &Plan, options: &LaunchOptions, place: &Place) -> Step<(Child, Channel)> {
     let copy = |fd: &OwnedFd| rustix::io::fcntl_dupfd_cloexec(fd, 3).during("clone", "streams");
     let copy_of = |fd: &Option<OwnedFd>| fd.as_ref().map(copy).transpose();
-    let init_options = InitOptions {
+    let mut init_options = InitOptions {
         die_with_parent: options.die_with_parent,
         gate: options.gate.as_ref().map(copy).transpose()?,
         streams: [copy_of(&options.streams[0])?, copy_of(&options.streams[1])?, copy_of(&options.streams[2])?],
@@ -140,6 +148,11 @@ fn start_child(plan: &Plan, options: &LaunchOptions, place: &Place) -> Step<(Chi
         no_pivot: options.no_pivot,
         plain_lines: options.plain_lines,
         keep_keyring: options.keep_keyring,
+        mapped: idmap::prepare(plan)?,
+        output: match plan.hooks.create_container.is_empty() && plan.hooks.start_container.is_empty() {
+            true => hooks::Output::default(),
+            false => hooks::Output::of(&plan.spec.annotations)?,
+        },
         bundle_state: state::standard(plan, "creating", None),
     };
     let into = match place {
@@ -159,12 +172,12 @@ fn start_child(plan: &Plan, options: &LaunchOptions, place: &Place) -> Step<(Chi
             let new = all_new & if prepared.is_some() { !CLONE_NEWUSER } else { -1 };
             Ok((process::clone(new | libc::CLONE_PARENT, into).during("clone", names(new))?, ()))
         };
-        return clone_through((ours, theirs), join_and_clone, |(), theirs| init::run(plan, theirs, &init_options));
+        return clone_through((ours, theirs), join_and_clone, |(), theirs| init::run(plan, theirs, &mut init_options));
     }
     match process::clone(all_new, into).during("clone", names(all_new))? {
         Forked::Child => {
             drop(ours);
-            let failure = init::run(plan, theirs, &init_options);
+            let failure = init::run(plan, theirs, &mut init_options);
             process::exit_now(i32::from(failure.exit))
         }
         Forked::Parent(child) => Ok((child, ours)),
@@ -218,6 +231,7 @@ fn escort(
         }
     }
     channel.send(Message::Mapped, None)?;
+    network::hand_over(plan, || userns::open_namespace(child.pid, "net"))?;
     // Bridges first: eth0 is theirs, and the way out has another name beside them.
     let bridges = options.network.as_deref().zip(plan.annotations.networks.as_ref());
     if let Some((member, networks)) = bridges {
@@ -279,8 +293,10 @@ fn escort(
 
 fn record(plan: &Plan, options: &LaunchOptions, partial: &Partial, child: &Child) -> Step<()> {
     let saved = Saved::new(plan, child.pid)?;
-    Saved { cgroup: partial.cgroup.clone(), scope: partial.scope.clone(), ..saved }.write(&options.root)?;
-    if let Some(path) = &options.pidfd_socket {
+    let Partial { cgroup, scope, resctrl, .. } = partial;
+    Saved { cgroup: cgroup.clone(), scope: scope.clone(), resctrl: resctrl.clone(), ..saved }.write(&options.root)?;
+    let receiver = plan.annotations.crun.pidfd_receiver.as_ref().map(PathBuf::from);
+    for path in options.pidfd_socket.iter().chain(&receiver) {
         terminal::send_to(path, b"pidfd", &child.pidfd)?;
     }
     if let Some(path) = &options.pid_file {

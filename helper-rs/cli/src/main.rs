@@ -28,6 +28,8 @@ mod halt;
 #[cfg(target_os = "linux")]
 mod hooks;
 #[cfg(target_os = "linux")]
+mod idmap;
+#[cfg(target_os = "linux")]
 mod init;
 #[cfg(target_os = "linux")]
 mod inside;
@@ -71,9 +73,13 @@ mod plan;
 #[cfg(target_os = "linux")]
 mod process;
 #[cfg(target_os = "linux")]
+mod procfs;
+#[cfg(target_os = "linux")]
 mod relay;
 #[cfg(target_os = "linux")]
 mod report;
+#[cfg(target_os = "linux")]
+mod resctrl;
 #[cfg(target_os = "linux")]
 mod rootfs;
 #[cfg(target_os = "linux")]

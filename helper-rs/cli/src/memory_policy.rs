@@ -6,7 +6,7 @@ use rootless_core::lower::ranges;
 use rootless_core::oci::runtime::MemoryPolicy;
 
 /// The name's place is its number (linux/mempolicy.h).
-const MODES: [&str; 7] = [
+pub const MODES: [&str; 7] = [
     "MPOL_DEFAULT",
     "MPOL_PREFERRED",
     "MPOL_BIND",
@@ -19,6 +19,10 @@ const FLAGS: [(&str, u32); 3] =
     [("MPOL_F_NUMA_BALANCING", 1 << 13), ("MPOL_F_RELATIVE_NODES", 1 << 14), ("MPOL_F_STATIC_NODES", 1 << 15)];
 /// As many as a kernel can be built for.
 const MOST_NODES: usize = 1024;
+
+pub fn flag_names() -> [&'static str; 3] {
+    FLAGS.map(|(name, _)| name)
+}
 
 /// For this process, and what it executes.
 pub fn set(policy: &MemoryPolicy) -> Step<()> {

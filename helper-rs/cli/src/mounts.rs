@@ -1,11 +1,13 @@
 //! Executes mount operations below a root that is not trusted: every target is a descriptor, never a name.
 
 use crate::failure::{During, Failure, Step};
+use crate::idmap;
 use crate::inside::{self, Missing};
 use crate::layers;
+use crate::plan::Plan;
 use crate::sys::mount::{propagate, set_attr, MountAttr};
 use crate::sys::process::set_file_ids;
-use rootless_core::lower::mounts::{Attributes, MountIds, MountOp, Source, MOUNT_ATTR_IDMAP, MOUNT_ATTR_RDONLY};
+use rootless_core::lower::mounts::{Attributes, MountOp, Source, ACCESS_TIMES, MOUNT_ATTR_RDONLY};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::fs::{fchmod, fchown, fstat, openat, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
@@ -33,7 +35,12 @@ impl Caller {
 }
 
 /// Does one mount below `root`. Answers the tree where its files are to be given to the container's user.
-pub fn execute(root: &OwnedFd, op: &MountOp, caller: Option<Caller>) -> Step<Option<OwnedFd>> {
+pub fn execute(
+    root: &OwnedFd,
+    op: &MountOp,
+    (plan, caller): (&Plan, Option<Caller>),
+    mapped: &mut idmap::Mapped,
+) -> Step<Option<OwnedFd>> {
     let named = |failure: Failure| failure.at(op.index);
     if op.remount {
         return remount(root, op).during("mount", &op.target).map_err(named).map(|()| None);
@@ -42,17 +49,18 @@ pub fn execute(root: &OwnedFd, op: &MountOp, caller: Option<Caller>) -> Step<Opt
         return Ok(None);
     }
     let mut given = None;
-    let mount = match &op.source {
-        Source::Bind { path, recursive } => {
-            let fail = |error| named(Failure::new("mount-source").errno(error).on(named_source(path, op)));
-            let source = open_source(path, op, caller).map_err(fail)?;
+    let before = mapped.iter().position(|(index, _)| *index == op.index).map(|at| mapped.swap_remove(at).1);
+    let is_mapped = before.is_some();
+    let mount = match (&op.source, before) {
+        (_, Some(tree)) => tree,
+        (Source::Bind { recursive, .. }, None) => {
             if op.extra.chown {
                 // Another view of it: the one that the container gets may be read-only.
-                given = Some(clone_fd(&source, false).map_err(fail)?);
+                given = Some(copy_source(op, false, caller)?);
             }
-            clone_fd(&source, *recursive).map_err(fail)?
+            copy_source(op, *recursive, caller)?
         }
-        Source::New { kind, source, parameters } => {
+        (Source::New { kind, source, parameters }, None) => {
             let made = match create(kind, source, parameters, caller) {
                 Err(Errno::PERM) if kind == "proc" => second_best_proc(source, parameters),
                 // For the same reason; and where the network namespace is not ours.
@@ -62,8 +70,8 @@ pub fn execute(root: &OwnedFd, op: &MountOp, caller: Option<Caller>) -> Step<Opt
             made.during("mount", &op.target).map_err(named)?
         }
     };
-    if let Some(ids) = &op.idmap {
-        map_ids(&mount, ids).map_err(|failure| named(failure.on(&op.target)))?;
+    if !is_mapped {
+        idmap::apply_inside(&mount, op, plan)?;
     }
     attach(root, op, &mount).map_err(|errno| {
         let failure = Failure::new("mount").errno(errno).on(&op.target);
@@ -100,18 +108,12 @@ fn copied_link(root: &OwnedFd, op: &MountOp, caller: Option<Caller>) -> Result<b
     }
 }
 
-/// Only filesystems that were mounted in a user namespace of ours let us (mount_setattr(2), "ID-mapped mounts"), and none of them
-/// is a source of a bind: the standard's own case, ids of the host's files, is the host's root alone to ask for.
-fn map_ids(mount: &OwnedFd, ids: &MountIds) -> Step<()> {
-    let why = "the kernel maps ids only of filesystems that were mounted in the user namespace of the caller";
-    let refused = |errno: Errno| Failure::because("mount", why).errno(errno);
-    if !ids.uid.is_empty() || !ids.gid.is_empty() {
-        return Err(refused(Errno::PERM));
-    }
-    let own = rustix::fs::open("/proc/self/ns/user", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
-    let own = own.during("mount", "/proc/self/ns/user")?;
-    let attr = MountAttr { set: MOUNT_ATTR_IDMAP, userns: own.as_raw_fd() as u64, ..MountAttr::default() };
-    set_attr(mount.as_fd(), ids.recursive, attr).map_err(refused)
+/// What a bind takes: a detached copy of the tree at its source.
+pub fn copy_source(op: &MountOp, recursive: bool, caller: Option<Caller>) -> Step<OwnedFd> {
+    let Source::Bind { path, .. } = &op.source else { return Err(Failure::new("mount-source").at(op.index)) };
+    open_source(path, op, caller)
+        .and_then(|source| clone_fd(&source, recursive))
+        .map_err(|errno| Failure::new("mount-source").errno(errno).on(named_source(path, op)).at(op.index))
 }
 
 /// A part of a filesystem that was just made: it can be opened only once it is attached, and then covers the whole.
@@ -217,7 +219,7 @@ pub fn clone_tree(path: &str, recursive: bool) -> Result<OwnedFd, Errno> {
     clone_fd(&open_as(path, None)?, recursive)
 }
 
-fn clone_fd(source: &OwnedFd, recursive: bool) -> Result<OwnedFd, Errno> {
+pub fn clone_fd(source: &OwnedFd, recursive: bool) -> Result<OwnedFd, Errno> {
     let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
     if recursive {
         flags |= OpenTreeFlags::AT_RECURSIVE;
@@ -334,9 +336,10 @@ fn change(mount: BorrowedFd<'_>, recursive: bool, attributes: Attributes) -> Res
     }
     let attr = MountAttr { set: attributes.set, clear: attributes.clear, ..MountAttr::default() };
     match set_attr(mount, recursive, attr) {
-        // Options like `rw`, `suid`, `relatime` ask for what a locked mount cannot give: keeping the stricter flag is right.
-        Err(Errno::PERM) if attributes.clear != 0 => {
-            let attr = MountAttr { set: attributes.set & !0x70, ..MountAttr::default() };
+        // Options like `rw`, `suid`, `relatime` ask for what a locked mount cannot give: keeping the stricter flag is right, and so is
+        // keeping the times.
+        Err(Errno::PERM) if attributes.clear != 0 || attributes.set & ACCESS_TIMES != 0 => {
+            let attr = MountAttr { set: attributes.set & !ACCESS_TIMES, ..MountAttr::default() };
             if attr == MountAttr::default() {
                 return Ok(());
             }
@@ -386,7 +389,9 @@ pub struct Covers {
 /// /dev/null, if it is that: a /dev that was brought along may have anything under the name.
 fn null_device() -> Result<OwnedFd, Errno> {
     let null = clone_tree("/dev/null", false)?;
-    match fstat(&null)?.st_rdev == rustix::fs::makedev(1, 3) {
+    let stat = fstat(&null)?;
+    let is_device = FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice;
+    match is_device && stat.st_rdev == rustix::fs::makedev(1, 3) {
         true => Ok(null),
         false => Err(Errno::NODEV),
     }

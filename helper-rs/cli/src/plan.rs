@@ -4,9 +4,9 @@ use crate::failure::{During, Failure, Step};
 use crate::memory_policy;
 use crate::sys::seccomp::Filter;
 use crate::userns::{self, IdMap};
-use rootless_core::lower::annotations::{self, Annotations, Rootfs};
-use rootless_core::lower::mounts::{self, MountOp, Source};
-use rootless_core::lower::namespaces::{self, Namespaces, CLONE_NEWCGROUP, CLONE_NEWNS, CLONE_NEWUSER};
+use rootless_core::lower::annotations::{self, Annotations, Crun, Rootfs};
+use rootless_core::lower::mounts::{self, MountIds, MountOp, Source};
+use rootless_core::lower::namespaces::{self, Namespaces, CLONE_NEWCGROUP, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWUSER};
 use rootless_core::oci::runtime::{Capabilities, Hooks, Linux, Process, Root, Spec};
 use rootless_core::seccomp::{self, Arch};
 use rootless_core::{caps, validate};
@@ -110,7 +110,12 @@ impl Plan {
         }
         let uses_user_namespace =
             namespaces.new & CLONE_NEWUSER != 0 || namespaces.join.iter().any(|(flag, _)| *flag == CLONE_NEWUSER);
-        refuse_what_needs_root(&linux)?;
+        let has_network =
+            |flag: i32| namespaces.new & flag != 0 || namespaces.join.iter().any(|(joined, _)| *joined == flag);
+        if !linux.net_devices.is_empty() && !has_network(CLONE_NEWNET) {
+            let why = "devices are moved into a namespace of type \"network\", and there is none";
+            return Err(Failure::because("config", why).on("$.linux.netDevices"));
+        }
         refuse_conflicts(&spec, &linux)?;
         linux.memory_policy.as_ref().map_or(Ok(()), |policy| memory_policy::numbers(policy).map(drop))?;
         let rootfs = bundle.join(&root.path);
@@ -123,11 +128,15 @@ impl Plan {
                     Failure::because("mount", format!("unknown option {option:?}")).at(index).on(&mount.destination)
                 })?;
                 let extra = annotations.mounts.get(&mount.destination).cloned().unwrap_or_default();
-                if lowered.idmap.is_some() && mount.uid_mappings.is_empty() && !uses_user_namespace {
+                if lowered.idmap.as_ref().is_some_and(MountIds::is_own) && !uses_user_namespace {
                     let why = "ids are mapped to those of a user namespace, and the container has none";
                     return Err(Failure::because("mount", why).at(index).on(&mount.destination));
                 }
                 let target = within_root(&rootfs, &lowered.target);
+                let mut lowered = lowered;
+                if let Some(label) = linux.mount_label.as_deref().filter(|label| !label.is_empty() && has_selinux()) {
+                    mounts::label(&mut lowered, annotations.crun.mount_context.as_deref().unwrap_or("context"), label);
+                }
                 Ok(MountOp { extra, target, source: near(&bundle, lowered.source), ..lowered })
             })
             .collect::<Step<Vec<_>>>()?;
@@ -143,10 +152,7 @@ impl Plan {
             id: id.to_string(),
             rootfs,
             caps,
-            filter: compile(
-                &linux,
-                spec.annotations.get("run.oci.seccomp_fail_unknown_syscall").is_some_and(|v| v == "1"),
-            )?,
+            filter: filter_of(&linux, &annotations.crun)?,
             id_map,
             bundle,
             process,
@@ -229,6 +235,11 @@ impl Plan {
     pub fn in_user_namespace(&self) -> bool {
         self.new_user_namespace() || self.namespaces.join.iter().any(|(flag, _)| *flag == CLONE_NEWUSER)
     }
+}
+
+/// Elsewhere `linux.mountLabel` means nothing, as in runc and crun.
+fn has_selinux() -> bool {
+    Path::new("/sys/fs/selinux/enforce").exists()
 }
 
 /// A target may be named from the host, as runc has it.
@@ -320,21 +331,6 @@ fn refuse_conflicts(spec: &Spec, linux: &Linux) -> Step<()> {
     Ok(())
 }
 
-/// Said before anything is made: these write to what belongs to the host's root alone.
-fn refuse_what_needs_root(linux: &Linux) -> Step<()> {
-    let refused = |what: &str, why: &str| Err(Failure::because("config", why).on(format!("$.linux.{what}")));
-    if linux.intel_rdt.is_some() {
-        return refused(
-            "intelRdt",
-            "cache and bandwidth of the processor are given out in resctrl, by the host's root",
-        );
-    }
-    if !linux.net_devices.is_empty() {
-        return refused("netDevices", "a device can be taken out of the host's network by the host's root alone");
-    }
-    Ok(())
-}
-
 /// The sets, and a warning for each name that this program does not know: a newer engine may.
 fn masks(sets: Option<&Capabilities>) -> (CapMasks, Vec<String>) {
     let Some(sets) = sets else { return (CapMasks::default(), Vec::new()) };
@@ -359,6 +355,35 @@ fn masks(sets: Option<&Capabilities>) -> (CapMasks, Vec<String>) {
     unknown.sort();
     unknown.dedup();
     (masks, unknown)
+}
+
+/// crun's annotations may bring a filter in place of the profile, and an agent for a profile that names none.
+fn filter_of(linux: &Linux, crun: &Crun) -> Step<Option<SeccompFilter>> {
+    if let Some(data) = &crun.seccomp_data {
+        return Ok(Some(SeccompFilter {
+            program: data.chunks_exact(8).map(instruction).collect(),
+            flags: 0,
+            notifies: crun.seccomp_receiver.is_some(),
+            listener_path: crun.seccomp_receiver.clone(),
+            listener_metadata: String::new(),
+        }));
+    }
+    let filter = compile(linux, crun.fail_unknown_syscall)?;
+    Ok(filter.map(|filter| match (&filter.listener_path, &crun.seccomp_receiver) {
+        (None, Some(receiver)) => SeccompFilter { notifies: true, listener_path: Some(receiver.clone()), ..filter },
+        _ => filter,
+    }))
+}
+
+/// `struct sock_filter` as crun's users store it: of this machine.
+fn instruction(bytes: &[u8]) -> Filter {
+    let byte = |at: usize| bytes.get(at).copied().unwrap_or(0);
+    Filter {
+        code: u16::from_ne_bytes([byte(0), byte(1)]),
+        jt: byte(2),
+        jf: byte(3),
+        k: u32::from_ne_bytes([byte(4), byte(5), byte(6), byte(7)]),
+    }
 }
 
 fn compile(linux: &Linux, strict: bool) -> Step<Option<SeccompFilter>> {

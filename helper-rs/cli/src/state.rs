@@ -32,6 +32,9 @@ pub struct Saved {
     /// The unit of systemd that is the container's alone.
     #[serde(default)]
     pub scope: Option<String>,
+    /// Folders of resctrl that go with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resctrl: Vec<PathBuf>,
 }
 
 impl Saved {
@@ -47,6 +50,7 @@ impl Saved {
             rootfs: plan.rootfs.clone(),
             cgroup: None,
             scope: None,
+            resctrl: Vec::new(),
             creating: false,
         })
     }

@@ -8,7 +8,7 @@ use rootless_core::oci::runtime::ConsoleSize;
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Mode, OFlags};
-use rustix::pty::{ioctl_tiocgptpeer, ptsname, OpenptFlags};
+use rustix::pty::{ioctl_tiocgptpeer, OpenptFlags};
 use rustix::termios::{isatty, tcgetattr, tcgetwinsize, tcsetattr, tcsetwinsize, OptionalActions, Termios, Winsize};
 use std::path::Path;
 use std::time::Duration;
@@ -32,8 +32,7 @@ pub fn take(uid: u32, size: Option<ConsoleSize>, foreign_dev: bool, plain: bool)
     }
     devices::own_terminal(&slave, uid)?;
     if !foreign_dev {
-        let name = ptsname(&master, Vec::new()).during("console", "name")?;
-        devices::bind_console(&name.to_string_lossy())?;
+        devices::bind_console(&slave)?;
     }
     rustix::process::ioctl_tiocsctty(&slave).during("console", "controlling terminal")?;
     for number in 0..3 {

@@ -84,7 +84,7 @@ fn stopped(mut plan: Plan, volumes: bool) -> Step<Stand> {
             Source::New { kind, .. } => kind == "overlay",
         };
         if kept {
-            match mounts::execute(&root, op, None).map(drop) {
+            match mounts::execute(&root, op, (&plan, None), &mut Vec::new()).map(drop) {
                 // A source that is gone would keep it from starting, not from being looked at.
                 Err(failure) if failure.step == "mount-source" => {}
                 result => result?,

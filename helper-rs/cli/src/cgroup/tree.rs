@@ -1,6 +1,6 @@
 //! The tree of cgroups: where we are, what may be divided, and how (cgroups(7), "Delegation" and "no internal processes").
 
-use super::MOUNT;
+use super::{is_frozen, MOUNT};
 use crate::failure::{During, Failure, Step};
 use crate::userns::{self, IdMap};
 use rootless_core::lower::resources::Write;
@@ -66,6 +66,10 @@ pub fn claim(folder: &Path) -> Step<bool> {
     let refuse = |reason: &str| Err(Failure::because("cgroup", reason).on(folder.display()));
     if own().is_ok_and(|own| own.starts_with(folder)) || folder == Path::new(MOUNT) {
         return refuse("the caller is in it, so it cannot be the container's");
+    }
+    // Nobody born in it would ever get to its program; runc refuses it too.
+    if let Some(frozen) = folder.ancestors().take_while(|path| path.starts_with(MOUNT)).find(|path| is_frozen(path)) {
+        return Err(Failure::because("cgroup", "it is frozen, and so would be the container").on(frozen.display()));
     }
     match folder.exists() {
         true if is_populated(folder) => refuse("there are processes in it already"),

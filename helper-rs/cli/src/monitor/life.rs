@@ -206,7 +206,13 @@ impl Monitor {
     fn end_of_life(&mut self, life: Life) {
         self.end_sessions();
         self.lived = life.started.elapsed();
-        let left = Partial { cgroup: life.launched.cgroup.clone(), scope: life.launched.scope.clone(), userns: None };
+        let launched = &life.launched;
+        let left = Partial {
+            cgroup: launched.cgroup.clone(),
+            scope: launched.scope.clone(),
+            resctrl: launched.resctrl.clone(),
+            userns: None,
+        };
         if let Some(network) = &self.network {
             network.leave();
         }

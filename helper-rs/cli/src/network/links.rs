@@ -14,6 +14,7 @@ const NEWLINK: u16 = 16;
 const DELLINK: u16 = 17;
 const GETLINK: u16 = 18;
 const NEWADDR: u16 = 20;
+const GETADDR: u16 = 22;
 
 const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
@@ -33,25 +34,77 @@ const SKIP_STATISTICS: u32 = 1 << 3;
 const IFA_ADDRESS: u16 = 1;
 const IFA_LOCAL: u16 = 2;
 const IFA_BROADCAST: u16 = 4;
+const IFA_FLAGS: u16 = 8;
+const IFA_F_PERMANENT: u32 = 0x80;
 /// Nobody else can have it: the address serves at once.
 const IFA_F_NODAD: u8 = 2;
 
-const UP: u32 = 1;
+pub const UP: u32 = 1;
 /// pasta's as well: the largest that is a multiple of what TCP likes.
 const MTU: u32 = 65520;
 
-/// `struct ifinfomsg`
-fn link(index: u32, flags: u32) -> [u8; 16] {
+/// `struct ifinfomsg`: the flags, and which of them are meant.
+pub fn link(index: u32, flags: u32, change: u32) -> [u8; 16] {
     let mut body = [0; 16];
     body[4..8].copy_from_slice(&index.to_ne_bytes());
     body[8..12].copy_from_slice(&flags.to_ne_bytes());
-    body[12..].copy_from_slice(&flags.to_ne_bytes());
+    body[12..].copy_from_slice(&change.to_ne_bytes());
     body
+}
+
+/// A device that exists becomes what the body says.
+pub fn change(socket: &Socket, body: &[u8; 16]) -> Result<(), Errno> {
+    socket.ask(Message::new(NEWLINK, 0, body)).map(drop)
+}
+
+/// The numbers of all devices.
+pub fn all(socket: &Socket) -> Result<Vec<u32>, Errno> {
+    let message = Message::new(GETLINK, DUMP, &link(0, 0, 0)).number(IFLA_EXT_MASK, SKIP_STATISTICS);
+    Ok(socket.ask(message)?.iter().filter_map(|body| index_of(body)).collect())
+}
+
+/// Into another namespace, under a name that may end with `%d`.
+pub fn move_to(socket: &Socket, index: u32, namespace: BorrowedFd<'_>, name: &str) -> Result<(), Errno> {
+    let message = Message::new(NEWLINK, 0, &link(index, 0, 0)).number(IFLA_NET_NS_FD, namespace.as_raw_fd() as u32);
+    socket.ask(message.text(IFLA_IFNAME, name)).map(drop)
+}
+
+/// An address as the kernel tells it, to be given again.
+pub struct Moved(Vec<u8>);
+
+/// Those that stay and can be reached from elsewhere; the kernel takes them away when a device changes its namespace.
+pub fn permanent_addresses(socket: &Socket, index: u32) -> Result<Vec<Moved>, Errno> {
+    let told = socket.ask(Message::new(GETADDR, DUMP, &[0; 8]))?;
+    let is_kept = |body: &Vec<u8>| {
+        let flags = find(body, 8, IFA_FLAGS).and_then(|four| four.try_into().ok()).map(u32::from_ne_bytes);
+        let flags = flags.unwrap_or_else(|| body.get(2).map_or(0, |flags| u32::from(*flags)));
+        index_of(body) == Some(index) && flags & IFA_F_PERMANENT != 0 && body.get(3) == Some(&0)
+    };
+    Ok(told.into_iter().filter(is_kept).map(Moved).collect())
+}
+
+impl Moved {
+    pub fn add(&self, socket: &Socket, index: u32) -> Result<(), Errno> {
+        let mut body: [u8; 8] = self.0.first_chunk().copied().ok_or(Errno::BADMSG)?;
+        body[2] &= IFA_F_NODAD;
+        body[4..].copy_from_slice(&index.to_ne_bytes());
+        let mut message = Message::new(NEWADDR, CREATE | EXCL, &body);
+        for kind in [IFA_LOCAL, IFA_ADDRESS, IFA_BROADCAST] {
+            if let Some(data) = find(&self.0, 8, kind) {
+                message = message.attribute(kind, data);
+            }
+        }
+        match socket.ask(message) {
+            Err(Errno::EXIST) => Ok(()),
+            other => other.map(drop),
+        }
+    }
 }
 
 /// The number of a device.
 pub fn index(socket: &Socket, name: &str) -> Result<u32, Errno> {
-    let message = Message::new(GETLINK, 0, &link(0, 0)).text(IFLA_IFNAME, name).number(IFLA_EXT_MASK, SKIP_STATISTICS);
+    let message =
+        Message::new(GETLINK, 0, &link(0, 0, 0)).text(IFLA_IFNAME, name).number(IFLA_EXT_MASK, SKIP_STATISTICS);
     let answer = socket.ask(message)?;
     answer.first().and_then(|body| index_of(body)).ok_or(Errno::NODEV)
 }
@@ -61,12 +114,12 @@ fn index_of(body: &[u8]) -> Option<u32> {
 }
 
 pub fn up(socket: &Socket, index: u32) -> Result<(), Errno> {
-    socket.ask(Message::new(NEWLINK, 0, &link(index, UP))).map(drop)
+    socket.ask(Message::new(NEWLINK, 0, &link(index, UP, UP))).map(drop)
 }
 
 /// True if it is gone; false if there was none.
 pub fn delete(socket: &Socket, name: &str) -> Result<bool, Errno> {
-    match socket.ask(Message::new(DELLINK, 0, &link(0, 0)).text(IFLA_IFNAME, name)) {
+    match socket.ask(Message::new(DELLINK, 0, &link(0, 0, 0)).text(IFLA_IFNAME, name)) {
         Err(Errno::NODEV) => Ok(false),
         other => other.map(|_| true),
     }
@@ -75,7 +128,7 @@ pub fn delete(socket: &Socket, name: &str) -> Result<bool, Errno> {
 /// True if anything is connected with the bridge.
 pub fn has_ports(socket: &Socket, bridge: &str) -> Result<bool, Errno> {
     let bridge = index(socket, bridge)?;
-    let message = Message::new(GETLINK, DUMP, &link(0, 0)).number(IFLA_EXT_MASK, SKIP_STATISTICS);
+    let message = Message::new(GETLINK, DUMP, &link(0, 0, 0)).number(IFLA_EXT_MASK, SKIP_STATISTICS);
     let is_port = |body: &Vec<u8>| find(body, 16, IFLA_MASTER) == Some(&bridge.to_ne_bytes()[..]);
     Ok(socket.ask(message)?.iter().any(is_port))
 }
@@ -110,7 +163,7 @@ fn add_address(socket: &Socket, index: u32, address: Address) -> Result<(), Errn
 
 /// The bridge of a network, made by the first who needs it.
 pub fn ensure_bridge(socket: &Socket, one: &Attachment) -> Step<()> {
-    let message = Message::new(NEWLINK, CREATE | EXCL, &link(0, UP))
+    let message = Message::new(NEWLINK, CREATE | EXCL, &link(0, UP, UP))
         .text(IFLA_IFNAME, &one.bridge)
         .number(IFLA_MTU, one.mtu.unwrap_or(MTU))
         // Without one of its own it takes the lowest of its ports: neighbours would lose it whenever a container comes or goes.
@@ -123,7 +176,7 @@ pub fn ensure_bridge(socket: &Socket, one: &Attachment) -> Step<()> {
     let bridge = index(socket, &one.bridge).during(STEP, &one.name)?;
     if made {
         // Networks are apart: a host that forwards has handed that on to its namespaces.
-        let apart = Message::new(NEWLINK, 0, &link(bridge, UP)).nest(IFLA_AF_SPEC, &[], |spec| {
+        let apart = Message::new(NEWLINK, 0, &link(bridge, UP, UP)).nest(IFLA_AF_SPEC, &[], |spec| {
             spec.nest(2, &[], |inet| inet.nest(IFLA_INET_CONF, &[], |conf| conf.number(IPV4_FORWARDING, 0)))
         });
         socket.ask(apart).during(STEP, &one.name)?;
@@ -143,13 +196,13 @@ pub fn connect(socket: &Socket, id: &str, one: &Attachment, container: BorrowedF
     // Of an earlier life, whose namespace the kernel has not taken down yet.
     delete(socket, &port).during(STEP, &one.name)?;
     let mtu = one.mtu.unwrap_or(MTU);
-    let message = Message::new(NEWLINK, CREATE | EXCL, &link(0, UP))
+    let message = Message::new(NEWLINK, CREATE | EXCL, &link(0, UP, UP))
         .text(IFLA_IFNAME, &port)
         .number(IFLA_MTU, mtu)
         .number(IFLA_MASTER, bridge)
         .nest(IFLA_LINKINFO, &[], |info| {
             info.text(IFLA_INFO_KIND, "veth").nest(IFLA_INFO_DATA, &[], |data| {
-                data.nest(VETH_INFO_PEER, &link(0, 0), |peer| {
+                data.nest(VETH_INFO_PEER, &link(0, 0, 0), |peer| {
                     peer.text(IFLA_IFNAME, &one.interface)
                         .attribute(IFLA_ADDRESS, &one.mac.0)
                         .number(IFLA_MTU, mtu)

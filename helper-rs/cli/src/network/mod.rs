@@ -13,6 +13,7 @@
 //! of H and B: a holder that is killed is started again with the same two, and no container loses its network.
 
 mod below;
+mod devices;
 mod flights;
 mod holder;
 mod join;
@@ -26,6 +27,7 @@ mod start;
 mod streams;
 mod wire;
 
+pub use devices::hand_over;
 pub use holder::serve;
 pub use join::{early, place, prepare};
 pub use member::Member;

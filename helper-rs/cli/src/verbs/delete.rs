@@ -6,7 +6,7 @@ use crate::failure::{During, Failure, Step};
 use crate::plan;
 use crate::state::{self, Saved};
 use crate::sys::process;
-use crate::{cgroup, hooks};
+use crate::{cgroup, hooks, resctrl};
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
 
 pub fn delete(global: Global) -> Step<u8> {
@@ -54,6 +54,7 @@ pub fn remove(global: &Global, id: &str, force: bool) -> Step<()> {
     if let Some(unit) = &saved.scope {
         cgroup::scope::stop(unit);
     }
+    resctrl::leave(&saved.resctrl);
     if let Ok(plan) = saved.plan(&global.root) {
         hooks::run_poststop(&plan, &global.reporter);
     }

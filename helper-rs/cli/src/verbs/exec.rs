@@ -108,8 +108,16 @@ pub fn exec(global: Global) -> Step<u8> {
     if wish.detach {
         return Ok(0);
     }
-    let launched =
-        Launched { child, userns: None, terminal: master, notifier, cgroup: None, scope: None, companions: Vec::new() };
+    let launched = Launched {
+        child,
+        userns: None,
+        terminal: master,
+        notifier,
+        cgroup: None,
+        scope: None,
+        resctrl: Vec::new(),
+        companions: Vec::new(),
+    };
     Foreground { container: &launched, signals, parent: None, is_pid_one: false, flows: streams.flows }
         .run()
         .map(sys::Ended::status)

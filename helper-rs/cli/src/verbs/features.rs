@@ -2,55 +2,57 @@
 
 use super::state::print_json;
 use crate::failure::Step;
+use crate::memory_policy;
 use rootless_core::lower::namespaces::KINDS;
+use rootless_core::lower::{annotations, mounts};
+use rootless_core::{caps, seccomp};
 use serde_json::json;
 
+/// The newest specification whose words are all known.
+const SPEC: &str = "1.3.0";
+
 pub fn features() -> Step<u8> {
-    let namespaces: Vec<&str> = KINDS.iter().map(|(name, _, _)| *name).collect();
-    let capabilities: Vec<&str> = (0..=40).filter_map(rootless_core::caps::name).collect();
+    let names = |list: &[&str]| {
+        let mut names: Vec<String> = list.iter().map(ToString::to_string).collect();
+        names.sort();
+        names
+    };
+    let flags: Vec<&str> = seccomp::flags::NAMES.iter().map(|(name, _)| *name).collect();
     print_json(&json!({
         "ociVersionMin": "1.0.0",
-        "ociVersionMax": "1.2.1",
+        "ociVersionMax": SPEC,
         "hooks": ["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"],
-        "mountOptions": [
-            "async", "atime", "bind", "defaults", "dev", "diratime", "dirsync", "exec", "noatime", "nodev", "nodiratime",
-            "noexec", "nostrictatime", "nosuid", "nosymfollow", "private", "ratime", "rbind", "rdev", "rdiratime",
-            "relatime", "rexec", "rnoatime", "rnodev", "rnodiratime", "rnoexec", "rnosuid", "ro", "rprivate", "rro",
-            "rrw", "rshared", "rslave", "rsuid", "runbindable", "rw", "shared", "slave", "strictatime", "suid",
-            "symfollow", "sync", "tmpcopyup", "unbindable"
-        ],
+        "mountOptions": mounts::OPTIONS,
         "linux": {
-            "namespaces": namespaces,
-            "capabilities": capabilities,
+            "namespaces": names(&KINDS.iter().map(|(name, _, _)| *name).collect::<Vec<_>>()),
+            "capabilities": caps::NAMES.to_vec(),
             "cgroup": { "v1": false, "v2": true, "systemd": true, "systemdUser": true, "rdma": true },
             "seccomp": {
                 "enabled": true,
-                "actions": [
-                    "SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO", "SCMP_ACT_KILL", "SCMP_ACT_KILL_PROCESS",
-                    "SCMP_ACT_KILL_THREAD", "SCMP_ACT_LOG", "SCMP_ACT_NOTIFY", "SCMP_ACT_TRACE", "SCMP_ACT_TRAP"
-                ],
-                "operators": [
-                    "SCMP_CMP_EQ", "SCMP_CMP_GE", "SCMP_CMP_GT", "SCMP_CMP_LE", "SCMP_CMP_LT", "SCMP_CMP_MASKED_EQ",
-                    "SCMP_CMP_NE"
-                ],
-                "archs": ["SCMP_ARCH_AARCH64", "SCMP_ARCH_X32", "SCMP_ARCH_X86", "SCMP_ARCH_X86_64"],
-                "knownFlags": [
-                    "SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_SPEC_ALLOW", "SECCOMP_FILTER_FLAG_TSYNC",
-                    "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"
-                ],
+                "actions": names(seccomp::action::NAMES),
+                "operators": names(seccomp::condition::NAMES),
+                "archs": names(seccomp::arch::KNOWN),
+                "knownFlags": names(&flags),
+                "supportedFlags": names(&flags),
             },
-            "apparmor": { "enabled": false },
-            "selinux": { "enabled": false },
-            "intelRdt": { "enabled": false },
-            "mountExtensions": { "idmap": { "enabled": false } },
+            "apparmor": { "enabled": true },
+            "selinux": { "enabled": true },
+            "intelRdt": { "enabled": true, "schemata": true, "monitoring": true },
+            "memoryPolicy": { "modes": names(&memory_policy::MODES), "flags": names(&memory_policy::flag_names()) },
+            "mountExtensions": { "idmap": { "enabled": true } },
+            "netDevices": { "enabled": true },
         },
-        "annotations": { "io.rootless.version": env!("CARGO_PKG_VERSION") },
+        "annotations": {
+            "io.rootless.version": env!("CARGO_PKG_VERSION"),
+            "org.opencontainers.runc.checkpoint.enabled": "false",
+        },
+        "potentiallyUnsafeConfigAnnotations": annotations::NAMES,
     }))?;
     Ok(0)
 }
 
 pub fn version() -> Step<u8> {
-    println!("rootless-helper version {}\nspec: 1.2.1", env!("CARGO_PKG_VERSION"));
+    println!("rootless-helper version {}\nspec: {SPEC}", env!("CARGO_PKG_VERSION"));
     Ok(0)
 }
 

@@ -45,10 +45,18 @@ pub fn take(name: &str, given: &mut Options, place: &mut Place, launch: &mut Lau
 
 /// Sockets that systemd opened for the runtime (sd_listen_fds(3)) are the container's, whose first process is pid 1.
 pub fn pass_listeners(plan: &mut Plan, launch: &mut LaunchOptions) {
-    let Some(count) = std::env::var("LISTEN_FDS").ok().and_then(|count| count.parse::<u32>().ok()) else { return };
+    let count = listeners();
+    if count == 0 {
+        return;
+    }
     launch.preserve_fds += count;
     let env = &mut plan.process.env;
     env.push(format!("LISTEN_FDS={count}"));
     env.push("LISTEN_PID=1".to_string());
     env.extend(std::env::var("LISTEN_FDNAMES").map(|names| format!("LISTEN_FDNAMES={names}")));
+}
+
+/// How many there are, from descriptor 3 on.
+pub fn listeners() -> u32 {
+    std::env::var("LISTEN_FDS").ok().and_then(|count| count.parse().ok()).unwrap_or(0)
 }

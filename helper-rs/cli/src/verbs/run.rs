@@ -63,9 +63,10 @@ pub fn run(mut global: Global) -> Step<Rest> {
     if let Some(file) = &mut wish.monitor {
         *file = std::path::absolute(&file).during("args", file.display())?;
         global.root = std::path::absolute(&global.root).during("args", global.root.display())?;
-        let last_kept = 2 + launch.preserve_fds as i32;
-        process::close_inherited(|number| Some(number) == wish.parent || number <= last_kept);
     }
+    // Neither the monitor nor a hook has a use for what the caller did not mean.
+    let last_kept = 2 + launch.preserve_fds as i32 + flags::listeners() as i32;
+    process::close_inherited(|number| Some(number) == wish.parent || number <= last_kept);
     let parent: Option<OwnedFd> = wish.parent.map(args::fd).transpose()?;
     // Whoever is waited for has to end when the caller is left; who leads a process group cannot leave its session either.
     let leads = rustix::process::getpgrp() == rustix::process::getpid();

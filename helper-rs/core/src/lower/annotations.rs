@@ -1,6 +1,7 @@
-//! The `io.rootless.*` annotations: what the standard cannot say (docs/contract.md, "Annotations").
+//! The `io.rootless.*` annotations, and those of crun: what the standard cannot say (docs/contract.md, "Annotations").
 
 use super::networks::{self, Networks};
+use crate::tar::base64;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -95,14 +96,45 @@ pub struct Annotations {
     /// Keys of `linux.sysctl` that stay as they are where /proc/sys is read-only; `kernel.hostname` is `hostname`, where a filter
     /// forbids that.
     pub optional_sysctls: Vec<String>,
+    pub crun: Crun,
 }
+
+/// What crun reads (`run.oci.*`).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Crun {
+    /// The socket of a seccomp agent, for a profile that names none.
+    pub seccomp_receiver: Option<String>,
+    /// A compiled filter in place of the profile.
+    pub seccomp_data: Option<Vec<u8>>,
+    pub fail_unknown_syscall: bool,
+    /// Gets a pidfd of the container's process.
+    pub pidfd_receiver: Option<String>,
+    /// Which option of a new filesystem takes `linux.mountLabel`.
+    pub mount_context: Option<String>,
+}
+
+/// Names or beginnings (with a dot at the end) of all annotations that change what is done: `features` lists them.
+pub const NAMES: &[&str] = &[
+    "io.rootless.",
+    "run.oci.handler",
+    "run.oci.hooks.stderr",
+    "run.oci.hooks.stdout",
+    "run.oci.keep_original_groups",
+    "run.oci.mount_context_type",
+    "run.oci.pidfd_receiver",
+    "run.oci.seccomp.plugins",
+    "run.oci.seccomp.receiver",
+    "run.oci.seccomp_bpf_data",
+    "run.oci.seccomp_fail_unknown_syscall",
+    "run.oci.systemd.force_cgroup_v1",
+];
 
 /// Parses them; the `Err` is (annotation, reason). An unknown `io.rootless.` name is an error, never ignored.
 pub fn parse(all: &BTreeMap<String, String>) -> Result<Annotations, (String, String)> {
     let mut out = Annotations::default();
     for (name, value) in all {
-        if name == "run.oci.keep_original_groups" {
-            out.keep_groups = true;
+        if let Some(crun) = name.strip_prefix("run.oci.") {
+            read_crun(crun, value, &mut out).map_err(|reason| (name.clone(), reason.to_string()))?;
         }
         let Some(ours) = name.strip_prefix("io.rootless.") else { continue };
         let wrong = |reason: &dyn ToString| (name.clone(), reason.to_string());
@@ -133,6 +165,35 @@ pub fn parse(all: &BTreeMap<String, String>) -> Result<Annotations, (String, Str
     Ok(out)
 }
 
+/// Those that nothing here knows are passed over, as crun does, unless the container would be another one without.
+fn read_crun(name: &str, value: &str, out: &mut Annotations) -> Result<(), &'static str> {
+    let absolute =
+        || if value.starts_with('/') { Ok(Some(value.to_string())) } else { Err("the path is not absolute") };
+    match name {
+        "keep_original_groups" => out.keep_groups = true,
+        "seccomp_fail_unknown_syscall" => out.crun.fail_unknown_syscall = value == "1",
+        "seccomp.receiver" => out.crun.seccomp_receiver = absolute()?,
+        "pidfd_receiver" => out.crun.pidfd_receiver = absolute()?,
+        "hooks.stdout" | "hooks.stderr" => drop(absolute()?),
+        "seccomp_bpf_data" => {
+            let data = base64(value.as_bytes()).ok_or("the value is not base64")?;
+            if data.is_empty() || data.len() % 8 != 0 || data.len() / 8 > 4096 {
+                return Err("it is no filter: 1 to 4096 instructions of 8 bytes");
+            }
+            out.crun.seccomp_data = Some(data);
+        }
+        "mount_context_type" => match value {
+            "context" | "fscontext" | "defcontext" | "rootcontext" => out.crun.mount_context = Some(value.into()),
+            _ => return Err("neither context, fscontext, defcontext nor rootcontext"),
+        },
+        "handler" if !value.is_empty() => return Err("there is no other handler than the kernel"),
+        "seccomp.plugins" if !value.is_empty() => return Err("libraries of a seccomp agent are not loaded"),
+        "systemd.force_cgroup_v1" => return Err("cgroup v1 cannot be given to a container"),
+        _ => {}
+    }
+    Ok(())
+}
+
 fn truth(value: &str) -> Result<bool, &'static str> {
     match value {
         "true" => Ok(true),
@@ -155,6 +216,28 @@ mod tests {
         let Rootfs::Overlay(overlay) = got.rootfs else { panic!("no overlay") };
         assert_eq!(overlay.lower, ["l2", "l1"]);
         assert!(one("io.rootless.overlay", r#"{"base":"/b","lower":[],"uper":"u"}"#).is_err());
+    }
+
+    #[test]
+    fn those_of_crun_work_or_are_refused() {
+        assert!(one("run.oci.keep_original_groups", "1").unwrap().keep_groups);
+        assert_eq!(one("run.oci.seccomp.receiver", "/s").unwrap().crun.seccomp_receiver.as_deref(), Some("/s"));
+        assert!(one("run.oci.pidfd_receiver", "s").is_err());
+        let filter = one("run.oci.seccomp_bpf_data", "BgAAAAAA/38=").unwrap().crun.seccomp_data.unwrap();
+        assert_eq!(filter, [6, 0, 0, 0, 0, 0, 0xff, 0x7f]);
+        for (name, value) in [
+            ("seccomp_bpf_data", "BgAA"),
+            ("seccomp_bpf_data", "?"),
+            ("handler", "krun"),
+            ("seccomp.plugins", "libx.so"),
+            ("mount_context_type", "other"),
+            ("systemd.force_cgroup_v1", "/sys/fs/cgroup/systemd"),
+        ] {
+            let full = format!("run.oci.{name}");
+            assert_eq!(one(&full, value).unwrap_err().0, full);
+            assert!(NAMES.contains(&full.as_str()), "{full}");
+        }
+        assert_eq!(one("run.oci.systemd.subgroup", "x").unwrap(), Annotations::default());
     }
 
     #[test]

@@ -12,6 +12,8 @@ const ATIME_MASK: u64 = 0x70;
 const NOATIME: u64 = 0x10;
 const STRICTATIME: u64 = 0x20;
 const NODIRATIME: u64 = 0x80;
+/// What says when access times are written; locked on mounts of others.
+pub const ACCESS_TIMES: u64 = ATIME_MASK | NODIRATIME;
 const NOSYMFOLLOW: u64 = 0x20_0000;
 
 const MS_REC: u64 = 1 << 14;
@@ -19,6 +21,80 @@ const MS_UNBINDABLE: u64 = 1 << 17;
 pub const MS_PRIVATE: u64 = 1 << 18;
 pub const MS_SLAVE: u64 = 1 << 19;
 pub const MS_SHARED: u64 = 1 << 20;
+
+/// All options that are no filesystem's own, in order (`features`): those of the specification, and crun's.
+pub const OPTIONS: &[&str] = &[
+    "async",
+    "atime",
+    "bind",
+    "copy-symlink",
+    "defaults",
+    "dest-nofollow",
+    "dev",
+    "diratime",
+    "dirsync",
+    "exec",
+    "idmap",
+    "iversion",
+    "lazytime",
+    "loud",
+    "mand",
+    "noatime",
+    "nodev",
+    "nodiratime",
+    "noexec",
+    "noiversion",
+    "nolazytime",
+    "nomand",
+    "norelatime",
+    "nostrictatime",
+    "nosuid",
+    "nosymfollow",
+    "private",
+    "rasync",
+    "ratime",
+    "rbind",
+    "rdev",
+    "rdiratime",
+    "rdirsync",
+    "relatime",
+    "remount",
+    "rexec",
+    "ridmap",
+    "rmand",
+    "rnoatime",
+    "rnodev",
+    "rnodiratime",
+    "rnoexec",
+    "rnomand",
+    "rnorelatime",
+    "rnostrictatime",
+    "rnosuid",
+    "rnosymfollow",
+    "ro",
+    "rprivate",
+    "rrelatime",
+    "rro",
+    "rrw",
+    "rshared",
+    "rslave",
+    "rstrictatime",
+    "rsuid",
+    "rsymfollow",
+    "rsync",
+    "runbindable",
+    "rw",
+    "shared",
+    "silent",
+    "slave",
+    "src-nofollow",
+    "strictatime",
+    "suid",
+    "symfollow",
+    "sync",
+    "tmpcopyup",
+    "unbindable",
+];
 
 /// What is mounted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,12 +113,21 @@ pub struct Attributes {
 }
 
 /// Other ids than the source's (`idmap`; with `ridmap` on everything below it too).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MountIds {
     pub recursive: bool,
-    /// Both empty: those of the container's user namespace.
     pub uid: Vec<IdMapping>,
     pub gid: Vec<IdMapping>,
+    /// By index, where crun's `@` was said: the host's ids are counted as the container's.
+    pub relative_uid: Vec<bool>,
+    pub relative_gid: Vec<bool>,
+}
+
+impl MountIds {
+    /// Those of the container's user namespace.
+    pub fn is_own(&self) -> bool {
+        self.uid.is_empty() && self.gid.is_empty()
+    }
 }
 
 /// One mount.
@@ -95,7 +180,12 @@ pub fn lower(index: usize, mount: &Mount, own_cgroups: bool) -> Result<MountOp, 
     let mut bind = mount.kind.as_deref() == Some("bind");
     let mut recursive = false;
     let mut parameters = Vec::new();
-    let ids = |recursive| MountIds { recursive, uid: mount.uid_mappings.clone(), gid: mount.gid_mappings.clone() };
+    let ids = |recursive| MountIds {
+        recursive,
+        uid: mount.uid_mappings.clone(),
+        gid: mount.gid_mappings.clone(),
+        ..MountIds::default()
+    };
     if !mount.uid_mappings.is_empty() || !mount.gid_mappings.is_empty() {
         op.idmap = Some(ids(false));
     }
@@ -110,6 +200,9 @@ pub fn lower(index: usize, mount: &Mount, own_cgroups: bool) -> Result<MountOp, 
             "src-nofollow" => op.source_no_follow = true,
             "copy-symlink" => op.copy_link = true,
             "idmap" | "ridmap" => op.idmap = Some(ids(option == "ridmap")),
+            name if name.starts_with("idmap=") || name.starts_with("ridmap=") => {
+                op.idmap = Some(named_ids(name).ok_or_else(|| name.to_string())?);
+            }
             name if is_default(name) => {}
             name => {
                 if let Some(flags) = propagation(name) {
@@ -139,7 +232,44 @@ pub fn lower(index: usize, mount: &Mount, own_cgroups: bool) -> Result<MountOp, 
             kind => Source::New { kind: kind.into(), source, parameters },
         }
     };
+    // What a bind shows is somebody's: nothing is copied into it.
+    op.copy_up &= matches!(&op.source, Source::New { kind, .. } if kind == "tmpfs");
     Ok(op)
+}
+
+/// crun's `idmap=uids=0-1-10#10-11-10;gids=0-100-10`: first id on the filesystem, first id of the host, and how many.
+fn named_ids(option: &str) -> Option<MountIds> {
+    let (name, lists) = option.split_once('=')?;
+    let mut ids = MountIds { recursive: name == "ridmap", ..MountIds::default() };
+    for list in lists.split(';') {
+        let (kind, triplets) = list.split_once('=')?;
+        let (to, relative) = match kind {
+            "uids" => (&mut ids.uid, &mut ids.relative_uid),
+            "gids" => (&mut ids.gid, &mut ids.relative_gid),
+            _ => return None,
+        };
+        for triplet in triplets.split('#') {
+            let numbers = triplet.strip_prefix('@').unwrap_or(triplet);
+            let mut numbers = numbers.split('-').map(|number| number.parse::<u32>().ok());
+            let (container_id, host_id, size) = (numbers.next()??, numbers.next()??, numbers.next()??);
+            let ends = |from: u32| from.checked_add(size).is_some();
+            if numbers.next().is_some() || size == 0 || !ends(container_id) || !ends(host_id) {
+                return None;
+            }
+            to.push(IdMapping { container_id, host_id, size });
+            relative.push(triplet.starts_with('@'));
+        }
+    }
+    (!ids.uid.is_empty() && !ids.gid.is_empty()).then_some(ids)
+}
+
+/// `linux.mountLabel`: SELinux's context of a filesystem that is the container's own and keeps none itself.
+pub fn label(op: &mut MountOp, option: &str, label: &str) {
+    let Source::New { kind, parameters, .. } = &mut op.source else { return };
+    let is_said = |(key, _): &(String, _)| key.ends_with("context");
+    if matches!(kind.as_str(), "tmpfs" | "devpts" | "mqueue" | "ramfs" | "overlay") && !parameters.iter().any(is_said) {
+        parameters.push((option.to_string(), Some(label.to_string())));
+    }
 }
 
 /// What holds anyway, or what no filesystem of today heeds.
@@ -282,6 +412,53 @@ mod tests {
         let mapped =
             Mount { uid_mappings: vec![IdMapping { size: 1, ..IdMapping::default() }], ..mount("bind", &["bind"]) };
         assert_eq!(lower(0, &mapped, true).unwrap().idmap.map(|ids| ids.uid.len()), Some(1));
+    }
+
+    #[test]
+    fn every_option_that_is_listed_is_known() {
+        assert!(OPTIONS.is_sorted());
+        for option in OPTIONS {
+            assert!(lower(0, &mount("bind", &[option]), true).is_ok(), "{option}");
+            let Source::New { parameters, .. } = lower(0, &mount("tmpfs", &[option]), true).unwrap().source else {
+                continue;
+            };
+            assert!(parameters.is_empty() || is_superblock(option), "{option}");
+        }
+    }
+
+    #[test]
+    fn mappings_in_the_option_are_those_of_crun() {
+        let ids = |option: &str| lower(0, &mount("bind", &["bind", option]), true).map(|op| op.idmap.unwrap());
+        let got = ids("ridmap=uids=0-1-10#@10-11-10;gids=0-100-10").unwrap();
+        assert!(got.recursive && got.uid.len() == 2 && got.gid[0].host_id == 100);
+        assert_eq!((got.uid[1].container_id, got.uid[1].host_id, got.uid[1].size), (10, 11, 10));
+        assert_eq!((got.relative_uid, got.relative_gid), (vec![false, true], vec![false]));
+        for wrong in [
+            "",
+            "uids=0-1-10",
+            "uids=0-1;gids=0-1-1",
+            "uids=0-1-0;gids=0-1-1",
+            "xids=0-1-1;gids=0-1-1",
+            "uids=4294967295-0-1;gids=0-1-1",
+            "uids=0-1-1-1;gids=0-1-1",
+        ] {
+            assert!(ids(&format!("idmap={wrong}")).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_label_is_for_filesystems_of_the_containers_own() {
+        let labelled = |kind: &str, options: &[&str]| {
+            let mut op = lower(0, &mount(kind, options), true).unwrap();
+            label(&mut op, "context", "system_u:object_r:container_file_t:s0:c1,c2");
+            match op.source {
+                Source::New { parameters, .. } => parameters.into_iter().filter_map(|(_, value)| value).collect(),
+                Source::Bind { .. } => Vec::new(),
+            }
+        };
+        assert_eq!(labelled("tmpfs", &[]), ["system_u:object_r:container_file_t:s0:c1,c2"]);
+        assert_eq!(labelled("tmpfs", &["rootcontext=x"]), ["x"]);
+        assert!(labelled("proc", &[]).is_empty() && labelled("bind", &["bind"]).is_empty());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! OCI runtime-spec 1.2, `config.json`. Unknown fields are ignored here; the validator names wrong ones.
+//! OCI runtime-spec 1.3, `config.json`. Unknown fields are ignored here; the validator names wrong ones.
 
 use super::resources::Resources;
 use serde::{Deserialize, Serialize};
@@ -168,8 +168,30 @@ pub struct Linux {
     pub personality: Option<Personality>,
     pub time_offsets: BTreeMap<String, TimeOffset>,
     pub memory_policy: Option<MemoryPolicy>,
-    pub intel_rdt: Option<serde_json::Value>,
-    pub net_devices: BTreeMap<String, serde_json::Value>,
+    pub intel_rdt: Option<IntelRdt>,
+    pub net_devices: BTreeMap<String, NetDevice>,
+}
+
+/// config-linux.md, "IntelRdt".
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[serde(default)]
+pub struct IntelRdt {
+    #[serde(rename = "closID")]
+    pub clos_id: Option<String>,
+    #[serde(rename = "l3CacheSchema")]
+    pub l3_cache_schema: Option<String>,
+    #[serde(rename = "memBwSchema")]
+    pub mem_bw_schema: Option<String>,
+    pub schemata: Vec<String>,
+    #[serde(rename = "enableMonitoring")]
+    pub enable_monitoring: bool,
+}
+
+/// config-linux.md, "Network Devices": its name in the container.
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[serde(default)]
+pub struct NetDevice {
+    pub name: Option<String>,
 }
 
 /// config-linux.md, "Memory policy".

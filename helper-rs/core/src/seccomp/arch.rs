@@ -57,6 +57,9 @@ impl Arch {
     }
 }
 
+/// Those that this compiler has numbers for.
+pub const KNOWN: &[&str] = &["SCMP_ARCH_AARCH64", "SCMP_ARCH_X32", "SCMP_ARCH_X86", "SCMP_ARCH_X86_64"];
+
 /// Every `SCMP_ARCH_*` that the specification lists.
 pub const NAMES: &[&str] = &[
     "SCMP_ARCH_X86",

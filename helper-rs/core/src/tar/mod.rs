@@ -19,6 +19,7 @@ pub use tests::{sample, sign_again};
 pub use entry::{Entry, Kind, Time};
 pub use fault::{Fault, TarError};
 pub use names::{clean, Escape};
+pub(crate) use pax::base64;
 pub use reader::Reader;
 pub use sparse::Segment;
 pub use write::{header, padding, stored, END};

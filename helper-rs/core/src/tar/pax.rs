@@ -158,7 +158,7 @@ fn percent(text: &[u8]) -> Vec<u8> {
 }
 
 /// Standard alphabet, padding optional (libarchive writes none).
-fn base64(text: &[u8]) -> Option<Vec<u8>> {
+pub fn base64(text: &[u8]) -> Option<Vec<u8>> {
     let text = text.strip_suffix(b"==").or(text.strip_suffix(b"=")).unwrap_or(text);
     let mut out = Vec::with_capacity(text.len() / 4 * 3 + 2);
     let (mut bits, mut held) = (0u32, 0u32);

@@ -17,12 +17,25 @@ pub static RULES: &[Rule] = &[
     error(
         "version-supported",
         "config.md#specification-version",
-        "`ociVersion` is of major version 1",
+        "`ociVersion` is of major version 1, or a draft of it",
         |root, found| {
-            let one = |text: &str| !is_semver(text) || text.starts_with("1.");
+            let one = |text: &str| !is_semver(text) || text.starts_with("1.") || text.starts_with("0.");
             found.unless(root.get("ociVersion"), one, |text| {
                 format!("version {text} is not compatible with 1.x runtimes")
             });
+        },
+    ),
+    warning(
+        "version-draft",
+        "config.md#specification-version",
+        "`ociVersion` is no draft before 1.0",
+        |root, found| {
+            let draft = |text: &str| is_semver(text) && text.starts_with("0.");
+            found.unless(
+                root.get("ociVersion"),
+                |text| !draft(text),
+                |text| format!("version {text} is a draft: what it says is read as of version 1"),
+            );
         },
     ),
     error("root-required", "config.md#root", "`root` is there", |root, found| {
@@ -53,6 +66,12 @@ pub static RULES: &[Rule] = &[
             }
         },
     ),
+    error(
+        "freebsd-sharing",
+        "config-freebsd.md#jail",
+        "what a FreeBSD jail shares is new or inherit, and for addresses and System V objects disable too",
+        freebsd_sharing,
+    ),
     error("annotation-key", "config.md#annotations", "no annotation has an empty key", |root, found| {
         if root.members(&["annotations"]).iter().any(|(name, _)| name.is_empty()) {
             found.at("$.annotations", "the empty key is not allowed");
@@ -73,6 +92,22 @@ fn hostname_namespace(root: &Node, found: &mut Findings) {
         if set && !has_namespace(root, "uts") {
             found.at(format!("$.{name}"), format!("\"{name}\" is set but the uts namespace is the host's"));
         }
+    }
+}
+
+/// Documents of other platforms are passed on by tools that only read them; here nothing of them runs.
+fn freebsd_sharing(root: &Node, found: &mut Findings) {
+    for (name, may_be_off) in [
+        ("host", false),
+        ("vnet", false),
+        ("ip4", true),
+        ("ip6", true),
+        ("sysvmsg", true),
+        ("sysvsem", true),
+        ("sysvshm", true),
+    ] {
+        let good = |text: &str| matches!(text, "new" | "inherit") || may_be_off && text == "disable";
+        found.unless(root.find(&["freebsd", "jail", name]), good, |text| format!("{text:?} is no way to share"));
     }
 }
 
