@@ -1,5 +1,6 @@
 /** The flags of `rootless run`: docker's names, letters and value syntax. */
 
+import { parseStream, streams } from './values/streams.ts';
 import { parsePlatform } from '../image/platform.ts';
 import { checkName } from '../runtime/ids.ts';
 import type { Flags } from './flags.ts';
@@ -371,6 +372,16 @@ export const createFlags = {
 
 export const runFlags = {
   detach: { type: 'boolean', alias: 'd', group: container, description: 'leave it running in the background, print its id' },
+  attach: {
+    type: 'string',
+    alias: 'a',
+    group: container,
+    valueHint: 'STREAM',
+    repeat: true,
+    parse: parseStream,
+    choices: streams,
+    description: 'share only stdin, stdout or stderr; what it writes elsewhere is in its log alone',
+  },
   ...createFlags,
   'detach-keys': {
     type: 'string',

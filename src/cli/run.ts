@@ -34,14 +34,19 @@ async function start(input: RunInput): Promise<number> {
   const made = { id: '' };
   const options = withStart(toOptions(input));
   const preserve = await preservedOf(input);
-  const more = { detach, detachKeys: flags['detach-keys'], preserve };
+  const attach = flags.attach.length > 0 ? new Set(flags.attach) : undefined;
+  const unseen = attach !== undefined && !attach.has('stdout') && !attach.has('stderr');
+  if (attach && detach) throw attachDetached();
+  const more = { detach, detachKeys: flags['detach-keys'], preserve, attach };
   const code = await begin(input, options, (wanted, context) => run(wanted, { ...context, ...more }), {
     created: (id) => {
       made.id = id;
+      // docker's: who hears nothing of it is told which one it is, and that it could be started is all there is to say.
+      if (unseen) print(`${id}\n`);
     },
     dryRun: flags['dry-run'] ? print : undefined,
   });
-  if (!detach || flags['dry-run']) return code;
+  if (!detach || flags['dry-run']) return unseen ? 0 : code;
   if (isGone(input.front)) return await takeBack(input.env, made.id);
   print(`${made.id}\n`);
   return code;
@@ -75,6 +80,15 @@ async function warnOfLogout(): Promise<void> {
 function withStart(options: ContainerOptions): ContainerOptions {
   if (!options.image.startsWith('embedded:')) return options;
   return { ...options, env: [`ROOTLESS_STARTED_MS=${performance.timeOrigin}`, ...options.env] };
+}
+
+function attachDetached(): RootlessError {
+  return new RootlessError({
+    code: 'FLAGS_CONFLICT',
+    message: 'conflicting options: cannot specify both --attach and --detach',
+    why: 'in the background it has no streams of yours',
+    fix: 'leave out one; "rootless attach" joins it later',
+  });
 }
 
 function checkTerminal(wanted: boolean): void {

@@ -4,6 +4,7 @@ import { type ConsolaInstance, createConsola } from 'consola/core';
 import { RootlessError } from '../errors.ts';
 import { warn } from './output.ts';
 import { paint, plain } from './paint.ts';
+import { isUnwritable, usualFix } from './usual-fixes.ts';
 
 /** Everything goes through one reporter; nothing is throttled, since two equal lines are two facts. */
 const consola: ConsolaInstance = createConsola({
@@ -25,7 +26,8 @@ export function report(error: unknown, debug: boolean): number {
 
 /** The three lines; with `debug` the code and the stacks too. */
 export function describe(error: unknown, debug: boolean): string {
-  const { message, why, fix, code } = facts(error);
+  const { message, why, fix: own, code } = facts(error);
+  const fix = own ?? usualFix(code);
   return [
     `${paint('red', 'rootless:')} ${plain(message).replaceAll('\n', '\\n')}`,
     ...(why === undefined ? [] : [`  ${paint('bold', 'why:')} ${indent(why)}`]),
@@ -48,7 +50,9 @@ function unexpected(error: unknown): RootlessError {
   const { code, message } = (error ?? {}) as NodeJS.ErrnoException;
   const text = message ?? String(error);
   if (typeof code === 'string' && /^E[A-Z0-9]+$/.test(code)) {
-    return new RootlessError({ code: `SYSTEM_${code}`, message: systemWords(error as NodeJS.ErrnoException), cause: error });
+    const facts = error as NodeJS.ErrnoException;
+    const name = isUnwritable(facts) ? 'STORE_UNWRITABLE' : `SYSTEM_${code}`;
+    return new RootlessError({ code: name, message: systemWords(facts), cause: error });
   }
   return new RootlessError({
     code: 'BUG',

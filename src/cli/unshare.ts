@@ -1,7 +1,7 @@
 /** `rootless unshare`: a shell, or a command, with the ids that containers have; files of theirs can be read and removed there. */
 
 import { constants } from 'node:os';
-import { startHelper } from '../helper.ts';
+import { type HelperProcess, startHelper } from '../helper.ts';
 import { findPaths } from '../paths.ts';
 import { searchPath } from '../programs.ts';
 import { explain } from '../runtime/explain.ts';
@@ -37,17 +37,15 @@ export default command({
     const { idMap, notice: hint } = chooseMapping(flags.userns ?? { kind: 'host' }, host, slotsInUse(paths));
     if (hint !== undefined) notice(hint);
     const argv = args.length > 0 ? args : [env['SHELL'] || '/bin/sh'];
-    const { child, done } = startHelper(
-      paths,
-      ['unshare', '--idmap', JSON.stringify(idMap), '--', ...argv],
-      ['inherit', 'inherit', 'inherit'],
-    );
     const ignore = () => undefined;
-    const pass = (name: NodeJS.Signals) => child.kill(constants.signals[name]);
+    // Before the helper is there: a signal of its first moment is heard when it is.
+    let started: HelperProcess | undefined;
+    const pass = (name: NodeJS.Signals) => void started?.child.kill(constants.signals[name]);
     for (const name of fromKeyboard) process.on(name, ignore);
     for (const name of passedOn) process.on(name, pass);
     try {
-      const { failure, code } = await done;
+      started = startHelper(paths, ['unshare', '--idmap', JSON.stringify(idMap), '--', ...argv], ['inherit', 'inherit', 'inherit']);
+      const { failure, code } = await started.done;
       if (failure !== undefined) throw explain(failure, gatherFacts(paths, host));
       return code;
     } finally {

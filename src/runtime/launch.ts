@@ -56,10 +56,11 @@ function start(paths: Paths, id: string, ties: Ties, more: readonly string[]): H
   // Whoever waits for the end of the caller's output must not wait for the container.
   const output = ties.detach ? 'ignore' : 'inherit';
   const input = ties.input && !ties.detach ? 'inherit' : 'ignore';
+  const shown = (name: 'stdout' | 'stderr') => (ties.hidden?.[name] ? 'ignore' : output);
   const told = ({ event }: HelperEvent) => {
     if (event !== 'created') ties.settled();
   };
-  return startHelper(paths, args, [input, output, output, 'parent'], undefined, told, keep);
+  return startHelper(paths, args, [input, shown('stdout'), shown('stderr'), 'parent'], undefined, told, keep);
 }
 
 export type Launching = { readonly id: string; readonly image: string; readonly config: OciConfig; readonly host: Host };

@@ -36,14 +36,18 @@ export async function run(options: ContainerOptions, context: RunContext): Promi
 async function live(asked: ContainerOptions, context: RunContext, undo: Undo, always: Undo): Promise<number> {
   const { paths } = context;
   let release = () => {};
+  const { attach } = context;
+  const hidden = attach && { stdout: !attach.has('stdout'), stderr: !attach.has('stderr') };
   const ties: Ties = {
     detach: context.detach === true,
-    input: asked.interactive && !context.detach,
+    input: asked.interactive && !context.detach && (context.attach?.has('stdin') ?? true),
     remove: asked.remove,
     detachKeys: context.detachKeys,
     preserve: context.preserve?.count,
     settled: () => release(),
-    front: context.detach || context.dryRun ? undefined : context.front,
+    // The front has the caller's streams, all of them.
+    front: context.detach || context.dryRun || hidden ? undefined : context.front,
+    hidden,
   };
   let starting: Starting | undefined;
   undo.add(() => starting?.cancel());

@@ -15,6 +15,8 @@ export type Ties = {
   readonly remove: boolean;
   /** `ctrl-p,ctrl-q`; empty = none. */
   readonly detachKeys: string | undefined;
+  /** Which of the program's outputs the caller does not see. */
+  readonly hidden?: { readonly stdout: boolean; readonly stderr: boolean } | undefined;
   /** So many descriptors of the caller, from 3 on, are the program's too. */
   readonly preserve?: number | undefined;
   /** Called when the program runs, and once the launch has failed. */

@@ -38,7 +38,7 @@ export async function waitForContainer(
   const first = readContainer(paths, id);
   for (let found = first; ; found = readContainer(paths, id)) {
     if (found === undefined) {
-      if (wanted.some((one) => ending.has(one))) return 0;
+      if (wanted.some((one) => ending.has(one))) return codeOfGone(paths, id);
       throw noSuchContainer(name);
     }
     const met = wanted.find((one) => isMet(one, found, first));
@@ -51,11 +51,19 @@ export async function waitForContainer(
 async function waitForEnd(paths: Paths, id: string, signal: AbortSignal | undefined): Promise<number> {
   for (;;) {
     const found = readContainer(paths, id);
-    if (found === undefined || !isActive(found)) return found?.exit?.code ?? 0;
+    if (found === undefined) return codeOfGone(paths, id);
+    if (!isActive(found)) return found.exit?.code ?? 0;
     const answer = await askMonitor(paths, id, { op: 'wait' }, signal);
     if (answer?.code !== undefined) return answer.code;
     await sleep(5);
   }
+}
+
+/** One with --rm takes everything along before its monitor can be asked; the journal still has how it ended. */
+async function codeOfGone(paths: Paths, id: string): Promise<number> {
+  const { readEvents } = await import('./events-read.ts');
+  const died = readEvents(paths).findLast((event) => event.id === id && event.type === 'container' && event.action === 'die');
+  return Number(died?.attributes['exitCode'] ?? 0);
 }
 
 const ending = new Set<Condition>(['not-running', 'next-exit', 'removed', 'stopped', 'exited', 'removing']);

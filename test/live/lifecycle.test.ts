@@ -158,6 +158,12 @@ live('wait prints exit codes, also of several and of what has ended', needs, asy
     await open('goes');
     assert.is(await waiting, '6\n');
   });
+  await detached(['--name', 'leaves', '--rm'], ['sh', '-c', `${gate}; exit 7`], async () => {
+    const waiting = ok(['wait', '--condition', 'removed', 'leaves']);
+    await open('leaves');
+    assert.is(await waiting, '7\n', 'its container is gone when it looks');
+    await refused(['wait', 'leaves'], /no such container/);
+  });
 });
 
 live('a name can change, and belongs to one', needs, () =>

@@ -4,9 +4,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import * as assert from 'uvu/assert';
-import { environment, finished, until } from '../support/cli.ts';
+import { environment, finished, rootless, until } from '../support/cli.ts';
 import { bin } from '../support/checkout.ts';
 import { run, runArgs, startRun } from '../support/container.ts';
+import { busyboxImage } from '../support/images.ts';
 import { live } from '../support/live.ts';
 
 const needs = ['userns', 'busybox'] as const;
@@ -72,6 +73,32 @@ live('stdout and stderr stay apart', needs, async () => {
       .join('\n'),
     'err\n',
   );
+});
+
+live('-a shares the streams that it names, and the log has all', needs, async () => {
+  const script = 'cat; echo out; echo err >&2; exit 4';
+  for (const [streams, said] of [
+    [['stdout'], { code: 4, stdout: 'out\n', stderr: '' }],
+    [['stderr'], { code: 4, stdout: '', stderr: 'err\n' }],
+    [['STDIN', 'stdout'], { code: 4, stdout: 'in\nout\n', stderr: '' }],
+  ] as const) {
+    const flags = ['-i', ...streams.flatMap((name) => ['-a', name])];
+    const { code, stdout, stderr } = await rootless(runArgs(flags, ['sh', '-c', script]), { input: 'in\n' });
+    assert.equal({ code, stdout, stderr: stderr.replace(/^rootless: one user id.*\n/, '') }, said, streams.join());
+  }
+  const fed = await rootless(['run', '--name', 'fed', '--network', 'none', '-i', '-a', 'stdin', busyboxImage(), 'sh', '-c', script], {
+    input: 'in\n',
+  });
+  assert.is(fed.code, 0, fed.stderr);
+  assert.match(fed.stdout, /^[0-9a-f]{64}\n$/);
+  const { stdout } = await rootless(['logs', 'fed']);
+  assert.is(stdout, 'in\nout\n');
+  await rootless(['rm', 'fed']);
+  for (const flags of [
+    ['-a', 'nonsense'],
+    ['-a', 'stdout', '-d'],
+  ])
+    assert.is((await rootless(runArgs(flags, ['true']))).code, 125);
 });
 
 live('the last bytes before the exit are not lost', needs, async () => {
