@@ -1,20 +1,32 @@
 // A cgroup v2 tree of the test user's own, in private namespaces, whatever the machine has.
 import { readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
 
 const user = process.env.ROOTLESS_TEST_USER ?? 'rootless-ci';
 
-/** Two namespaces: the first to put this process into a cgroup, the second to see that as the root of the tree. */
-const script = `mount --make-rprivate / && { umount -R /sys/fs/cgroup 2>/dev/null; mount -t cgroup2 none /sys/fs/cgroup; } &&
-group=/sys/fs/cgroup/conformance-$$ && mkdir $group && echo $$ > $group/cgroup.procs &&
-exec unshare -m -C sh -c 'umount /sys/fs/cgroup; mount -t cgroup2 none /sys/fs/cgroup && cd /sys/fs/cgroup &&
-mkdir -p leaf runc-cgroups-integration-test && chown -R "$0" . && echo $$ > leaf/cgroup.procs && cd "$1" && shift && exec runuser -u "$0" -- "$@"' "$@"`;
+/** Two namespaces: the first to put a process into a cgroup, the second to see that as the root of the tree. What is left in it is killed. */
+const script = `mount --make-rprivate / && { umount -R /sys/fs/cgroup 2>/dev/null; mount -t cgroup2 none /sys/fs/cgroup; } || exit
+group=/sys/fs/cgroup/conformance-$$ && mkdir $group || exit
+trap 'echo 1 > $group/cgroup.kill' TERM
+sh -c 'echo $$ > "$0"/cgroup.procs && exec "$@"' $group unshare -m -C sh -c 'umount /sys/fs/cgroup; mount -t cgroup2 none /sys/fs/cgroup && cd /sys/fs/cgroup &&
+mkdir -p leaf runc-cgroups-integration-test && chown -R "$0" . && echo $$ > leaf/cgroup.procs && cd "$1" && shift && exec runuser -u "$0" -- "$@"' "$@" <&0 &
+wait $!; code=$?
+echo 1 > $group/cgroup.kill
+for try in 1 2 3 4 5 6 7 8 9; do find $group -depth -type d -exec rmdir {} + 2>/dev/null; [ -d $group ] || break; sleep 0.2; done
+exit $code`;
 
-/** Arguments of spawnSync for a command in there; its terminal never ends. */
+/** Arguments of spawnSync for a command in there. */
 export function inLook(command, env, folder) {
   const ids = ranges();
-  const all = Object.entries({ HOME: '/tmp', PATH: process.env.PATH, TERM: 'xterm', XDG_RUNTIME_DIR: '/tmp', ...ids, ...env });
+  const all = Object.entries({ HOME: '/tmp', PATH: path(), TERM: 'xterm', XDG_RUNTIME_DIR: '/tmp', ...ids, ...env });
   const args = ['env', '-i', ...all.map(([key, value]) => `${key}=${value}`), ...command];
   return ['unshare', ['-m', 'sh', '-c', script, 'look', user, folder, ...args]];
+}
+
+/** Without what is only root's. */
+function path() {
+  const folders = (process.env.PATH ?? '').split(':');
+  return folders.filter((folder) => !`${folder}/`.startsWith(`${homedir()}/`)).join(':');
 }
 
 /** What runc's suite calls the subordinate ids. */

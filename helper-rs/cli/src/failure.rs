@@ -53,11 +53,18 @@ impl Failure {
     pub fn in_words(&self) -> String {
         let Some(errno) = self.errno else { return self.to_string() };
         let words = match (self.step.as_ref(), self.exit) {
-            ("exec", 127) if self.message.is_none() => "executable file not found in $PATH".to_string(),
+            ("exec", 127) if self.message.is_none() && !self.names_a_path() => {
+                "executable file not found in $PATH".to_string()
+            }
+            ("exec", _) => format!("exec {}: {}", self.target.as_deref().unwrap_or_default(), in_words(errno)),
             ("cwd", _) => format!("chdir: {}", in_words(errno)),
             _ => in_words(errno),
         };
         format!("{self}: {words}")
+    }
+
+    fn names_a_path(&self) -> bool {
+        self.target.as_ref().is_some_and(|target| target.contains('/'))
     }
 
     /// For the way from the child to the parent: all fields, the errno as a number.

@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use rustix::process::{kill_process_group, Pid, Signal};
 use std::collections::BTreeMap;
 use std::io::{Seek, Write};
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -93,7 +93,15 @@ fn run_one(hook: &Hook, state: &str, output: &Output) -> Step<()> {
     };
     match status.success() {
         true => Ok(()),
-        false => Err(Failure::because("hook", format!("{status}{}", last_words(&said)))),
+        false => Err(Failure::because("hook", format!("{}{}", in_words(status), last_words(&said)))),
+    }
+}
+
+/// What a filter does to a hook is told as shells tell it.
+fn in_words(status: ExitStatus) -> String {
+    match status.signal() {
+        Some(libc::SIGSYS) => format!("{status}, bad system call"),
+        _ => status.to_string(),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{
     devices, hooks, idmap, keyring, labels, landlock, memory_policy, mounts, owners, pid1, procfs, rootfs, terminal,
     userns,
 };
-use rootless_core::lower::mounts::{propagation, MS_SLAVE};
+use rootless_core::lower::mounts::propagation;
 use rootless_core::lower::namespaces::{CLONE_NEWCGROUP, CLONE_NEWNET, CLONE_NEWTIME};
 use rootless_core::oci::runtime::Hook;
 use rootless_core::oci::state::State;
@@ -81,8 +81,9 @@ fn story(plan: &Plan, channel: &Channel, options: &InitOptions, mut mapped: idma
         keyring::renew(plan)?;
     }
 
-    rootfs::isolate(root_propagation(plan))?;
-    let root = rootfs::prepare(&plan.annotations.rootfs, &plan.rootfs)?;
+    let wish = plan.linux.rootfs_propagation.as_deref().and_then(propagation);
+    rootfs::isolate(wish)?;
+    let root = rootfs::prepare(&plan.annotations.rootfs, &plan.rootfs, wish)?;
     let host_proc = procfs::take()?;
     let mut to_give = Vec::new();
     for op in &plan.mounts {
@@ -102,6 +103,7 @@ fn story(plan: &Plan, channel: &Channel, options: &InitOptions, mut mapped: idma
         false => rootfs::pivot(&root)?,
     }
     drop(root);
+    rootfs::propagate(wish)?;
     let root = rustix::fs::open("/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).during("pivot", "/")?;
     // As runc and docker do; where that is not possible, entering it will say so.
     let _ = inside::open(&root, &plan.process.cwd, Missing::MakeFolder, false);
@@ -242,10 +244,6 @@ pub fn become_root(plan: &Plan) -> Step<()> {
         true => userns::become_root_in_groups(),
         false => userns::become_root(),
     }
-}
-
-fn root_propagation(plan: &Plan) -> u64 {
-    plan.linux.rootfs_propagation.as_deref().and_then(propagation).unwrap_or(MS_SLAVE)
 }
 
 /// A /dev that is the host's own is left as it is.

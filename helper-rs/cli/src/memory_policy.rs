@@ -40,6 +40,10 @@ pub fn numbers(policy: &MemoryPolicy) -> Step<(u32, Vec<u64>)> {
         flags |= bit;
     }
     let nodes = ranges::parse(&policy.nodes, MOST_NODES).ok_or_else(|| wrong("nodes", &policy.nodes))?;
+    if matches!(policy.mode.as_str(), "MPOL_DEFAULT" | "MPOL_LOCAL") && !nodes.is_empty() {
+        let message = format!("mode requires 0 nodes but got {}", nodes.len());
+        return Err(Failure::because("init", message).on(format!("set_mempolicy: {}", policy.mode)));
+    }
     let mut mask = vec![0; MOST_NODES / 64];
     for node in nodes {
         mask[node / 64] |= 1_u64 << (node % 64);

@@ -61,6 +61,8 @@ pub fn execute(
             copy_source(op, *recursive, caller)?
         }
         (Source::New { kind, source, parameters }, None) => {
+            let inherited = inherited_mode(root, op).map(|mode| ("mode".to_string(), Some(mode)));
+            let parameters = &parameters.iter().cloned().chain(inherited).collect::<Vec<_>>();
             let made = match create(kind, source, parameters, caller) {
                 Err(Errno::PERM) if kind == "proc" => second_best_proc(source, parameters),
                 // For the same reason; and where the network namespace is not ours.
@@ -132,14 +134,10 @@ fn named_source(path: &str, op: &MountOp) -> String {
 
 fn attach(root: &OwnedFd, op: &MountOp, mount: &OwnedFd) -> Result<(), Errno> {
     let missing = if is_folder(mount)? { Missing::MakeFolder } else { Missing::MakeFile };
-    let existed = inside::open(root, &op.target, Missing::Refuse, op.no_follow).is_ok();
     // Every container is judged by what is at /proc and /sys: no image may lead these elsewhere.
     let target = inside::open(root, &op.target, missing, op.no_follow || is_fixed(op))?;
     if is_fixed(op) && FileType::from_raw_mode(fstat(&target)?.st_mode) == FileType::Symlink {
         return Err(Errno::LOOP);
-    }
-    if existed {
-        inherit_mode(op, &target, mount)?;
     }
     if op.copy_up {
         copy_up(&target, mount)?;
@@ -162,13 +160,13 @@ fn is_fixed(op: &MountOp) -> bool {
 }
 
 /// A tmpfs that nobody gave a mode looks like the folder that it covers.
-fn inherit_mode(op: &MountOp, target: &OwnedFd, mount: &OwnedFd) -> Result<(), Errno> {
-    let Source::New { kind, parameters, .. } = &op.source else { return Ok(()) };
+fn inherited_mode(root: &OwnedFd, op: &MountOp) -> Option<String> {
+    let Source::New { kind, parameters, .. } = &op.source else { return None };
     if kind != "tmpfs" || parameters.iter().any(|(key, _)| key == "mode") {
-        return Ok(());
+        return None;
     }
-    let mode = Mode::from_raw_mode(fstat(target)?.st_mode & 0o7777);
-    fchmod(openat(mount, c".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?, mode)
+    let target = inside::open(root, &op.target, Missing::Refuse, op.no_follow).ok()?;
+    fstat(&target).ok().map(|stat| format!("{:o}", stat.st_mode & 0o7777))
 }
 
 fn is_new_dev(op: &MountOp) -> bool {

@@ -2,7 +2,7 @@
 
 use crate::failure::{During, Failure, Step};
 use crate::memory_policy;
-use crate::sys::seccomp::Filter;
+use crate::sys::seccomp::{Filter, NEW_LISTENER};
 use crate::userns::{self, IdMap};
 use rootless_core::lower::annotations::{self, Annotations, Crun, Rootfs};
 use rootless_core::lower::mounts::{self, MountIds, MountOp, Source};
@@ -227,6 +227,11 @@ impl Plan {
         self.process = process;
     }
 
+    /// As the kernel gets them, those that are always there apart.
+    pub fn seccomp_flags(&self) -> Option<u32> {
+        self.filter.as_ref().map(|filter| filter.flags | if filter.notifies { NEW_LISTENER } else { 0 })
+    }
+
     pub fn new_user_namespace(&self) -> bool {
         self.namespaces.new & CLONE_NEWUSER != 0
     }
@@ -394,9 +399,12 @@ fn compile(linux: &Linux, strict: bool) -> Step<Option<SeccompFilter>> {
     if let (true, [unknown, ..]) = (strict, program.unknown_syscalls.as_slice()) {
         return Err(failed(format!("unknown system call {unknown}")));
     }
-    let flags = seccomp::flags::bits(&profile.flags).map_err(|name| failed(format!("unknown flag {name}")))?;
+    // Who names none gets what runc gives: without it older kernels slow the program down.
+    let flags = profile.flags.as_deref().map_or(Ok(SPEC_ALLOW), seccomp::flags::bits);
+    let flags = flags.map_err(|name| failed(format!("unknown flag {name}")))?;
     // One thread: nothing to synchronise, and the kernel refuses it together with a listener.
     const TSYNC: u64 = 1;
+    const SPEC_ALLOW: u64 = 4;
     Ok(Some(SeccompFilter {
         program: program.instructions.iter().map(|i| Filter { code: i.code, jt: i.jt, jf: i.jf, k: i.k }).collect(),
         flags: (flags & !TSYNC) as u32,

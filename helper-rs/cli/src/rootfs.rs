@@ -5,9 +5,9 @@ use crate::layers;
 use crate::sys::mount as sys_mount;
 use crate::sys::mount::MountAttr;
 use rootless_core::lower::annotations::{Copy, Overlay, Rootfs};
-use rootless_core::lower::mounts::{MOUNT_ATTR_RDONLY, MS_PRIVATE, MS_SLAVE};
+use rootless_core::lower::mounts::{MOUNT_ATTR_RDONLY, MS_PRIVATE, MS_SHARED, MS_SLAVE};
 use rustix::fd::{AsFd, OwnedFd};
-use rustix::fs::{open, AtFlags, Mode, OFlags};
+use rustix::fs::{open, openat, statx, AtFlags, Mode, OFlags, StatxAttributes, StatxFlags};
 use rustix::mount::{
     fsconfig_create, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, move_mount, open_tree, unmount,
     FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags,
@@ -19,13 +19,21 @@ const MS_REC: u64 = 1 << 14;
 /// A page less the terminating byte and some room: the longest data string of mount(2).
 const LONGEST_DATA: usize = 4000;
 
-/// Cuts this mount namespace off: what is mounted in it is not seen outside. `flags` from `rootfsPropagation`, else slave.
-pub fn isolate(flags: u64) -> Step<()> {
+/// Cuts this mount namespace off: what is mounted in it is not seen outside. Only where `rootfsPropagation` (`wish`) is
+/// shared do the host's mounts stay shared, for the binds of them.
+pub fn isolate(wish: Option<u64>) -> Step<()> {
+    let flags = wish.map_or(MS_SLAVE, |wish| match wish & (MS_SHARED | MS_PRIVATE) {
+        0 => MS_SLAVE,
+        kept => kept,
+    });
     sys_mount::propagate(c"/", flags | MS_REC).during("rootfs", "propagation of /")
 }
 
 /// Makes the root filesystem appear on `path` and answers it as a directory descriptor.
-pub fn prepare(kind: &Rootfs, path: &Path) -> Step<OwnedFd> {
+pub fn prepare(kind: &Rootfs, path: &Path, wish: Option<u64>) -> Step<OwnedFd> {
+    if wish.is_some_and(|wish| wish & MS_SHARED != 0) {
+        part_from_host(path)?;
+    }
     match kind {
         Rootfs::Plain => bind_on_itself(path, 0)?,
         Rootfs::ReadOnlyBind => bind_on_itself(path, MOUNT_ATTR_RDONLY)?,
@@ -42,6 +50,25 @@ pub fn prepare(kind: &Rootfs, path: &Path) -> Step<OwnedFd> {
         CString::new(path.as_os_str().as_encoded_bytes()).map_err(|_| Failure::because("rootfs", "NUL in path"))?;
     sys_mount::propagate(&name, MS_PRIVATE).during("rootfs", "propagation of the root")?;
     Ok(fd)
+}
+
+/// The mount that `path` is in becomes private: else what is mounted on `path` would be mounted outside too, and a copy of it
+/// be shared, which pivot_root(2) refuses.
+fn part_from_host(path: &Path) -> Step<()> {
+    let status =
+        |fd: &OwnedFd| statx(fd, "", AtFlags::EMPTY_PATH, StatxFlags::empty()).during("rootfs", path.display());
+    let mut folder = open_path(path, OFlags::PATH).during("rootfs", path.display())?;
+    while !status(&folder)?.stx_attributes.contains(StatxAttributes::MOUNT_ROOT) {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        folder = openat(&folder, "..", flags, Mode::empty()).during("rootfs", path.display())?;
+    }
+    rustix::process::fchdir(&folder).during("rootfs", path.display())?;
+    sys_mount::propagate(c".", MS_PRIVATE).during("rootfs", "propagation of its mount")
+}
+
+/// `rootfsPropagation`, for what the container's own programs mount.
+pub fn propagate(wish: Option<u64>) -> Step<()> {
+    wish.map_or(Ok(()), |wish| sys_mount::propagate(c"/", wish).during("rootfs", "propagation of /"))
 }
 
 /// pivot_root(2) needs a mount point: a copy of the tree mounted on itself.

@@ -7,7 +7,7 @@ use crate::state::Saved;
 use crate::sys::process as sys;
 use crate::{mounts, rootfs, userns};
 use rootless_core::lower::annotations::{Overlay, Rootfs};
-use rootless_core::lower::mounts::{Source, MS_SLAVE};
+use rootless_core::lower::mounts::Source;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{open, Dir, Mode, OFlags};
 use std::path::Path;
@@ -67,7 +67,7 @@ fn stopped(mut plan: Plan, volumes: bool) -> Step<Stand> {
         true => userns::enter(&plan.id_map, libc::CLONE_NEWNS)?,
         false => sys::unshare(libc::CLONE_NEWNS).during("clone", "mount namespace")?,
     }
-    rootfs::isolate(MS_SLAVE)?;
+    rootfs::isolate(None)?;
     let kind = match &plan.annotations.rootfs {
         // Filled when it was started first.
         Rootfs::Copy(_) if !is_empty(&plan.rootfs)? => Rootfs::Plain,
@@ -76,7 +76,7 @@ fn stopped(mut plan: Plan, volumes: bool) -> Step<Stand> {
     if let Rootfs::Overlay(overlay @ Overlay { program: Some(program), .. }) = &kind {
         mount_fuse(overlay, program, &plan.rootfs)?;
     }
-    let root = rootfs::prepare(&kind, &plan.rootfs)?;
+    let root = rootfs::prepare(&kind, &plan.rootfs, None)?;
     for op in plan.mounts.iter().filter(|op| volumes && !is_kernels(&op.target)) {
         let kept = match &op.source {
             Source::Bind { .. } => true,

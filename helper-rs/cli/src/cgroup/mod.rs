@@ -54,17 +54,18 @@ pub enum Place {
 pub fn make(plan: &Plan, manager: Manager) -> Step<Place> {
     let writes = writes(plan.linux.resources.as_ref())?;
     if !is_unified() {
-        return match writes.first() {
+        return match writes.iter().find(|write| !write.is_optional) {
             None => Ok(Place::Here),
             Some(write) => {
                 Err(Failure::because("cgroup", "limits need cgroup v2 alone at /sys/fs/cgroup").on(&write.file))
             }
         };
     }
+    let is_limited = writes.iter().any(|write| !write.is_optional);
     let path = plan.linux.cgroups_path.as_deref().unwrap_or_default();
     let is_scope = !path.starts_with('/') && path.contains(':');
     // Without limits a cgroup is good to have, and no reason to fail; where somebody named a folder or a manager, it is.
-    let is_luxury = writes.is_empty() && !is_writable(plan) && (manager == Manager::Folders || is_scope);
+    let is_luxury = !is_limited && !is_writable(plan) && (manager == Manager::Folders || is_scope);
     let folder = match manager {
         Manager::Systemd => return Ok(Place::Scope),
         Manager::Together if is_scope && plan.annotations.apart => return Ok(Place::Scope),
@@ -72,7 +73,7 @@ pub fn make(plan: &Plan, manager: Manager) -> Step<Place> {
             Err(_) if is_luxury => return Ok(Place::Here),
             other => other?,
         },
-        Manager::Together | Manager::Folders => match tree::folder_of(path, &plan.id, !writes.is_empty())? {
+        Manager::Together | Manager::Folders => match tree::folder_of(path, &plan.id, is_limited)? {
             Some(folder) => folder,
             None => return Ok(Place::Here),
         },

@@ -39,6 +39,9 @@ pub fn make(global: &Global, id: &str, place: &Place, mut options: LaunchOptions
     }
     sealed::ensure(&plan.id_map, plan.in_user_namespace(), global.reporter.events.as_deref())?;
     global.reporter.debug(&format!("{id}: {} is right, its processes are made", place.config().display()));
+    if let Some(flags) = plan.seccomp_flags() {
+        global.reporter.debug(&format!("seccomp filter flags: {flags}"));
+    }
     state::claim(&global.root, id)?;
     options.root.clone_from(&global.root);
     options.manager = if global.systemd { cgroup::Manager::Systemd } else { cgroup::Manager::Folders };

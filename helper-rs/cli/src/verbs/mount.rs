@@ -35,7 +35,7 @@ pub fn mount(global: Global) -> Step<u8> {
         move_onto(&tree, target.as_fd()).during("mount", to.display())?;
         return Ok(0);
     }
-    rootfs::prepare(&Rootfs::Overlay(Overlay { base, lower, ..Overlay::default() }), &to)?;
+    rootfs::prepare(&Rootfs::Overlay(Overlay { base, lower, ..Overlay::default() }), &to, None)?;
     Ok(0)
 }
 

@@ -87,7 +87,7 @@ fn overlay(folder: &Path, program: Option<&str>) -> Step<()> {
     };
     let merged = folder.join("merged");
     match program {
-        None => drop(rootfs::prepare(&Rootfs::Overlay(overlay), &merged)?),
+        None => drop(rootfs::prepare(&Rootfs::Overlay(overlay), &merged, None)?),
         Some(program) => start_fuse(program, folder)?,
     }
     let result = std::fs::write(merged.join("changed"), "new")
@@ -113,7 +113,7 @@ fn start_fuse(program: &str, folder: &Path) -> Step<()> {
 
 fn tmpfs_overlay() -> Step<()> {
     let overlay = Overlay { base: "/".into(), lower: vec!["/".into()], tmpfs: true, ..Overlay::default() };
-    rootfs::prepare(&Rootfs::Overlay(overlay), Path::new("/tmp")).map(drop)
+    rootfs::prepare(&Rootfs::Overlay(overlay), Path::new("/tmp"), None).map(drop)
 }
 
 /// Whether the kernel gives this namespace a /proc of its own: not where the one that is seen has covered parts.

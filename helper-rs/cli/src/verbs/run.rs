@@ -267,6 +267,9 @@ fn live(begin: &mut Begin, partial: &mut Partial) -> Step<(Ended, bool)> {
     options.plain_lines = options.console_socket.is_none();
     options.parent = copy_of(begin.parent.as_ref())?;
     global.reporter.debug(&format!("{}: {} is right, its processes are made", plan.id, plan.bundle.display()));
+    if let Some(flags) = plan.seccomp_flags() {
+        global.reporter.debug(&format!("seccomp filter flags: {flags}"));
+    }
     let mut created = |pid: i32| global.reporter.event(&json!({ "event": "created", "pid": pid }));
     let mut launched = launch::launch(plan, options, partial, &mut created)?;
     global.reporter.event(&json!({ "event": "running", "pid": launched.child.pid }));

@@ -128,6 +128,8 @@ impl Writes {
         // What is idle has no weight: the kernel refuses one.
         if let Some(shares) = cpu.shares.filter(|shares| *shares > 0 && cpu.idle != Some(1)) {
             self.set("cpu.weight", weight_of_shares(shares).to_string());
+            // What everybody has: `ctr` asks for it always, also where no weights can be given.
+            self.0.iter_mut().last().into_iter().for_each(|write| write.is_optional = shares == 1024);
         }
         let quota = cpu.quota.filter(|quota| *quota != 0).map(or_max);
         match (quota, cpu.period.filter(|period| *period != 0)) {
@@ -238,6 +240,15 @@ mod tests {
             r#"{"cpu":{"cpus":"0-1","mems":"","burst":5}}"#,
             &[("cpu.max.burst", "5"), ("cpuset.cpus", "0-1")],
         );
+    }
+
+    #[test]
+    fn the_shares_that_everybody_has_need_no_controller() {
+        let write = |shares: u64| {
+            lower(&Resources { cpu: Some(Cpu { shares: Some(shares), ..Cpu::default() }), ..Resources::default() })
+        };
+        assert_eq!(write(1024).unwrap()[0].controller(), None);
+        assert_eq!(write(512).unwrap()[0].controller(), Some("cpu"));
     }
 
     #[test]

@@ -257,7 +257,7 @@ pub struct Seccomp {
     pub default_action: String,
     pub default_errno_ret: Option<u32>,
     pub architectures: Vec<String>,
-    pub flags: Vec<String>,
+    pub flags: Option<Vec<String>>,
     pub listener_path: Option<String>,
     pub listener_metadata: Option<String>,
     pub syscalls: Vec<SeccompRule>,
