@@ -7,9 +7,10 @@ const user = process.env.ROOTLESS_TEST_USER ?? 'rootless-ci';
 /** Two namespaces: the first to put a process into a cgroup, the second to see that as the root of the tree. What is left in it is killed. */
 const script = `mount --make-rprivate / && { umount -R /sys/fs/cgroup 2>/dev/null; mount -t cgroup2 none /sys/fs/cgroup; } || exit
 group=/sys/fs/cgroup/conformance-$$ && mkdir $group || exit
+exec 3<&0
 trap 'echo 1 > $group/cgroup.kill' TERM
 sh -c 'echo $$ > "$0"/cgroup.procs && exec "$@"' $group unshare -m -C sh -c 'umount /sys/fs/cgroup; mount -t cgroup2 none /sys/fs/cgroup && cd /sys/fs/cgroup &&
-mkdir -p leaf runc-cgroups-integration-test && chown -R "$0" . && echo $$ > leaf/cgroup.procs && cd "$1" && shift && exec runuser -u "$0" -- "$@"' "$@" <&0 &
+mkdir -p leaf runc-cgroups-integration-test && chown -R "$0" . && echo $$ > leaf/cgroup.procs && cd "$1" && shift && exec runuser -u "$0" -- "$@"' "$@" <&3 3<&- &
 wait $!; code=$?
 echo 1 > $group/cgroup.kill
 for try in 1 2 3 4 5 6 7 8 9; do find $group -depth -type d -exec rmdir {} + 2>/dev/null; [ -d $group ] || break; sleep 0.2; done

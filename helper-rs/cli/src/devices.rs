@@ -7,7 +7,7 @@ use crate::sys::mount::{set_attr, MountAttr};
 use rootless_core::lower::mounts::{MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID};
 use rootless_core::oci::runtime::Device;
 use rustix::fd::{AsFd, OwnedFd};
-use rustix::fs::{fchmod, fstat, makedev, mknodat, openat, symlinkat, FileType, Mode, OFlags, Stat};
+use rustix::fs::{fchmod, Access, fstat, makedev, mknodat, openat, symlinkat, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 const DEFAULT: &[(&str, u32, u32)] = &[
@@ -118,7 +118,8 @@ fn is_device(stat: &Stat, device: &Device) -> bool {
 
 fn link(root: &OwnedFd) -> Result<(), Errno> {
     let dev = inside::open(root, "/dev", Missing::MakeFolder, false)?;
-    for (name, target) in LINKS {
+    let core = rustix::fs::access("/proc/kcore", Access::EXISTS).is_ok().then_some(&("core", "/proc/kcore"));
+    for (name, target) in LINKS.iter().chain(core) {
         match symlinkat(*target, &dev, *name) {
             Ok(()) | Err(Errno::EXIST) => {}
             Err(error) => return Err(error),

@@ -65,7 +65,8 @@ pub fn make(plan: &Plan, manager: Manager) -> Step<Place> {
     let path = plan.linux.cgroups_path.as_deref().unwrap_or_default();
     let is_scope = !path.starts_with('/') && path.contains(':');
     // Without limits a cgroup is good to have, and no reason to fail; where somebody named a folder or a manager, it is.
-    let is_luxury = !is_limited && !is_writable(plan) && (manager == Manager::Folders || is_scope);
+    let is_unnamed = path.is_empty() && !is_limited;
+    let is_luxury = is_unnamed || !is_limited && !is_writable(plan) && (manager == Manager::Folders || is_scope);
     let folder = match manager {
         Manager::Systemd => return Ok(Place::Scope),
         Manager::Together if is_scope && plan.annotations.apart => return Ok(Place::Scope),
@@ -73,7 +74,7 @@ pub fn make(plan: &Plan, manager: Manager) -> Step<Place> {
             Err(_) if is_luxury => return Ok(Place::Here),
             other => other?,
         },
-        Manager::Together | Manager::Folders => match tree::folder_of(path, &plan.id, is_limited)? {
+        Manager::Together | Manager::Folders => match tree::folder_of(path, &plan.id, is_limited || manager == Manager::Folders)? {
             Some(folder) => folder,
             None => return Ok(Place::Here),
         },
