@@ -7,7 +7,7 @@ use crate::sys::mount::{set_attr, MountAttr};
 use rootless_core::lower::mounts::{MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID};
 use rootless_core::oci::runtime::Device;
 use rustix::fd::{AsFd, OwnedFd};
-use rustix::fs::{fchmod, Access, fstat, makedev, mknodat, openat, symlinkat, FileType, Mode, OFlags, Stat};
+use rustix::fs::{fchmod, fstat, makedev, mknodat, openat, symlinkat, Access, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 const DEFAULT: &[(&str, u32, u32)] = &[

@@ -141,6 +141,7 @@ fn attach(root: &OwnedFd, op: &MountOp, mount: &OwnedFd) -> Result<(), Errno> {
     }
     if op.copy_up {
         copy_up(&target, mount)?;
+        keep_mode(op, mount)?;
     }
     // Into a /dev that is to be read-only the devices have to be put first.
     let attributes = if is_new_dev(op) { without_read_only(op.attributes) } else { op.attributes };
@@ -167,6 +168,15 @@ fn inherited_mode(root: &OwnedFd, op: &MountOp) -> Option<String> {
     }
     let target = inside::open(root, &op.target, Missing::Refuse, op.no_follow).ok()?;
     fstat(&target).ok().map(|stat| format!("{:o}", stat.st_mode & 0o7777))
+}
+
+/// The one that was asked for, and not that of the folder whose files were copied.
+fn keep_mode(op: &MountOp, mount: &OwnedFd) -> Result<(), Errno> {
+    let Source::New { parameters, .. } = &op.source else { return Ok(()) };
+    let asked = parameters.iter().find(|(key, _)| key == "mode").and_then(|(_, mode)| mode.as_deref());
+    let Some(mode) = asked.and_then(|mode| u32::from_str_radix(mode, 8).ok()) else { return Ok(()) };
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    fchmod(openat(mount, c".", flags, Mode::empty())?, Mode::from_raw_mode(mode))
 }
 
 fn is_new_dev(op: &MountOp) -> bool {

@@ -74,10 +74,15 @@ pub fn make(plan: &Plan, manager: Manager) -> Step<Place> {
             Err(_) if is_luxury => return Ok(Place::Here),
             other => other?,
         },
-        Manager::Together | Manager::Folders => match tree::folder_of(path, &plan.id, is_limited || manager == Manager::Folders)? {
-            Some(folder) => folder,
-            None => return Ok(Place::Here),
-        },
+        // As with crun an engine's container has one always, where that is to be had: `pause`, `stats` and `update` need it.
+        Manager::Together | Manager::Folders => {
+            match tree::folder_of(path, &plan.id, is_limited || manager == Manager::Folders) {
+                Ok(Some(folder)) => folder,
+                Ok(None) => return Ok(Place::Here),
+                Err(_) if is_unnamed => return Ok(Place::Here),
+                Err(failure) => return Err(failure),
+            }
+        }
     };
     let is_new = tree::claim(&folder)?;
     match tree::make(&folder, &writes).and_then(|()| opened(plan, &folder, &writes)) {
