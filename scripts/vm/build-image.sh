@@ -21,15 +21,15 @@ if [ ! -d "$base" ]; then
   for glob in doc man locale info lintian; do slim+=("--dpkgopt=path-exclude=/usr/share/$glob/*"); done
   [ -z "${proxy:-}" ] || apt+=("Acquire::http::Proxy \"$proxy\"")
   # The kernel is only fetched: its package would make an initramfs of its own, which takes longer than everything else here.
-  mmdebstrap --quiet --mode=root --variant=essential --format=directory --include="$packages" "${slim[@]}" \
+  mmdebstrap --mode=root --variant=essential --format=directory --include="$packages" "${slim[@]}" \
     "${apt[@]/#/--aptopt=}" --dpkgopt=force-unsafe-io \
     --customize-hook='mkdir "$1/kernel" && cd "$1/kernel" &&
       name=$(APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-cache depends linux-image-cloud-amd64 | sed -n "s/.*Depends: \(linux-image-[0-9].*\)/\1/p" | head -n 1) &&
       APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get download -qq "$name" && dpkg-deb -x linux-image-*.deb . && rm linux-image-*.deb' \
-    "$suite" "$work/base" ${mirror:+"$mirror"} 2> "$work/log" && status=0 || status=$?
-  cat "$work/log" >&2
+    "$suite" "$work/base" ${mirror:+"$mirror"} > "$work/log" 2>&1 && status=0 || status=$?
   if [ "$status" -ne 0 ]; then
-    ! grep -qE 'Failed to fetch|Could not (resolve|connect)|Unable to (locate|connect)|has no installation candidate' "$work/log" || exit 75
+    tail -n 25 "$work/log" >&2
+    ! grep -qE 'apt-get update .*failed|Failed to fetch|Could not (resolve|connect)|Unable to (locate|connect)|no installation candidate' "$work/log" || exit 75
     exit "$status"
   fi
   rm -rf "$work/base/var/cache/apt/"* "$work/base/var/lib/apt/lists/"*

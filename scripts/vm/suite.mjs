@@ -7,7 +7,7 @@ import { top } from '../setup.mjs';
 import { OutOfTime, runJob } from './agent.mjs';
 
 /** Seconds for one file: emulation is some twenty times slower than the machine, and the machine may be busy. */
-const fileLimit = 900;
+const fileLimit = 600;
 /** The tests' own time limits are multiplied by this (test/support/slow.ts). */
 const slowness = 20;
 
@@ -37,8 +37,11 @@ export async function runSuite(tally, machine, files, { seconds, place = 'user' 
   } catch (error) {
     const { missing, partial } = reader.rest();
     // Without time there is no answer: nothing has failed, and nothing has passed.
-    if (error instanceof OutOfTime) for (const file of missing) tally.skip(`${file.stage}/${file.name} (vm)`, error.message);
-    else tally.fail(`vm: ${error.message}`, partial || 'no output', missing.length);
+    if (error instanceof OutOfTime) {
+      const test = [...partial.matchAll(/@begin \d+ (.*)$/gm)].at(-1)?.[1];
+      if (test !== undefined) console.log(`vm: the time ended during "${test}"`);
+      for (const file of missing) tally.skip(`${file.stage}/${file.name} (vm)`, error.message);
+    } else tally.fail(`vm: ${error.message}`, partial || 'no output', missing.length);
     return;
   }
   for (const file of reader.rest().missing) tally.fail(`${file.stage}/${file.name} (vm)`, 'it was not run');

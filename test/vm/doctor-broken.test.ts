@@ -23,6 +23,7 @@ type Row = {
 };
 
 const folder = '/tmp/lab-broken';
+const toBen = 'setpriv --reuid=ben --regid=ben --init-groups';
 const sysctl = (name: string, value: string) =>
   `old=$(sysctl -n ${name}) && echo "$old" > ${folder}/old && sysctl -q -w ${name}='${value}'`;
 const back = (name: string) => `sysctl -q -w ${name}="$(cat ${folder}/old)"`;
@@ -49,13 +50,16 @@ const rows: readonly Row[] = [
   { what: 'newuidmap without its bit', id: 'newuidmap', spoil: 'chmod u-s /usr/bin/newuidmap', status: 'bad', says: /no privilege/, mends: true },
   { what: 'no newgidmap', id: 'newuidmap', spoil: 'mv /usr/bin/newgidmap /usr/bin/newgidmap.away', restore: 'mv /usr/bin/newgidmap.away /usr/bin/newgidmap', status: 'bad', says: /newgidmap is not installed/ },
   { what: 'newuidmap on nosuid', id: 'newuidmap', spoil: `mkdir -p ${folder}/n && mount -t tmpfs -o nosuid none ${folder}/n && cp -p /usr/bin/newuidmap ${folder}/n/ && mount --bind ${folder}/n/newuidmap /usr/bin/newuidmap`, restore: `umount /usr/bin/newuidmap ${folder}/n`, status: 'bad', says: /nosuid/ },
-  { what: 'no_new_privs', id: 'newuidmap', spoil: 'true', become: 'setpriv --reuid=ben --regid=ben --init-groups --no-new-privs', status: 'bad', says: /no effect.*no_new_privs/ },
-  { what: 'a bounding set without CAP_SETUID', id: 'newuidmap', spoil: 'true', become: 'setpriv --reuid=ben --regid=ben --init-groups --bounding-set=-setuid', status: 'bad', says: /no effect.*bounding set/ },
+  { what: 'no_new_privs', id: 'newuidmap', spoil: 'true', become: `${toBen} --no-new-privs`, status: 'bad', says: /no effect.*no_new_privs/ },
+  { what: 'a bounding set without CAP_SETUID', id: 'newuidmap', spoil: 'true', become: `${toBen} --bounding-set=-setuid`, status: 'bad', says: /no effect.*bounding set/ },
+  { what: 'a newuidmap that refuses', id: 'mapping', spoil: 'cp /bin/false /opt/refuses && chmod 4755 /opt/refuses && mount --bind /opt/refuses /usr/bin/newuidmap', restore: 'umount /usr/bin/newuidmap; rm /opt/refuses', status: 'bad', says: /cannot be mapped/ },
   { what: 'no user namespaces left', id: 'userns', spoil: sysctl('user.max_user_namespaces', '0'), restore: back('user.max_user_namespaces'), status: 'bad', says: /user\.max_user_namespaces is 0/, mends: true },
   { what: "Debian's switch", id: 'userns', spoil: sysctl('kernel.unprivileged_userns_clone', '0'), restore: back('kernel.unprivileged_userns_clone'), status: 'bad', says: /kernel\.unprivileged_userns_clone is 0/, mends: true },
   { what: 'hidepid', id: 'hidepid', spoil: 'mount -o remount,hidepid=2 /proc', restore: 'mount -o remount,hidepid=0 /proc', status: 'warn', says: /hidepid/, mends: true },
   { what: 'a tap device that is closed', id: 'tun', spoil: 'chmod 600 /dev/net/tun', restore: 'chmod 666 /dev/net/tun', status: 'bad', says: /EACCES/, mends: true },
   { what: 'a pasta that fails', id: 'pasta', spoil: 'mount --bind /bin/false "$(readlink -f /usr/bin/pasta)"', restore: 'umount "$(readlink -f /usr/bin/pasta)"', status: 'bad', says: /pasta does not work/ },
+  { what: 'neither pasta nor slirp4netns', id: 'slirp4netns', spoil: 'mv /usr/bin/pasta /usr/bin/pasta.away && mv /usr/bin/slirp4netns /usr/bin/slirp4netns.away', restore: 'mv /usr/bin/pasta.away /usr/bin/pasta; mv /usr/bin/slirp4netns.away /usr/bin/slirp4netns', status: 'warn', says: /not installed either/ },
+  { what: 'low ports that are open', id: 'ports', spoil: sysctl('net.ipv4.ip_unprivileged_port_start', '80'), restore: back('net.ipv4.ip_unprivileged_port_start'), status: 'ok', says: /from 80 on/ },
   { what: 'no network namespaces left', id: 'bridges', spoil: sysctl('user.max_net_namespaces', '0'), restore: back('user.max_net_namespaces'), status: 'warn', says: /is of no use/ },
   { what: 'ping for nobody', id: 'ping', spoil: sysctl('net.ipv4.ping_group_range', '1 0'), restore: back('net.ipv4.ping_group_range'), status: 'warn', says: /not in net\.ipv4\.ping_group_range/, mends: true },
   { what: 'no resolver', id: 'dns', spoil: 'mount --bind /dev/null /etc/resolv.conf', restore: 'umount /etc/resolv.conf', status: 'warn', says: /no resolver/ },
@@ -66,11 +70,14 @@ const rows: readonly Row[] = [
   { what: 'a store where overlays cannot be', id: 'overlay', spoil: twice, restore: twiceBack, first: store, status: 'warn', says: /does not stack layers/ },
   { what: 'and no /dev/fuse', id: 'fuse', spoil: `${twice} && chmod 600 /dev/fuse`, restore: `chmod 666 /dev/fuse; ${twiceBack}`, first: store, status: 'warn', says: /\/dev\/fuse cannot be opened: EACCES/, mends: true },
   { what: 'ids that systemd could lend', id: 'nsresourced', spoil: "systemctl start systemd-nsresourced.socket; sed -i '/^ben:/d' /etc/subuid /etc/subgid", restore: 'systemctl stop systemd-nsresourced.socket systemd-nsresourced.service', status: 'off', says: /systemd 257\S* answers, and can lend none: .*"bpf"/ },
+  { what: 'a tree that is not cgroup v2 alone', id: 'cgroup2', spoil: 'true', become: `unshare -m bash -c 'umount -R /sys/fs/cgroup; mount -t tmpfs none /sys/fs/cgroup; exec "$0" "$@"' ${toBen}`, status: 'warn', says: /no limits/ },
+  { what: 'keys that are used up', id: 'keyring', spoil: `echo ' 1001:   199 199/199 199/200 40/20000' > ${folder}/keys && mount --bind ${folder}/keys /proc/key-users`, restore: 'umount /proc/key-users', status: 'warn', says: /199 of 200/ },
+  { what: 'an outer container', id: 'nesting', spoil: 'true', first: 'export container=lxc;', status: 'ok', says: /inside lxc/ },
   { what: 'few open files', id: 'files', spoil: 'true', first: 'ulimit -n 512;', status: 'warn', says: /up to 512/ },
   { what: 'few processes', id: 'processes', spoil: 'true', first: 'ulimit -u 300;', status: 'warn', says: /up to 300/ },
 ]; // biome-ignore format: a table
 
-function look({ id, first = '', become = 'setpriv --reuid=ben --regid=ben --init-groups' }: Row): Result {
+function look({ id, first = '', become = toBen }: Row): Result {
   const { out } = root(
     `cd /home/ben; ${become} env -i HOME=/home/ben USER=ben PATH=/lab/bin:/usr/bin:/bin bash -c '${first} rootless doctor --json ${id} 2> /dev/null'`,
   );
