@@ -1,6 +1,7 @@
 /** Where containers are in the tree of cgroups, from wherever they are started; and what is said when something of it is not ours. */
 
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { rootless } from '../support/cli.ts';
@@ -67,6 +68,18 @@ live('every limit is a file of the cgroup', [], async () => {
 live('reads and writes of a disk are held back by number', [], async () => {
   const flags = ['--device-read-bps', '/dev/vda:1mb', '--device-write-iops', '/dev/vda:100'];
   assert.match(await shell(flags, 'cat /sys/fs/cgroup/io.max'), /^\d+:0 rbps=1048576 wbps=max riops=max wiops=100$/);
+});
+
+live('and really: eight megabytes at one a second take their time', [], async () => {
+  const folder = mkdtempSync(join(homedir(), 'slow-'));
+  try {
+    const script = 'begun=$(date +%s); dd if=/dev/zero of=/disk/filled bs=1M count=8 conv=fsync 2>/dev/null; echo $(($(date +%s) - begun))';
+    const flags = ['-v', `${folder}:/disk`, '--device-write-bps', '/dev/vda:1mb'];
+    const seconds = Number(await shell(flags, script));
+    assert.ok(seconds >= 6, `${seconds} s`);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 live('limits change while it runs, and what was not named stays', [], async () => {

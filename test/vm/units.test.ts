@@ -43,7 +43,9 @@ live(
       assert.match(good(as("rootless ps --format '{{.Names}} {{.Status}}'")), /^web Up/m);
       // The unit's main process is the monitor, and the container is below the unit.
       const shown = good(as('systemctl --user show -p MainPID -p ControlGroup --value container-web.service'));
-      const [pid = '', group = ''] = shown.split('\n').sort();
+      // In an order of systemd's own.
+      const pid = /^\d+$/m.exec(shown)?.[0];
+      const group = /^\/.*$/m.exec(shown)?.[0] ?? '';
       assert.match(good(root(`readlink /proc/${pid}/exe; cat /proc/${pid}/comm`)), /rootless|helper/);
       assert.match(group, /container-web\.service$/);
       assert.match(good(root("cat /proc/$(pgrep -x -f 'sleep 4101')/cgroup")), /container-web\.service/);
@@ -90,7 +92,7 @@ END
       assert.is(good(as("cat /sys/fs/cgroup$(sed 's/^0:://' /proc/$(pgrep -x -f 'sleep 4102')/cgroup)/memory.max")), String(64 << 20));
       reboot();
       await eventually(() => isActive('site.service'));
-      good(as('rootless quadlet rm --force site'));
+      good(as('rootless quadlet rm site'));
       await eventually(() => assert.not(root("pgrep -x -f 'sleep 4102'").code === 0));
     }),
   { seconds: 120 },
