@@ -1,12 +1,13 @@
 //! A log in files: records are gathered and written at once; a full file makes room for a new one.
 
 use super::gap::Gap;
-use super::json::Middle;
-use super::lines::Piece;
 use super::stamp::Stamp;
-use super::{cri, json, tail, Driver, Facts, LogOptions, Stream, WhenFull};
+use super::{tail, Driver, Facts, LogOptions, Stream, WhenFull};
 use crate::failure::{During, Failure, Step};
+use rootless_records::json::Middle;
+use rootless_records::{cri, json, Piece};
 use rustix::io::Errno;
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -33,8 +34,8 @@ pub enum Format {
 impl Format {
     pub fn put(&self, out: &mut Vec<u8>, stream: Stream, stamp: &Stamp, piece: Piece<'_>) {
         match self {
-            Format::Json(middle) => json::put(out, middle, stream, stamp, piece),
-            Format::Cri => cri::put(out, stream, stamp, piece),
+            Format::Json(middle) => json::put(out, middle, stream, stamp.trimmed(), piece),
+            Format::Cri => cri::put(out, stream, stamp.full(), piece),
         }
     }
 }
@@ -52,7 +53,7 @@ impl LogFile {
         Ok(LogFile {
             format: match options.driver {
                 Driver::Plain => Format::Cri,
-                _ => Format::Json(Middle::new(&attributes(options))),
+                _ => Format::Json(Middle::new(attributes(options).as_deref())),
             },
             file,
             size,
@@ -176,9 +177,11 @@ pub fn numbered(path: &Path, number: impl std::fmt::Display) -> PathBuf {
     name.into()
 }
 
-fn attributes(options: &LogOptions) -> std::collections::BTreeMap<String, String> {
+/// What every record says beside its text, as an object of JSON.
+fn attributes(options: &LogOptions) -> Option<String> {
     let tag = options.tag.iter().map(|tag| ("tag".to_string(), tag.clone()));
-    options.attributes.clone().into_iter().chain(tag).collect()
+    let all: BTreeMap<_, _> = options.attributes.clone().into_iter().chain(tag).collect();
+    (!all.is_empty()).then(|| serde_json::json!(all).to_string())
 }
 
 /// Opens for appending, and cuts off a record that a killed monitor has not finished.

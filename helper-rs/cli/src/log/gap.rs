@@ -2,12 +2,12 @@
 //! still full: the last records make room for it, and its numbers are written over in place.
 
 use super::file::{size, write_all, Format};
-use super::lines::Piece;
-use super::record;
 use super::stamp::Stamp;
 use super::tail::read_range;
 use super::Stream;
 use crate::failure::errno_name;
+use rootless_records::record;
+use rootless_records::Piece;
 use rustix::fd::AsRawFd;
 use rustix::io::Errno;
 use std::fs::{File, OpenOptions};

@@ -1,9 +1,9 @@
 //! The journal of systemd by its native protocol (systemd.io/JOURNAL_NATIVE_PROTOCOL): a datagram an entry, a memfd for large ones.
 
-use super::lines::Piece;
 use super::{Facts, LogOptions, Stream, WhenFull};
 use crate::failure::{Failure, Step};
 use crate::sys::socket;
+use rootless_records::Piece;
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{fcntl_add_seals, memfd_create, MemfdFlags, SealFlags};

@@ -1,13 +1,9 @@
 //! The container's log, as the monitor writes it and `rootless-helper log` reads it.
 
-mod cri;
 mod file;
 mod gap;
 mod journald;
-mod json;
-mod lines;
 pub mod read;
-mod record;
 mod stamp;
 mod tail;
 #[cfg(test)]
@@ -16,7 +12,9 @@ mod tests;
 use crate::failure::Step;
 use file::LogFile;
 use journald::Journal;
-use lines::Lines;
+use rootless_records::lines::Lines;
+use rootless_records::Piece;
+pub use rootless_records::Stream;
 use serde::Deserialize;
 use stamp::Stamp;
 use std::collections::BTreeMap;
@@ -77,21 +75,6 @@ pub struct Facts<'a> {
     pub image: &'a str,
     /// Of monitor.json.
     pub folder: &'a Path,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stream {
-    Stdout,
-    Stderr,
-}
-
-impl Stream {
-    pub fn name(self) -> &'static str {
-        match self {
-            Stream::Stdout => "stdout",
-            Stream::Stderr => "stderr",
-        }
-    }
 }
 
 /// A line that nobody ends (a prompt) is written after this time.
@@ -200,7 +183,7 @@ impl Log {
 }
 
 impl Sink {
-    fn put(&mut self, stream: Stream, stamp: &Stamp, piece: lines::Piece<'_>) -> Step<()> {
+    fn put(&mut self, stream: Stream, stamp: &Stamp, piece: Piece<'_>) -> Step<()> {
         match self {
             Sink::Nothing => Ok(()),
             Sink::File(file) => file.put(stream, stamp, piece),

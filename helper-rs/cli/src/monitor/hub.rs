@@ -4,6 +4,7 @@
 use super::queue::{unblock, Queue, ROOM};
 use crate::failure::{During, Failure, Step};
 use crate::log::{Log, Stream};
+use rustix::buffer::spare_capacity;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::{fcntl_dupfd_cloexec, Errno};
@@ -95,10 +96,10 @@ impl Hub {
     pub fn read(&mut self, stream: Stream) -> Option<Vec<u8>> {
         let source = self.sources[stream as usize].as_ref()?;
         let mut block = std::mem::take(&mut self.block);
-        block.resize(ROOM, 0);
-        match rustix::io::read(source, &mut block[..]) {
+        block.clear();
+        block.reserve(ROOM);
+        match rustix::io::read(source, spare_capacity(&mut block)) {
             Ok(got) if got > 0 => {
-                block.truncate(got);
                 let logged = self.log.write(stream, &block);
                 self.note(logged);
                 return Some(block);

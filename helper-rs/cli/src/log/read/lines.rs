@@ -2,8 +2,8 @@
 
 use super::files::Generation;
 use crate::failure::{During, Step};
-use crate::log::record;
 use crate::log::tail::{last_border, read_range};
+use rootless_records::record;
 use std::fs::File;
 
 pub struct Start {

@@ -3,7 +3,7 @@
 use super::{Stop, Wish};
 use crate::clock;
 use crate::failure::Failure;
-use crate::log::record::{self, Record};
+use rootless_records::record::{self, Record};
 use rustix::event::{poll, PollFd, PollFlags};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::fstat;

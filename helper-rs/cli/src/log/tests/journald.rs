@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::log::journald::Journal;
-use crate::log::lines::Piece;
 use crate::sys::socket;
+use rootless_records::Piece;
 use rustix::fs::SealFlags;
 use std::os::unix::net::UnixDatagram;
 

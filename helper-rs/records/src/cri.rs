@@ -1,12 +1,10 @@
 //! The log format of Kubernetes' container runtime interface, podman's k8s-file: `TIME STREAM F|P TEXT`. Bytes stay as they are.
 
-use super::lines::Piece;
-use super::stamp::Stamp;
-use super::Stream;
+use crate::{Piece, Stream};
 
-/// Appends one record.
-pub fn put(out: &mut Vec<u8>, stream: Stream, stamp: &Stamp, piece: Piece<'_>) {
-    out.extend_from_slice(stamp.full());
+/// Appends one record. `time`: RFC 3339 with nine digits of a fraction.
+pub fn put(out: &mut Vec<u8>, stream: Stream, time: &[u8], piece: Piece<'_>) {
+    out.extend_from_slice(time);
     out.extend_from_slice(match (stream, piece.ends) {
         (Stream::Stdout, true) => b" stdout F ",
         (Stream::Stdout, false) => b" stdout P ",
@@ -24,11 +22,9 @@ mod tests {
     #[test]
     fn a_record_is_the_interfaces() {
         let mut out = Vec::new();
-        let mut stamp = Stamp::default();
-        stamp.now();
-        put(&mut out, Stream::Stdout, &stamp, Piece { text: b"a \xff", ends: true });
-        put(&mut out, Stream::Stderr, &stamp, Piece { text: b"b", ends: false });
-        let time = stamp.full();
-        assert_eq!(out, [time, b" stdout F a \xff\n", time, b" stderr P b\n"].concat());
+        let time = b"2026-01-02T03:04:05.600000000Z";
+        put(&mut out, Stream::Stdout, time, Piece { text: b"a \xff", ends: true });
+        put(&mut out, Stream::Stderr, time, Piece { text: b"b", ends: false });
+        assert_eq!(out, [time, &b" stdout F a \xff\n"[..], time, b" stderr P b\n"].concat());
     }
 }

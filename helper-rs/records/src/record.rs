@@ -1,6 +1,6 @@
 //! Reads one record, whichever of the two formats it has: JSON begins with a brace, the other with a digit.
 
-use super::Stream;
+use crate::Stream;
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -1,65 +1,67 @@
 //! docker's json-file: one object a line, `{"log":"text\n","stream":"stdout","attrs":{…},"time":"…"}`, escaped as docker does it.
 
-use super::lines::Piece;
-use super::stamp::Stamp;
-use super::Stream;
-use std::collections::BTreeMap;
+use crate::{Piece, Stream};
 
 /// What stands between the text and the time, for both streams.
 pub struct Middle([Vec<u8>; 2]);
 
 impl Middle {
-    pub fn new(attributes: &BTreeMap<String, String>) -> Middle {
-        let attrs = match attributes.is_empty() {
-            true => String::new(),
-            false => format!("\"attrs\":{},", serde_json::json!(attributes)),
-        };
+    /// `attributes`: an object of JSON, on one line.
+    pub fn new(attributes: Option<&str>) -> Middle {
+        let attrs = attributes.map_or(String::new(), |object| format!("\"attrs\":{object},"));
         let of = |stream: Stream| format!("\",\"stream\":\"{}\",{attrs}\"time\":\"", stream.name()).into_bytes();
         Middle([of(Stream::Stdout), of(Stream::Stderr)])
     }
 }
 
-/// Appends one record.
-pub fn put(out: &mut Vec<u8>, middle: &Middle, stream: Stream, stamp: &Stamp, piece: Piece<'_>) {
+/// Appends one record. `time`: RFC 3339 without its `Z`.
+pub fn put(out: &mut Vec<u8>, middle: &Middle, stream: Stream, time: &[u8], piece: Piece<'_>) {
     out.extend_from_slice(b"{\"log\":\"");
     escape(out, piece.text);
     if piece.ends {
         out.extend_from_slice(b"\\n");
     }
     out.extend_from_slice(&middle.0[stream as usize]);
-    out.extend_from_slice(stamp.trimmed());
+    out.extend_from_slice(time);
     out.extend_from_slice(b"Z\"}\n");
 }
 
 /// Go's encoding of a string: `<`, `>`, `&` and the two separators that JavaScript has not are escaped too; what is no UTF-8
 /// becomes U+FFFD, one for each byte.
 fn escape(out: &mut Vec<u8>, mut text: &[u8]) {
-    loop {
+    while !text.is_empty() {
         let plain = plain_length(text);
         out.extend_from_slice(&text[..plain]);
         text = &text[plain..];
-        let Some(&byte) = text.first() else { return };
-        if byte < 0x80 {
-            escape_ascii(out, byte);
-            text = &text[1..];
-        } else {
-            let most = text.iter().position(u8::is_ascii).unwrap_or(text.len());
-            escape_wide(out, &text[..most]);
-            text = &text[most..];
-        }
+        let ascii = text.iter().position(|byte| !byte.is_ascii() || is_plain(*byte)).unwrap_or(text.len());
+        escape_ascii(out, &text[..ascii]);
+        text = &text[ascii..];
+        let wide = text.iter().position(u8::is_ascii).unwrap_or(text.len());
+        escape_wide(out, &text[..wide]);
+        text = &text[wide..];
     }
 }
 
-fn escape_ascii(out: &mut Vec<u8>, byte: u8) {
+/// A program that writes zeros has six bytes in its log for each: they are gathered, and copied together.
+fn escape_ascii(out: &mut Vec<u8>, bytes: &[u8]) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
-    match byte {
-        b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
-        b'\n' => out.extend_from_slice(b"\\n"),
-        b'\r' => out.extend_from_slice(b"\\r"),
-        _ => {
-            out.extend_from_slice(b"\\u00");
-            out.extend_from_slice(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+    for group in bytes.chunks(16) {
+        let mut room = [0; 16 * 6];
+        let mut used = 0;
+        for &byte in group {
+            let (escape, length) = match byte {
+                b'"' | b'\\' => ([b'\\', byte, 0, 0, 0, 0], 2),
+                b'\n' => (*b"\\n\0\0\0\0", 2),
+                b'\r' => (*b"\\r\0\0\0\0", 2),
+                _ => {
+                    let [high, low] = [HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]];
+                    ([b'\\', b'u', b'0', b'0', high, low], 6)
+                }
+            };
+            room[used..used + 6].copy_from_slice(&escape);
+            used += length;
         }
+        out.extend_from_slice(&room[..used]);
     }
 }
 
@@ -114,6 +116,8 @@ fn special(word: u64) -> u64 {
 mod tests {
     use super::*;
 
+    const TIME: &[u8] = b"2026-01-02T03:04:05.6";
+
     fn escaped(text: &[u8]) -> String {
         let mut out = Vec::new();
         escape(&mut out, text);
@@ -162,7 +166,7 @@ mod tests {
                 .collect();
             let mut out = Vec::new();
             let piece = Piece { text: &text, ends: true };
-            put(&mut out, &Middle::new(&BTreeMap::new()), Stream::Stderr, &Stamp::default(), piece);
+            put(&mut out, &Middle::new(None), Stream::Stderr, TIME, piece);
             assert_eq!(out.iter().filter(|byte| **byte == b'\n').count(), 1);
             let record: serde_json::Value = serde_json::from_slice(&out).unwrap();
             assert!(record["log"].as_str().is_some_and(|log| log.ends_with('\n')));
@@ -172,14 +176,11 @@ mod tests {
 
     #[test]
     fn a_record_is_dockers() {
-        let mut stamp = Stamp::default();
-        stamp.now();
-        let attributes = BTreeMap::from([("tag".to_string(), "a/b".to_string())]);
         let mut out = Vec::new();
-        put(&mut out, &Middle::new(&attributes), Stream::Stdout, &stamp, Piece { text: b"hi", ends: false });
-        let time = String::from_utf8(stamp.trimmed().to_vec()).unwrap();
+        let middle = Middle::new(Some("{\"tag\":\"a/b\"}"));
+        put(&mut out, &middle, Stream::Stdout, TIME, Piece { text: b"hi", ends: false });
         let wanted =
-            format!("{{\"log\":\"hi\",\"stream\":\"stdout\",\"attrs\":{{\"tag\":\"a/b\"}},\"time\":\"{time}Z\"}}\n");
+            "{\"log\":\"hi\",\"stream\":\"stdout\",\"attrs\":{\"tag\":\"a/b\"},\"time\":\"2026-01-02T03:04:05.6Z\"}\n";
         assert_eq!(String::from_utf8(out).unwrap(), wanted);
     }
 }

@@ -1,15 +1,6 @@
 //! Cuts a stream of bytes into the pieces that become records: lines, and of longer lines 16 KiB at a time, as docker does.
 
-use crate::failure::Step;
-
-/// A line, or a part of one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Piece<'a> {
-    /// Without the newline.
-    pub text: &'a [u8],
-    /// The newline came.
-    pub ends: bool,
-}
+use crate::Piece;
 
 /// docker's and the CRI's longest record.
 const MOST: usize = 16 << 10;
@@ -25,7 +16,7 @@ impl Lines {
         !self.pending.is_empty()
     }
 
-    pub fn feed(&mut self, mut bytes: &[u8], emit: &mut impl FnMut(Piece<'_>) -> Step<()>) -> Step<()> {
+    pub fn feed<E>(&mut self, mut bytes: &[u8], emit: &mut impl FnMut(Piece<'_>) -> Result<(), E>) -> Result<(), E> {
         if self.is_waiting() {
             let end = memchr::memchr(b'\n', bytes);
             let (first, rest) = bytes.split_at(end.map_or(bytes.len(), |end| end + 1));
@@ -46,7 +37,7 @@ impl Lines {
     }
 
     /// Emits all lines, and of the rest what is too long to keep.
-    fn cut(&mut self, bytes: &[u8], emit: &mut impl FnMut(Piece<'_>) -> Step<()>) -> Step<()> {
+    fn cut<E>(&mut self, bytes: &[u8], emit: &mut impl FnMut(Piece<'_>) -> Result<(), E>) -> Result<(), E> {
         let mut start = 0;
         let mut result = Ok(());
         for end in memchr::memchr_iter(b'\n', bytes) {
@@ -60,7 +51,7 @@ impl Lines {
     }
 
     /// No end will come, or not soon. Unless `all`, the first bytes of a character wait for the others.
-    pub fn end(&mut self, all: bool, emit: &mut impl FnMut(Piece<'_>) -> Step<()>) -> Step<()> {
+    pub fn end<E>(&mut self, all: bool, emit: &mut impl FnMut(Piece<'_>) -> Result<(), E>) -> Result<(), E> {
         let most = if all { self.pending.len() } else { whole_characters(&self.pending) };
         if most == 0 {
             return Ok(());
@@ -72,7 +63,11 @@ impl Lines {
 }
 
 /// Emits parts of a long line; answers what is left of it.
-fn long<'a>(mut line: &'a [u8], emit: &mut impl FnMut(Piece<'_>) -> Step<()>, result: &mut Step<()>) -> &'a [u8] {
+fn long<'a, E>(
+    mut line: &'a [u8],
+    emit: &mut impl FnMut(Piece<'_>) -> Result<(), E>,
+    result: &mut Result<(), E>,
+) -> &'a [u8] {
     while line.len() > MOST {
         let (part, rest) = line.split_at(whole_characters(&line[..MOST]));
         let emitted = emit(Piece { text: part, ends: false });
@@ -109,7 +104,7 @@ mod tests {
         let mut all = Vec::new();
         let mut emit = |piece: Piece<'_>| {
             all.push(format!("{}{}", String::from_utf8_lossy(piece.text), if piece.ends { "" } else { "+" }));
-            Ok(())
+            Ok::<_, ()>(())
         };
         for block in blocks {
             lines.feed(block, &mut emit).unwrap();
@@ -158,10 +153,10 @@ mod tests {
     fn a_prompt_waits_for_the_rest_of_its_character() {
         let mut lines = Lines::default();
         let mut all = Vec::new();
-        lines.feed(b"$ \xe2\x82", &mut |_| panic!("no line has ended")).unwrap();
+        lines.feed(b"$ \xe2\x82", &mut |_| Err("a line has ended")).unwrap();
         let mut keep = |piece: Piece<'_>| {
             all.push(piece.text.to_vec());
-            Ok(())
+            Ok::<_, ()>(())
         };
         lines.end(false, &mut keep).unwrap();
         assert!(lines.is_waiting());
