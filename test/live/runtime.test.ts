@@ -231,4 +231,33 @@ live('what belongs to the host’s root is refused by name', needs, () =>
   }),
 );
 
+live('--timing writes when each step was over, on both sides, and nothing of it reaches the container', needs, () =>
+  withBundle(({ call, change, folder }) => {
+    const file = join(folder, 'timing');
+    change(program('ls', '/proc/self/fd'));
+    const run = call('--timing', file, 'run', 'a');
+    assert.is(run.code, 0, run.stderr);
+    // 3 is the folder that `ls` reads.
+    assert.equal(run.stdout.split('\n').filter(Boolean), ['0', '1', '2', '3']);
+    const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
+    assert.match(lines[0] ?? '', /^# process \d+, began at \d+ ns since 1970$/);
+    const steps = lines.slice(1).map((line) => /^ *(\d+\.\d{3}) +[+-]\d+\.\d{3} +(\d+) {2}(.+)$/.exec(line)?.slice(1) ?? []);
+    const of = (inside: boolean) => steps.filter(([, pid]) => (pid === '1') === inside);
+    for (const inside of [true, false]) {
+      const times = of(inside).map(([at]) => Number(at));
+      assert.equal(
+        times,
+        [...times].sort((one, other) => one - other),
+      );
+    }
+    assert.ok(['/proc', 'pivot_root', 'capabilities, filter'].every((step) => of(true).some(([, , name]) => name === step)));
+    assert.ok(
+      ['configuration checked', 'clone', 'program executed', 'program ended'].every((step) =>
+        of(false).some(([, , name]) => name === step),
+      ),
+    );
+    refused(call('--timing', '/no/such/folder/file', 'state', 'a'), /no\/such\/folder\/file/);
+  }),
+);
+
 live.run();

@@ -2,10 +2,11 @@
 
 use crate::failure::{During, Failure, Step};
 use crate::report::Reporter;
+use crate::timing;
 use lexopt::prelude::*;
 use rustix::fd::{OwnedFd, RawFd};
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 /// What stands before the verb, and the rest.
@@ -42,6 +43,7 @@ fn parse_global(mut parser: lexopt::Parser) -> Step<Global> {
             Some(Long("log-format")) => reporter.json_log = is_json(&parser.value().map_err(usage)?)?,
             Some(Long("events-fd")) => reporter.events = Some(Rc::new(fd(number(&mut parser)?)?)),
             Some(Long("debug")) => reporter.debug = true,
+            Some(Long("timing")) => timing::begin(Path::new(&parser.value().map_err(usage)?))?,
             Some(Long("rootless" | "log-level")) => drop(parser.value().map_err(usage)?),
             Some(Long("systemd-cgroup")) => systemd = parser.optional_value().is_none_or(|value| value != "false"),
             Some(Long("cgroup-manager")) => (no_cgroup, systemd) = manager(&parser.value().map_err(usage)?)?,

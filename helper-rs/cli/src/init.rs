@@ -8,6 +8,7 @@ use crate::labels::Label;
 use crate::plan::{Plan, SeccompFilter};
 use crate::process::{self, Program};
 use crate::sys::{self, process as sys_process, seccomp, signal};
+use crate::timing::mark;
 use crate::user::{self, Identity};
 use crate::{
     devices, hooks, idmap, keyring, labels, landlock, memory_policy, mounts, owners, pid1, procfs, rootfs, terminal,
@@ -60,6 +61,7 @@ pub fn run(plan: &Plan, channel: Channel, options: &mut InitOptions) -> Failure 
 
 fn story(plan: &Plan, channel: &Channel, options: &InitOptions, mut mapped: idmap::Mapped) -> Step<(Program, Channel)> {
     channel.expect(Message::Mapped, None)?;
+    mark("told that ids are mapped");
     rustix::process::setsid().during("init", "setsid")?;
     let mut caller = None;
     if plan.in_user_namespace() {
@@ -80,14 +82,17 @@ fn story(plan: &Plan, channel: &Channel, options: &InitOptions, mut mapped: idma
     if !options.keep_keyring {
         keyring::renew(plan)?;
     }
+    mark("its root, its keyring");
 
     let wish = plan.linux.rootfs_propagation.as_deref().and_then(propagation);
     rootfs::isolate(wish)?;
     let root = rootfs::prepare(&plan.annotations.rootfs, &plan.rootfs, wish)?;
+    mark("root filesystem");
     let host_proc = procfs::take()?;
     let mut to_give = Vec::new();
     for op in &plan.mounts {
         to_give.extend(mounts::execute(&root, op, (plan, caller), &mut mapped)?.map(|tree| (op, tree)));
+        mark(&op.target);
     }
     if !binds_dev(plan) {
         devices::make(&root, &plan.linux.devices, plan.in_user_namespace() || !userns::is_initial())?;
@@ -97,6 +102,7 @@ fn story(plan: &Plan, channel: &Channel, options: &InitOptions, mut mapped: idma
         channel.expect(Message::HooksDone, None)?;
     }
     hooks::run_into(&plan.hooks.create_container, &state(options, "creating"), "createContainer", &options.output)?;
+    mark("devices, hooks");
 
     match options.no_pivot {
         true => rootfs::chroot(&root)?,
@@ -104,11 +110,14 @@ fn story(plan: &Plan, channel: &Channel, options: &InitOptions, mut mapped: idma
     }
     drop(root);
     rootfs::propagate(wish)?;
+    mark("pivot_root");
     let root = rustix::fs::open("/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).during("pivot", "/")?;
     // As runc and docker do; where that is not possible, entering it will say so.
     let _ = inside::open(&root, &plan.process.cwd, Missing::MakeFolder, false);
     configure_namespaces(plan, &host_proc)?;
+    mark("names, sysctls");
     restrict_paths(plan, &root)?;
+    mark("masked and read-only paths");
     if let Some(score) = plan.process.oom_score_adj {
         procfs::write(&host_proc, "self/oom_score_adj", &score.to_string()).during("rlimit", "oom_score_adj")?;
     }
@@ -142,6 +151,7 @@ fn story(plan: &Plan, channel: &Channel, options: &InitOptions, mut mapped: idma
     if options.gate.is_some() {
         program.look_for()?;
     }
+    mark("limits, user, streams");
     channel.send(Message::Ready, None)?;
     channel.expect(Message::Go, None)?;
     let channel = pass_gate(channel, options)?;
@@ -161,7 +171,9 @@ fn story(plan: &Plan, channel: &Channel, options: &InitOptions, mut mapped: idma
             channel.send_failure(failure);
         }
     };
+    mark("released");
     last_steps().inspect_err(tell)?;
+    mark("capabilities, filter");
     Ok((program, channel))
 }
 

@@ -11,6 +11,7 @@ use crate::notify::Notifier;
 use crate::plan::Plan;
 use crate::state::{self, Saved};
 use crate::sys::process::{self, Child, Forked};
+use crate::timing::mark;
 use crate::uplink::Uplink;
 use crate::{hooks, idmap, resctrl, terminal, userns};
 use rootless_core::lower::annotations::Rootfs;
@@ -105,8 +106,10 @@ pub fn launch(
         Place::Folder(group) => Some(group.path.clone()),
         _ => None,
     };
+    mark("cgroup");
     let watch = options.parent.as_ref().map(AsFd::as_fd);
     let (child, channel) = start_child(plan, &options, &place)?;
+    mark("clone");
     if matches!(place, Place::Scope) {
         (partial.scope, partial.cgroup) = cgroup::scope::of(child.pid).unzip();
     }
@@ -224,6 +227,7 @@ fn escort(
     }
     if plan.new_user_namespace() && options.userns.is_none() {
         userns::write_maps(child.pid, &plan.id_map)?;
+        mark("ids mapped");
     }
     if let Rootfs::Overlay(overlay) = &plan.annotations.rootfs {
         if overlay.program.is_some() {
@@ -264,6 +268,7 @@ fn escort(
             (message, _) => return Err(Failure::because("init", format!("ended early ({message:?})"))),
         }
     }
+    mark("everything is made in the container");
     if let Some((member, _)) = bridges {
         member.settle()?;
     }
@@ -271,8 +276,10 @@ fn escort(
         network.wait_ready(watch)?;
         drop(stand_in);
         companions.push(network);
+        mark("network");
     }
     record(plan, options, partial, child)?;
+    mark("state recorded");
     report(child.pid);
     channel.send(Message::Go, None)?;
     if options.gate.is_some() {
@@ -285,7 +292,10 @@ fn escort(
                 notifier = Some(Notifier::start(&fd, &child.pidfd)?);
             }
             (Message::Listener, Some(fd)) => crate::agent::send(plan, child.pid, &fd)?,
-            (Message::End, _) => return Ok(Escorted { terminal, notifier, companions }),
+            (Message::End, _) => {
+                mark("program executed");
+                return Ok(Escorted { terminal, notifier, companions });
+            }
             (message, _) => return Err(Failure::because("init", format!("{message:?} before exec"))),
         }
     }

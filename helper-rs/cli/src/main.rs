@@ -97,6 +97,8 @@ mod systemd;
 #[cfg(target_os = "linux")]
 mod terminal;
 #[cfg(target_os = "linux")]
+mod timing;
+#[cfg(target_os = "linux")]
 mod uplink;
 #[cfg(target_os = "linux")]
 mod user;

@@ -33,6 +33,16 @@ pub fn ensure_early() -> Step<()> {
     restart_sealed(&me, None)
 }
 
+/// Before the configuration is read, so that it is read once: hardly a container has a map without the caller's own id.
+pub fn ensure_own(events: Option<&OwnedFd>) -> Step<()> {
+    let me = open_self()?;
+    let (owner, caller) = (fstat(&me).during("init", "/proc/self/exe")?.st_uid, rustix::process::geteuid());
+    match owner == caller.as_raw() && !caller.is_root() && !is_sealed(&me) {
+        true => restart_sealed(&me, events),
+        false => Ok(()),
+    }
+}
+
 /// Restarts the helper from a sealed memory file if its own file could be changed by ids of `map`.
 /// Of the descriptors that the command line names, `events` was adopted already: the copy must find it open again.
 pub fn ensure(map: &IdMap, in_user_namespace: bool, events: Option<&OwnedFd>) -> Step<()> {

@@ -6,6 +6,7 @@ use crate::failure::{During, Failure, Step};
 use crate::launch::{self, LaunchOptions, Partial};
 use crate::plan::Plan;
 use crate::sys::process;
+use crate::timing::mark;
 use crate::{cgroup, hooks, network, sealed, state};
 
 pub fn create(global: Global) -> Step<u8> {
@@ -23,6 +24,7 @@ pub fn create(global: Global) -> Step<u8> {
 
 /// A created container, or nothing that is left of one.
 pub fn make(global: &Global, id: &str, place: &Place, mut options: LaunchOptions) -> Step<()> {
+    sealed::ensure_own(global.reporter.events.as_deref())?;
     let (mut plan, text) = Plan::read_file(id, place.bundle(), &place.config())?;
     flags::pass_listeners(&mut plan, &mut options);
     let last_kept = 2 + options.preserve_fds as i32;
@@ -42,6 +44,7 @@ pub fn make(global: &Global, id: &str, place: &Place, mut options: LaunchOptions
     if let Some(flags) = plan.seccomp_flags() {
         global.reporter.debug(&format!("seccomp filter flags: {flags}"));
     }
+    mark("configuration checked");
     state::claim(&global.root, id)?;
     options.root.clone_from(&global.root);
     options.manager = if global.systemd { cgroup::Manager::Systemd } else { cgroup::Manager::Folders };

@@ -14,6 +14,7 @@ use crate::plan::Plan;
 use crate::streams::{self, Streams};
 use crate::sys::process::{self, Ended};
 use crate::sys::signal;
+use crate::timing::mark;
 use crate::userns::{self, IdMap};
 use crate::{cgroup, hooks, network, sealed, state, uplink};
 use rootless_core::lower::networks::Networks;
@@ -94,6 +95,7 @@ pub fn run(mut global: Global) -> Step<Rest> {
     if plan.annotations.networks.is_some() && wish.monitor.is_none() {
         return Err(Failure::because("config", "networks need a monitor (--monitor)").on("$.annotations"));
     }
+    mark("configuration checked");
     network::prepare(&mut plan, &mut launch)?;
     launch.manager = match (global.systemd, wish.monitor.is_some()) {
         (_, true) => cgroup::Manager::Together,
@@ -154,6 +156,7 @@ fn detached(global: &Global, wish: &Wish, launch: LaunchOptions) -> Step<Rest> {
 
 /// The plan, and the text to be kept for other calls of the helper where no monitor answers them.
 fn read(wish: &Wish, global: &Global) -> Step<(Plan, Option<String>)> {
+    sealed::ensure_own(global.reporter.events.as_deref())?;
     let (plan, text) = Plan::read_file(&wish.id, wish.place.bundle(), &wish.place.config())?;
     plan.warnings.iter().for_each(|warning| global.reporter.warning(warning));
     sealed::ensure(&plan.id_map, plan.in_user_namespace(), global.reporter.events.as_deref())?;
@@ -236,6 +239,7 @@ fn watched(mut begin: Begin) -> Step<u8> {
         let removed = remove_bundle(&plan.bundle, plan.new_user_namespace(), &plan.id_map, partial.userns.as_ref());
         removed.unwrap_or_else(|failure| global.reporter.failure(&failure));
     }
+    mark("removed");
     let (ended, oom) = result?;
     let signal = match ended {
         Ended::Signal(number) => Some(number),
@@ -282,6 +286,7 @@ fn live(begin: &mut Begin, partial: &mut Partial) -> Step<(Ended, bool)> {
         flows: streams.flows,
     };
     let ended = watcher.run();
+    mark("program ended");
     partial.userns = launched.userns.take();
     let oom = launched.cgroup.as_deref().is_some_and(cgroup::was_oom_killed);
     Ok((ended?, oom))
