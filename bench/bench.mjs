@@ -1,4 +1,4 @@
-// `npm run bench [-- start|unpack|memory|lifecycle|network… --write]`: runs what is installed side by side, as an unprivileged user, and prints ratios.
+// `npm run bench [-- start|runtime|unpack|memory|lifecycle|network… --write]`: runs what is installed side by side, as an unprivileged user, and prints ratios.
 // `npm run bench -- fuzz` is something else: a bounded run of the fuzzers. Started as root it makes that user, and gives its processes a pure cgroup v2 (crun and podman need one). Nothing here is a test.
 import { dirname } from 'node:path';
 import { setUp } from '../scripts/setup.mjs';
@@ -6,7 +6,7 @@ import { benchPackages } from '../scripts/packages.mjs';
 import { asBenchUser } from './lab.mjs';
 import { printReport, writeReport } from './report.mjs';
 
-const sections = ['start', 'unpack', 'memory', 'images', 'lifecycle', 'network'];
+const sections = ['start', 'runtime', 'unpack', 'memory', 'images', 'lifecycle', 'network'];
 const asked = process.argv.slice(2);
 const picked = sections.filter((name) => asked.includes(name));
 const wanted = picked.length > 0 ? picked : sections;

@@ -35,6 +35,7 @@ Versions: ${versions().join(', ')}.
 
 const units = {
   ms: (number) => `${(number * 1000).toFixed(1)} ms`,
+  step: (number) => `${(number * 1000).toFixed(2)} ms`,
   us: (number) => `${(number * 1e6).toFixed(0)} us`,
   bits: (number) => `${(number / 1e9).toFixed(1)} Gbit/s`,
 };

@@ -1,8 +1,8 @@
 // Start to end of `true`: one bundle in the helper, crun, runc; the same root filesystem in bubblewrap; the command line and podman.
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { makeBundle } from './bundle.mjs';
 import { helper, rootless, timeAll } from './time.mjs';
 
 export async function measure() {
@@ -55,21 +55,4 @@ export async function measure() {
     row(engines, 'rootless run, image', 'node -e 0', { plus: 0.025 }),
     row(engines, 'rootless run', 'podman run, crun', { ratio: 0.55 }),
   ];
-}
-
-/** runc's own rootless bundle with busybox, changed only to run `true` without a terminal. */
-function makeBundle(folder) {
-  const rootfs = join(folder, 'rootfs');
-  mkdirSync(join(rootfs, 'bin'), { recursive: true });
-  for (const name of ['proc', 'sys', 'dev', 'tmp', 'etc']) mkdirSync(join(rootfs, name));
-  const busybox = spawnSync('sh', ['-c', 'command -v busybox'], { encoding: 'utf8' }).stdout.trim();
-  copyFileSync(busybox, join(rootfs, 'bin/busybox'));
-  for (const name of ['true', 'sh']) symlinkSync('busybox', join(rootfs, 'bin', name));
-  spawnSync('runc', ['spec', '--rootless'], { cwd: folder });
-  const path = join(folder, 'config.json');
-  const config = JSON.parse(readFileSync(path, 'utf8'));
-  config.process.terminal = false;
-  config.process.args = ['true'];
-  writeFileSync(path, JSON.stringify(config));
-  return rootfs;
 }

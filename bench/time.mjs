@@ -49,7 +49,7 @@ export function peakMemory(argv) {
   return Number(run.stdout.trim().split('\n').pop()) * 1024;
 }
 
-function median(list) {
+export function median(list) {
   const sorted = [...list].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
