@@ -102,7 +102,7 @@ live('a working directory behind a leaked descriptor is refused (CVE-2024-21626)
         config['process'].cwd = `/proc/self/fd/${number}`;
         program('cat', 'etc/hostname', '../../etc/hostname', '../../../etc/hostname')(config);
       });
-      refused(withLeaks(bundle, 'run', 'a'), /^rootless-helper: cwd "\/proc\/self\/fd\/\d+"/);
+      refused(withLeaks(bundle, 'run', 'a'), /^rootless-helper: error: cwd "\/proc\/self\/fd\/\d+"/);
     }
     change((config) => {
       config['process'].cwd = '/';
@@ -163,7 +163,7 @@ live('magic links of /proc are no way for a mount', needs, () =>
         program('true')(config);
       });
       const { code, stderr } = call('run', 'a');
-      assert.ok(code === 0 || /^rootless-helper: mount \d+ "\/x\/y": E[A-Z]+/.test(stderr), stderr);
+      assert.ok(code === 0 || /^rootless-helper: error: mount \d+ "\/x\/y": E[A-Z]+/.test(stderr), stderr);
       assert.equal(readdirSync(outside), [], to);
     }
   }),
@@ -199,7 +199,7 @@ live('targets that another process swaps for links while containers start stay i
     try {
       for (let round = 0; round < 100; round++) {
         const { code, stderr } = call('run', 'a');
-        if (code !== 0) assert.match(stderr, /^rootless-helper: (mount|mask|device)( \d+)? "\/(race|dev)[^"]*": E[A-Z]+/);
+        if (code !== 0) assert.match(stderr, /^rootless-helper: error: (mount|mask|device)( \d+)? "\/(race|dev)[^"]*": E[A-Z]+/);
         assert.equal(readdirSync(outside), []);
       }
     } finally {
@@ -335,7 +335,7 @@ live('a configuration that is replaced while it is read is one or the other', ne
     }
     // Written in place a half of it may be read: then it is an error, and nothing is left.
     writeFileSync(join(folder, 'config.json'), (texts[0] ?? '').slice(0, 30_000));
-    refused(call('run', 'a'), /^rootless-helper: validate "\$": not JSON: EOF/);
+    refused(call('run', 'a'), /^rootless-helper: error: validate "\$": not JSON: EOF/);
   }),
 );
 

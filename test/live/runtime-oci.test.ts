@@ -50,17 +50,17 @@ live('a filesystem of the container’s own is mapped to other ids, by the stand
     else
       assert.match(
         stderr,
-        /^rootless-helper: mount \d+ "\/[no]": EINVAL: this filesystem has no id-mapped mounts, or its ids are these already/,
+        /^rootless-helper: error: mount \d+ "\/[no]": EINVAL: this filesystem has no id-mapped mounts, or its ids are these already/,
       );
     change((config) => {
       config['mounts'].splice(-3);
       config['mounts'].push({ destination: '/m', type: 'tmpfs', source: 'tmpfs', options: ['idmap=uids=0-@7-1;gids=0-0-1'] });
     });
-    refused(call('run', 'a'), /^rootless-helper: mount \d+ "\/m": unknown option "idmap=uids=0-@7-1/);
+    refused(call('run', 'a'), /^rootless-helper: error: mount \d+ "\/m": unknown option "idmap=uids=0-@7-1/);
     change((config) => {
       config['mounts'].splice(-1, 1, { destination: '/m', type: 'tmpfs', source: 'tmpfs', options: ['idmap=uids=@0-7-1;gids=@0-0-1'] });
     });
-    refused(call('run', 'a'), /^rootless-helper: mount \d+ "\/m": the container has no id 7/);
+    refused(call('run', 'a'), /^rootless-helper: error: mount \d+ "\/m": the container has no id 7/);
   }),
 );
 
@@ -76,7 +76,7 @@ live('a bind of what belongs to the host is not mapped for a user, and is for wh
     if (uid !== 0)
       refused(
         call('run', 'a'),
-        /^rootless-helper: mount \d+ "\/m": EPERM: the kernel maps ids only of filesystems that were mounted in a user/,
+        /^rootless-helper: error: mount \d+ "\/m": EPERM: the kernel maps ids only of filesystems that were mounted in a user/,
       );
     change((config) => {
       config['linux'].uidMappings = map;
@@ -101,12 +101,12 @@ live('network devices are the container’s, with their addresses and up; a name
     });
     refused(
       call('run', 'a'),
-      uid === 0 ? /^rootless-helper: network "lo": E/ : /^rootless-helper: network "lo": EPERM: a network device is its network's root's/,
+      uid === 0 ? /^rootless-helper: error: network "lo": E/ : /^rootless-helper: error: network "lo": EPERM: a network device is its network's root's/,
     );
     change((config) => {
       config['linux'].netDevices = { none0: {} };
     });
-    refused(call('run', 'a'), /^rootless-helper: network "none0": ENODEV/);
+    refused(call('run', 'a'), /^rootless-helper: error: network "none0": ENODEV/);
     change((config) => {
       const map = [{ containerID: 0, hostID: 0, size: 1 }];
       config['linux'].uidMappings = map;
@@ -209,7 +209,7 @@ live('a receiver of the pidfd that does not answer is named, and nothing is left
       config['annotations'] = { 'run.oci.pidfd_receiver': socket };
       program('true')(config);
     });
-    refused(call('create', 'a'), /^rootless-helper: console ".*\/receiver": ENOENT/);
+    refused(call('create', 'a'), /^rootless-helper: error: console ".*\/receiver": ENOENT/);
     let said = '';
     const server = createServer((peer) => peer.on('data', (data) => (said += data))).listen(socket);
     await new Promise((done) => server.once('listening', done));
@@ -240,11 +240,11 @@ print('full', flush=True); sys.stdin.read()`;
       config['process'].terminal = true;
     });
     const before = Date.now();
-    refused(call('create', '--console-socket', socket, 'a'), /^rootless-helper: console ".*\/console": EAGAIN/);
+    refused(call('create', '--console-socket', socket, 'a'), /^rootless-helper: error: console ".*\/console": EAGAIN/);
     assert.ok(Date.now() - before >= 9_000);
     other.stdin.end();
     await closed;
-    refused(call('create', '--console-socket', folder, 'a'), /^rootless-helper: console ".*": ECONNREFUSED/);
+    refused(call('create', '--console-socket', folder, 'a'), /^rootless-helper: error: console ".*": ECONNREFUSED/);
   }),
 );
 
@@ -255,7 +255,7 @@ live('a device that is there already has to be the one that is asked for', needs
       config['linux'].devices = [{ path: '/pipe', type: 'p', fileMode: 0o600 }];
       program('true')(config);
     });
-    refused(call('run', 'a'), /^rootless-helper: device 0 "\/pipe": EEXIST/);
+    refused(call('run', 'a'), /^rootless-helper: error: device 0 "\/pipe": EEXIST/);
     change((config) => {
       config['linux'].devices[0].path = '/made/pipe';
       program('stat', '-c', '%F %a', '/made/pipe')(config);

@@ -144,7 +144,7 @@ live('an owner that is not in the map is named, with the file', ['userns'], () =
     for (const entry of [owned('usr/f'), owned('usr/f', { type: '5', data: '' }), owned('usr/f', { type: '2', link: 'x', data: '' })]) {
       const { code, stderr } = unpack(to, one, tarBytes([entry]));
       assert.is(code, 125);
-      assert.match(stderr, /^rootless-helper: unpack "usr\/f": EINVAL: .*7:8.*id map/);
+      assert.match(stderr, /^rootless-helper: error: unpack "usr\/f": EINVAL: .*7:8.*id map/);
       assert.is(remove(one, to).code, 0);
     }
   }),
@@ -179,7 +179,7 @@ live('a full disk is reported with its errno and the file', ['userns'], () =>
     mkdirSync(disk);
     const script = `mount -t tmpfs -o size=1m disk "$1" && "$2" unpack --to "$1/to" --idmap "$3" "$4"; echo "$?"; ls "$1/to"; "$2" remove --idmap "$3" "$1/to"; ls "$1"`;
     const output = call(['unshare', '--idmap', JSON.stringify(one), '--', 'sh', '-c', script, 'sh', disk, helper, nested, layer]);
-    assert.match(output.stderr, /rootless-helper: unpack "large": ENOSPC/);
+    assert.match(output.stderr, /rootless-helper: error: unpack "large": ENOSPC/);
     assert.is(output.stdout, '125\nlarge\nsmall\n');
   }),
 );
@@ -227,7 +227,7 @@ live('a layer that stops in the middle is refused', ['userns'], () =>
     const whole = gzipSync(tarBytes([{ name: 'f', data: 'x'.repeat(100_000) }]));
     const { code, stderr } = unpack(to, one, whole.subarray(0, whole.length / 2));
     assert.is(code, 125);
-    assert.match(stderr, /^rootless-helper: unpack.*cannot read the layer/);
+    assert.match(stderr, /^rootless-helper: error: unpack.*cannot read the layer/);
     assert.is(remove(one, to).code, 0);
   }),
 );

@@ -339,10 +339,10 @@ fn refuse_conflicts(spec: &Spec, linux: &Linux) -> Step<()> {
 /// The sets, and a warning for each name that this program does not know: a newer engine may.
 fn masks(sets: Option<&Capabilities>) -> (CapMasks, Vec<String>) {
     let Some(sets) = sets else { return (CapMasks::default(), Vec::new()) };
-    let mut unknown = Vec::new();
+    let mut strangers = Vec::new();
     let mut mask = |names: &[String]| -> u64 {
         let (bits, others) = caps::set(names.iter().map(String::as_str));
-        unknown.extend(others.into_iter().map(|name| format!("ignoring unknown capability {name}")));
+        strangers.extend(others.into_iter().map(str::to_string));
         bits
     };
     let (permitted, inheritable) = (mask(&sets.permitted), mask(&sets.inheritable));
@@ -354,6 +354,12 @@ fn masks(sets: Option<&Capabilities>) -> (CapMasks, Vec<String>) {
         // The kernel has no ambient capability that is not both; documents that engines write name more.
         ambient: mask(&sets.ambient) & permitted & inheritable,
     };
+    strangers.sort();
+    strangers.dedup();
+    let mut unknown = Vec::new();
+    if !strangers.is_empty() {
+        unknown.push(format!("ignoring unknown or unavailable capabilities: [{}]", strangers.join(" ")));
+    }
     // With no inheritable ones at all nobody meant it: buildah writes such sets for each of its programs.
     let named = if inheritable == 0 { &[][..] } else { &sets.ambient };
     for name in named.iter().filter(|name| caps::number(name).is_some_and(|at| masks.ambient & 1 << at == 0)) {

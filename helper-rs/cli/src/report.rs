@@ -48,7 +48,7 @@ impl Reporter {
         if let Some(fd) = &self.events {
             write_all(fd, format!("{}\n", failure.to_json()).as_bytes());
         } else {
-            let _ = writeln!(std::io::stderr(), "rootless-helper: {words}");
+            let _ = writeln!(std::io::stderr(), "rootless-helper: error: {words}");
         }
         self.log("error", &words);
     }

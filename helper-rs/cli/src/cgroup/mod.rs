@@ -9,7 +9,7 @@ mod tree;
 
 pub use end::{freeze, is_frozen, processes, remove, signal_all};
 pub use limits::{update, was_oom_killed};
-pub use tree::{may_move, of_process};
+pub use tree::{for_new, may_move};
 
 use crate::failure::{During, Failure, Step};
 use crate::plan::Plan;

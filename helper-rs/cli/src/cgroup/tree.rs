@@ -41,7 +41,16 @@ fn of(pid: &str) -> Option<PathBuf> {
     (!path.split('/').any(|part| part == "..")).then(|| Path::new(MOUNT).join(path))
 }
 
-/// Where in a container's cgroup one of its processes is: an init like systemd divides it, and new processes can only be in leaves.
+/// Where in a container's cgroup a new process can be: in itself, unless an init like systemd divides it. New processes can only be in
+/// leaves then, and the init is in one.
+pub fn for_new(init: i32, group: &Path) -> PathBuf {
+    match words(&group.join("cgroup.subtree_control")).is_empty() {
+        true => group.to_path_buf(),
+        false => of_process(init, group),
+    }
+}
+
+/// Where in a cgroup one of its processes is.
 pub fn of_process(pid: i32, group: &Path) -> PathBuf {
     of(&pid.to_string()).filter(|path| path.starts_with(group)).unwrap_or_else(|| group.to_path_buf())
 }

@@ -76,8 +76,7 @@ impl Session {
         }
         let terminal = exec.process["terminal"] == true;
         let Streams { program: streams, input, outputs } = streams(kind, terminal)?;
-        let cgroup =
-            target.cgroup.map(|group| cgroup::open(&cgroup::of_process(target.init.pid, group))).transpose()?;
+        let cgroup = target.cgroup.map(|group| cgroup::open(&cgroup::for_new(target.init.pid, group))).transpose()?;
         let entry = Entry {
             pid: target.init.pid,
             init: target.init.pidfd.as_fd(),

@@ -12,6 +12,7 @@ use crate::streams::{self, Streams};
 use crate::sys::process as sys;
 use crate::sys::signal;
 use crate::{agent, cgroup, sealed, terminal};
+use rootless_core::lower::ranges;
 use rootless_core::oci::runtime::Process;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{Mode, OFlags, ResolveFlags};
@@ -53,6 +54,11 @@ pub fn exec(global: Global) -> Step<u8> {
     plan.warnings.iter().for_each(|warning| global.reporter.warning(warning));
     // The container's user is looked up by name only where a name was given.
     plan.annotations.user.clone_from(&wish.user);
+    let affinity = plan.process.exec_cpu_affinity.as_ref().and_then(|affinity| affinity.initial.as_deref());
+    if let Some(list) = affinity.and_then(|list| ranges::parse(list, 64)) {
+        let mask = list.into_iter().fold(0_u64, |mask, cpu| mask | 1 << cpu);
+        global.reporter.debug(&format!("initial CPU affinity: {mask:#x}"));
+    }
     let group = cgroup_of(&saved, wish.cgroup.as_deref())?;
     let cgroup = group.as_ref().filter(|(_, folder)| cgroup::may_move(folder).is_ok()).map(|(fd, _)| fd);
     let signals = signal::catch().during("init", "signalfd")?;
@@ -211,7 +217,7 @@ fn cgroup_of(saved: &Saved, below: Option<&str>) -> Step<Option<(OwnedFd, PathBu
         };
     };
     let Some(below) = below.map(|below| below.trim_matches('/')).filter(|below| !below.is_empty()) else {
-        let folder = cgroup::of_process(saved.pid, path);
+        let folder = cgroup::for_new(saved.pid, path);
         return Ok(Some((cgroup::open(&folder)?, folder)));
     };
     let own = cgroup::open(path)?;

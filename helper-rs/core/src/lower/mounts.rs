@@ -326,8 +326,8 @@ fn single(name: &str) -> Option<(u64, bool)> {
         "dev" => (MOUNT_ATTR_NODEV, true),
         "noexec" => (MOUNT_ATTR_NOEXEC, false),
         "exec" => (MOUNT_ATTR_NOEXEC, true),
-        "relatime" => (0, false),
-        "norelatime" => (STRICTATIME, false),
+        // Without another word that is what mount(2) does.
+        "relatime" | "norelatime" => (0, false),
         "noatime" => (NOATIME, false),
         "atime" => (NOATIME, true),
         "strictatime" => (STRICTATIME, false),
@@ -392,6 +392,7 @@ mod tests {
         assert_eq!(recursive("rro"), MOUNT_ATTR_RDONLY);
         assert_eq!(recursive("ro"), 0);
         assert_eq!(recursive("relatime"), 0);
+        assert_eq!(recursive("rnorelatime"), 0);
         assert_eq!(recursive("rnoexec"), MOUNT_ATTR_NOEXEC);
     }
 
