@@ -1,6 +1,6 @@
 /** Parts of the runtime-spec 1.3 that few bundles ask for, and what crun reads beside it: as a user, and as root of namespaces of one's own. */
 
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -202,6 +202,37 @@ live('a compiled filter takes the place of the profile, and handlers that do not
   }),
 );
 
+const agent = `
+import socket, sys
+s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(1)
+print('ready', flush=True)
+data, fds, _, _ = socket.recv_fds(s.accept()[0], 65536, 4)
+print(len(fds), data.decode(), flush=True)`;
+
+live('the receiver of crun’s annotation is the agent of a profile that names none', ['userns', 'busybox', 'python'], () =>
+  withBundle(async ({ call, change, folder }) => {
+    const socket = join(folder, 'agent');
+    change((config) => {
+      config['annotations'] = { 'run.oci.seccomp.receiver': socket };
+      config['linux'].seccomp = { defaultAction: 'SCMP_ACT_ALLOW', syscalls: [{ names: ['swapon'], action: 'SCMP_ACT_NOTIFY' }] };
+      program('true')(config);
+    });
+    refused(call('run', 'a'), /^rootless-helper: seccomp ".*\/agent": ENOENT: failed to connect with seccomp agent/);
+    const other = spawn('python3', ['-c', agent, socket], { stdio: ['ignore', 'pipe', 'inherit'] });
+    let said = '';
+    other.stdout.on('data', (data: Buffer) => (said += data.toString()));
+    const closed = new Promise((done) => other.once('close', done));
+    await eventually(() => assert.match(said, /^ready\n/));
+    const { code, stderr } = call('run', 'a');
+    assert.is(code, 0, stderr);
+    await closed;
+    const [, count, document = ''] = /^ready\n(\d+) (.*)\n$/.exec(said) ?? [];
+    assert.is(count, '1', said);
+    const { fds, state } = JSON.parse(document) as { fds: string[]; state: { id: string } };
+    assert.equal([fds, state.id], [['seccompFd'], 'a']);
+  }),
+);
+
 live('a receiver of the pidfd that does not answer is named, and nothing is left', needs, () =>
   withBundle(async ({ call, change, folder }) => {
     const socket = join(folder, 'receiver');
@@ -232,7 +263,6 @@ try:
         n = socket.socket(socket.AF_UNIX); n.setblocking(False); n.connect(sys.argv[1]); c.append(n)
 except BlockingIOError: pass
 print('full', flush=True); sys.stdin.read()`;
-    const { spawn } = await import('node:child_process');
     const other = spawn('python3', ['-c', full, socket], { stdio: ['pipe', 'pipe', 'inherit'] });
     const closed = new Promise((done) => other.once('close', done));
     await new Promise((done) => other.stdout.once('data', done));

@@ -59,6 +59,22 @@ live('all problems are reported at once, each with its JSON path', [], () =>
   }),
 );
 
+live('--explain says what a rule demands and where, of every kind that has it', [], async () => {
+  for (const [rule, says] of [
+    ['mapping-overlap', /^mapping-overlap \(error, config\)\n {2}\S.*\n {2}config-linux\.md#user-namespace-mappings\n/],
+    ['version-draft', /^version-draft \(warning, config\)\n {2}\S.*\n {2}config\.md#specification-version\n/],
+    ['duplicate-key', /^duplicate-key \(error, every document\)\n {2}\S/],
+    ['seccomp-action', /\(error, config\)[\s\S]*\(error, seccomp\)/],
+  ] as const) {
+    const { code, stdout, stderr } = await rootless(['validate', '--explain', rule]);
+    assert.is(code, 0, stderr);
+    assert.match(stdout, says);
+  }
+  const unknown = await rootless(['validate', '--explain', 'mapping']);
+  assert.is(unknown.code, 125);
+  assert.match(unknown.stderr, /there is no rule "mapping"[\s\S]*similar: .*mapping-overlap/);
+});
+
 live('a bundle of runc spec --rootless runs unchanged in the helper', ['userns', 'busybox'], () =>
   withTmp((folder) => {
     assert.is(spawnSync('runc', ['spec', '--rootless'], { cwd: folder }).status, 0);

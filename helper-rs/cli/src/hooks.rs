@@ -30,7 +30,7 @@ impl Output {
         let open = |name: &str| {
             let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::APPEND | OFlags::NOCTTY | OFlags::CLOEXEC;
             let path = annotations.get(&format!("run.oci.hooks.{name}"));
-            path.map(|path| rustix::fs::open(path.as_str(), flags, Mode::from_raw_mode(0o700)).during("hook", path))
+            path.map(|path| rustix::fs::open(path.as_str(), flags, Mode::from_raw_mode(0o600)).during("hook", path))
                 .transpose()
         };
         Ok(Output { stdout: open("stdout")?, stderr: open("stderr")? })

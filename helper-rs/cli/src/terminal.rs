@@ -24,7 +24,8 @@ pub fn take(uid: u32, size: Option<ConsoleSize>, foreign_dev: bool, plain: bool)
     // By the master, not by name: a name can be replaced.
     let slave = ioctl_tiocgptpeer(&master, OpenptFlags::RDWR | OpenptFlags::NOCTTY).during("console", "peer")?;
     if let Some(size) = size.filter(|size| size.height > 0) {
-        let size = Winsize { ws_row: size.height, ws_col: size.width, ws_xpixel: 0, ws_ypixel: 0 };
+        let most = |count: u64| u16::try_from(count).unwrap_or(u16::MAX);
+        let size = Winsize { ws_row: most(size.height), ws_col: most(size.width), ws_xpixel: 0, ws_ypixel: 0 };
         tcsetwinsize(&master, size).during("console", "size")?;
     }
     if plain {

@@ -1,8 +1,10 @@
 //! Mutations for as long as FUZZ_SECONDS says (`npm run bench -- fuzz`); the ordinary tests run a fixed number of them.
-//! Properties: whatever comes in, tar reader, validator and name server end without a panic; what the reader takes, the writer gives back.
+//! Properties: whatever comes in, tar reader, validator, the reader of configurations and name server end without a panic; what the reader
+//! takes, the writer gives back; and a configuration that the validator passes is lowered, but for what it says in words of its own.
 
 use crate::tar::{header, Entry, Reader};
 use crate::validate::{validate, KINDS};
+use serde_json::Value;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -107,6 +109,125 @@ fn the_validator_takes_anything() {
         for kind in KINDS {
             let _ = validate(kind, &text);
         }
+    });
+}
+
+/// Values where others are expected: at the ends of ranges, of other types, and names that mean something elsewhere.
+fn strange(random: &mut Random) -> Value {
+    let words = [
+        "",
+        "/",
+        "..",
+        "\0",
+        "rbind",
+        "idmap=uids=@0-0-1;gids=@0-0-1",
+        "user",
+        "/proc/self/fd/3",
+        "SCMP_ACT_NOTIFY",
+        "é\u{1f9ea}",
+        "0-4294967295",
+        "a,b:c;d#e",
+    ];
+    match random.next(8) {
+        0 => Value::Null,
+        1 => Value::Bool(random.next(2) == 0),
+        2 => Value::from([0, 1, u64::MAX, u64::from(u32::MAX), 1 << 31, 1 << 63, 65536, 4095][random.next(8)]),
+        3 => Value::from([-1, i64::MIN, i64::from(i32::MIN), -4096][random.next(4)]),
+        4 => Value::from(1.5e300),
+        5 => Value::Array(Vec::new()),
+        6 => Value::Object(serde_json::Map::new()),
+        _ => Value::from(words[random.next(words.len())]),
+    }
+}
+
+/// Goes to a member anywhere in the document and changes it: another value, none, the one of another place, twice the same.
+fn change(document: &mut Value, stock: &[Value], random: &mut Random) {
+    let mut here = document;
+    loop {
+        let count = match &*here {
+            Value::Object(members) => members.len(),
+            Value::Array(items) => items.len(),
+            _ => 0,
+        };
+        if count == 0 || random.next(6) == 0 {
+            break;
+        }
+        let at = random.next(count);
+        let is_end = random.next(12) == 0;
+        match here {
+            Value::Object(members) if is_end => {
+                let name = members.keys().nth(at).cloned().unwrap_or_default();
+                drop(members.remove(&name));
+                return;
+            }
+            Value::Array(items) if is_end => {
+                let copy = items[at].clone();
+                items.insert(random.next(count + 1), copy);
+                return;
+            }
+            Value::Object(members) => here = members.iter_mut().nth(at).expect("counted").1,
+            Value::Array(items) => here = &mut items[at],
+            _ => return,
+        }
+    }
+    *here = if random.next(3) == 0 { stock[random.next(stock.len())].clone() } else { strange(random) };
+}
+
+/// Every value of a document, to be put elsewhere.
+fn collect(value: &Value, into: &mut Vec<Value>) {
+    into.push(value.clone());
+    match value {
+        Value::Object(members) => members.values().for_each(|value| collect(value, into)),
+        Value::Array(items) => items.iter().for_each(|value| collect(value, into)),
+        _ => {}
+    }
+}
+
+/// Everything that a launch makes of a document before there is a process. Errors are answers too.
+fn lower_all(text: &str) {
+    use crate::lower::{annotations, mounts, namespaces, resources};
+    let Ok(spec) = serde_json::from_str::<crate::oci::runtime::Spec>(text) else { return };
+    let _ = annotations::parse(&spec.annotations);
+    for (index, mount) in spec.mounts.iter().enumerate() {
+        let _ = mounts::lower(index, mount, index % 2 == 0);
+    }
+    let Some(linux) = &spec.linux else { return };
+    let _ = namespaces::lower(&linux.namespaces);
+    let _ = linux.resources.as_ref().map(resources::lower);
+    for native in [crate::seccomp::Arch::X86_64, crate::seccomp::Arch::Aarch64] {
+        let _ = linux.seccomp.as_ref().map(|profile| crate::seccomp::compile(profile, native));
+    }
+}
+
+#[test]
+fn the_validator_and_the_reader_take_any_change_of_a_good_document() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../test/contract/fixtures/good");
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let seeds: Vec<(String, Value)> = files
+        .map(|path| {
+            let kind = path.file_stem().unwrap().to_string_lossy().into_owned();
+            (kind, serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap())
+        })
+        .collect();
+    let mut stock = Vec::new();
+    seeds.iter().for_each(|(_, seed)| collect(seed, &mut stock));
+    for_a_while("documents", |random| {
+        let (name, seed) = &seeds[random.next(seeds.len())];
+        let mut document = seed.clone();
+        for _ in 0..1 + random.next(4) {
+            change(&mut document, &stock, random);
+        }
+        let text = document.to_string();
+        for kind in KINDS.iter().filter(|kind| name.starts_with(**kind)) {
+            let problems = validate(kind, &text).unwrap();
+            let has_errors = problems.iter().any(crate::validate::Problem::is_error);
+            // What has the right types can be read.
+            if *kind == "config" && !has_errors {
+                let read = serde_json::from_str::<crate::oci::runtime::Spec>(&text);
+                assert!(read.is_ok(), "{:?}: {text}", read.err());
+            }
+        }
+        lower_all(&text);
     });
 }
 

@@ -50,7 +50,11 @@ pub fn exec(global: Global) -> Step<u8> {
     if saved.status(&global.root) == "paused" && !wish.even_paused {
         return Err(Failure::because("state", "cannot exec in a paused container").on(&id));
     }
-    plan.replace_process(wanted_process(&plan.process, &wish)?);
+    let process = wanted_process(&plan.process, &wish)?;
+    if !process.cwd.is_empty() && !process.cwd.starts_with('/') {
+        return Err(Failure::because("cwd", "it is not absolute").on(&process.cwd));
+    }
+    plan.replace_process(process);
     plan.warnings.iter().for_each(|warning| global.reporter.warning(warning));
     // The container's user is looked up by name only where a name was given.
     plan.annotations.user.clone_from(&wish.user);

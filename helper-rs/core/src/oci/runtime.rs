@@ -45,8 +45,8 @@ pub struct Process {
 #[derive(Debug, Clone, Copy, Default, Deserialize, Serialize)]
 #[serde(default)]
 pub struct ConsoleSize {
-    pub height: u16,
-    pub width: u16,
+    pub height: u64,
+    pub width: u64,
 }
 
 #[derive(Debug, Clone, Default, Deserialize, Serialize)]

@@ -201,3 +201,45 @@ fn places(value: &Value, pointer: &str, path: &str) -> Vec<(String, String)> {
     };
     std::iter::once((pointer.to_string(), path.to_string())).chain(below).collect()
 }
+
+fn errors(kind: &str, text: &str) -> Vec<String> {
+    validate(kind, text)
+        .unwrap()
+        .iter()
+        .filter(|problem| problem.is_error())
+        .map(|problem| problem.path.clone())
+        .collect()
+}
+
+/// What the specification's own schema takes and refuses, in documents of our own.
+#[test]
+fn documents_that_the_specifications_schema_takes_have_no_error_and_others_have() {
+    for good in [
+        r#"{"ociVersion": "1.0.0"}"#,
+        r#"{"ociVersion": "1.0.0-rc5", "process": {"cwd": "/", "args": ["true"], "user": {"uid": 0, "gid": 0}}}"#,
+        r#"{"ociVersion": "0.5.0-dev"}"#,
+        r#"{"ociVersion": "1.3.0", "linux": {"netDevices": {"eth0": {"name": "container0"}, "ens4": {}}}}"#,
+        r#"{"ociVersion": "1.0.0", "linux": {"resources": {"rdma": {"mlx5_1": {"hcaHandles": 3, "hcaObjects": 10000}, "rxe3": {"hcaObjects": 1}}}}}"#,
+        r#"{"ociVersion": "1.3.0", "freebsd": {"devices": [{"path": "pf", "mode": 448}], "jail": {"vnet": "new", "ip4": "disable", "enforceStatfs": 1}}}"#,
+        r#"{"ociVersion": "1.0.0", "zos": {"namespaces": [{"type": "pid"}]}}"#,
+    ] {
+        let rooted = good.replacen('{', r#"{"root": {"path": "rootfs"}, "#, 1);
+        assert_eq!(errors("config", &rooted), Vec::<String>::new(), "{good}");
+    }
+    for (bad, path) in [
+        (r#"{"ociVersion": "1.0.0",}"#, "$"),
+        (r#"{"ociVersion": "1.3.0", "freebsd": {"jail": {"vnet": "off"}}}"#, "$.freebsd.jail.vnet"),
+        (
+            r#"{"ociVersion": "1.0.0", "linux": {"resources": {"hugepageLimits": [{"limit": 1, "pageSize": "2mB"}]}}}"#,
+            "$.linux.resources.hugepageLimits[0].pageSize",
+        ),
+        (r#"{"ociVersion": "1.3.0", "linux": {"netDevices": {"eth0": {"name": 7}}}}"#, "$.linux.netDevices.eth0.name"),
+        (
+            r#"{"ociVersion": "1.0.0", "linux": {"resources": {"rdma": {"rxe3": {"hcaObjects": "many"}}}}}"#,
+            "$.linux.resources.rdma.rxe3.hcaObjects",
+        ),
+    ] {
+        let rooted = bad.replacen('{', r#"{"root": {"path": "rootfs"}, "#, 1);
+        assert_eq!(errors("config", &rooted), [path], "{bad}");
+    }
+}
