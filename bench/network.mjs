@@ -1,5 +1,5 @@
 // Networks beside podman's: iperf3 out of a container, into a published port and between two containers; how long an answer takes; what a
-// network of its own adds to `run`. One server and one client at a time, rounds alternate.
+// network of its own adds to `run`, and what pasta alone takes. One server and one client at a time, rounds alternate.
 import { spawn, spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, symlinkSync } from 'node:fs';
 import { get } from 'node:http';
@@ -16,9 +16,9 @@ const ports = { iperf: 15201, http: 15280, host: 15299 };
 export async function measure() {
   const rootfs = makeRootfs(join(tmpdir(), 'network'));
   const imported = spawnSync('sh', ['-c', 'tar -C "$1" -cf - . | podman import -q - bench-network', 'sh', rootfs], { stdio: 'ignore' });
-  const ours = engine('rootless', rootless, `rootfs:${rootfs}`, []);
+  const ours = engine('rootless', rootless, `rootfs:${rootfs}`);
   const podman = ['podman', '--cgroup-manager', 'cgroupfs', '--runtime', 'crun'];
-  const engines = [ours, ...(imported.status === 0 ? [engine('podman', podman, 'localhost/bench-network', privateFlags())] : [])];
+  const engines = [ours, ...(imported.status === 0 ? [engine('podman', podman, 'localhost/bench-network')] : [])];
   try {
     return [...(await flows(engines)), ...started(engines)];
   } finally {
@@ -44,7 +44,7 @@ async function flows(engines) {
     section: 'network',
     name,
     value: found.get(`rootless ${what}`),
-    peer: `podman, ${privateName()}`,
+    peer: knowsPasta() ? 'podman, pasta' : "podman, pasta with podman 5's flags",
     other: found.get(`podman ${what}`),
     unit,
     ...more,
@@ -58,38 +58,75 @@ async function flows(engines) {
   ];
 }
 
-/** What the network of its own costs at each start. */
+/** What the network of its own costs at each start, and what of it is pasta's. */
 function started(engines) {
+  const own = (name) => (name === 'podman' && knowsPasta() ? ['--network', 'pasta'] : []);
   const times = timeAll(
-    engines.flatMap(({ name, argv, image, flags }) =>
-      ['none', 'private'].map((network) => ({
-        name: `${name} ${network}`,
-        argv: argv('run', '--rm', ...(network === 'none' ? ['--network', 'none'] : flags), image, 'true'),
-      })),
-    ),
-    { rounds: 4, runs: 5 },
+    [
+      ...engines.flatMap(({ name, argv, image }) =>
+        ['none', 'private'].map((network) => ({
+          name: `${name} ${network}`,
+          argv: argv('run', '--rm', ...(network === 'none' ? ['--network', 'none'] : own(name)), image, 'true'),
+        })),
+      ),
+      { name: 'pasta none', argv: ['unshare', '-rn', 'true'] },
+      { name: 'pasta private', argv: [...pasta, '-t', 'none', 'true'] },
+    ],
+    { rounds: 6, runs: 5 },
   );
-  const row = (engine, more) => ({
+  const row = (engine, name, peer, more) => ({
     section: 'network',
-    name: `${engine} run, network of its own`,
+    name,
     value: times.get(`${engine} private`),
-    peer: `${engine} run, none`,
+    peer,
     other: times.get(`${engine} none`),
     unit: 'ms',
     ...more,
   });
-  return [row('rootless', { plus: 0.015 }), row('podman', {})];
+  return [
+    row('rootless', 'rootless run, network of its own', 'rootless run, none', { plus: 0.015 }),
+    row('podman', `podman run, network of its own (${knowsPasta() ? 'pasta' : 'slirp4netns'})`, 'podman run, none', {}),
+    row('pasta', 'pasta true', 'unshare -rn true', {}),
+  ];
 }
 
 /** A container that listens for iperf3 and answers HTTP, with published ports, and one beside it, both on one network. */
-function prepare({ run, image, flags, ports: own, network }) {
+function prepare(each) {
+  const { run, image, ports: own, network } = each;
   clean({ run, network });
   run('network', 'create', network);
   const listen = 'mkdir -p /tmp/w; echo ok >/tmp/w/index.html; httpd -p 80 -h /tmp/w; exec iperf3 -s';
-  run('run', '-d', '--name', 'bench-server', ...flags, '-p', `${own.iperf}:5201`, '-p', `${own.http}:80`, image, 'sh', '-c', listen);
+  startPrivate(each, 'bench-server', [`${own.iperf}:5201`, `${own.http}:80`], ['sh', '-c', listen]);
   run('run', '-d', '--name', 'bench-peer', '--network', network, image, 'iperf3', '-s');
   run('run', '-d', '--name', 'bench-client', '--cap-add', 'NET_RAW', '--network', network, image, 'sleep', '3600');
-  run('run', '-d', '--name', 'bench-out', ...flags, image, 'sleep', '3600');
+  startPrivate(each, 'bench-out', [], ['sleep', '3600']);
+}
+
+/** What podman 5 gives to pasta, and the addresses that rootless gives it where there is no --map-guest-addr; `-t` follows. */
+const pasta = ['pasta', '--quiet', '--config-net', '--no-map-gw', '--mtu', '65520', '--dns-forward', '169.254.1.1'].concat([
+  '-a',
+  '10.0.2.100',
+  '-n',
+  '24',
+  '-g',
+  '10.0.2.2',
+  '-u',
+  'none',
+  '-T',
+  'none',
+  '-U',
+  'none',
+]);
+
+/** With podman before 4.4, which knows slirp4netns only, pasta is started by hand. */
+function startPrivate({ name, run, image }, container, published, command) {
+  const asked = published.flatMap((port) => ['-p', port]);
+  if (name === 'rootless') return run('run', '-d', '--name', container, ...asked, image, ...command);
+  if (knowsPasta()) return run('run', '-d', '--name', container, '--network', 'pasta:--mtu,65520', ...asked, image, ...command);
+  run('run', '-d', '--name', container, '--network', 'none', image, ...command);
+  const pid = run('inspect', '-f', '{{.State.Pid}}', container).trim();
+  const ports = published.length > 0 ? published.flatMap((port) => ['-t', port]) : ['-t', 'none'];
+  return must([...pasta, ...ports, pid]);
 }
 
 function clean({ run, network }) {
@@ -145,30 +182,25 @@ function bits(json) {
   return JSON.parse(json.slice(json.indexOf('{'))).end.sum_received.bits_per_second;
 }
 
-function engine(name, program, image, flags) {
+function engine(name, program, image) {
   const argv = (...args) => [...program, ...args];
   const shift = name === 'rootless' ? 0 : 1;
   return {
     name,
     argv,
     image,
-    flags,
     network: 'bench-net',
     ports: { iperf: ports.iperf + shift, http: ports.http + shift },
     run: (...args) => (args[0] === 'rm' || args[1] === 'rm' ? output(argv(...args)) : must(argv(...args))),
   };
 }
 
-/** podman's pasta, which it has since 4.4, with the same MTU; before that slirp4netns, which has it anyway. */
-function privateFlags() {
-  return privateName() === 'pasta' ? ['--network', 'pasta:--mtu,65520'] : [];
-}
-
-function privateName() {
+function knowsPasta() {
   const [, major = '0', minor = '0'] = /(\d+)\.(\d+)/.exec(output(['podman', '--version'])) ?? [];
-  return Number(major) > 4 || (Number(major) === 4 && Number(minor) >= 4) ? 'pasta' : 'slirp4netns';
+  return Number(major) > 4 || (Number(major) === 4 && Number(minor) >= 4);
 }
 
+/** As podman's pasta has it in the container, where /etc/hosts does not say it. */
 function ownAddress() {
   const all = Object.values(networkInterfaces()).flat();
   return all.find((one) => one !== undefined && !one.internal && one.family === 'IPv4')?.address ?? '127.0.0.1';

@@ -26,6 +26,7 @@ export const testPackages = [
   ['procps', 'ps', 'lists processes'],
   ['iproute2', 'ip', 'lists network interfaces'],
   ['openssl', 'openssl', 'makes certificates for a registry'],
+  ['slirp4netns', 'slirp4netns', 'serves networks where pasta is missing'],
 ];
 
 export const benchPackages = [
@@ -33,7 +34,6 @@ export const benchPackages = [
   ['hyperfine', 'hyperfine', 'times'],
   ['crun', 'crun', 'peer'],
   ['bubblewrap', 'bwrap', 'peer'],
-  ['slirp4netns', 'slirp4netns', 'peer'],
   ['iperf3', 'iperf3', 'throughput of networks'],
   ['netavark', '/usr/lib/podman/netavark', "podman's networks"],
 ];

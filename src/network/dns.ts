@@ -89,7 +89,7 @@ function unreachable(name: string): never {
   throw new RootlessError({
     code: 'HOST_UNREACHABLE',
     message: `cannot resolve "${name}" to the host`,
-    why: 'slirp4netns is used, or a pasta without --map-guest-addr (since 2024-10) where the host has no IPv4 address',
+    why: 'the host has no IPv4 address, and what serves the network does not stand for it (a pasta since 2024-10 does, with --map-guest-addr)',
     fix: 'install a newer passt, or use --network host',
   });
 }

@@ -28,8 +28,21 @@ export function ownPlace(): OwnPlace | undefined {
 export function choosePlace(routes: string, interfaces: Interfaces): OwnPlace | undefined {
   const block = parseBlock('10.0.2.0/24');
   if (block === undefined || parseRoutes(routes).some((route) => overlap(route, block))) return undefined;
+  const host = chooseAddress(routes, interfaces);
+  return host === undefined ? undefined : { address: '10.0.2.100', gateway: '10.0.2.2', host };
+}
+
+/** The host's own IPv4 address; undefined where it has no way out. */
+export function ownAddress(): string | undefined {
+  try {
+    return chooseAddress(readFileSync('/proc/net/route', 'latin1'), networkInterfaces());
+  } catch {
+    return undefined;
+  }
+}
+
+function chooseAddress(routes: string, interfaces: Interfaces): string | undefined {
   const lines = routes.split('\n').map((line) => line.trim().split(/\s+/));
   const name = lines.find((fields) => fields[1] === '00000000' && fields[7] === '00000000')?.[0] ?? '';
-  const host = interfaces[name]?.find(({ family }) => family === 'IPv4')?.address;
-  return host === undefined ? undefined : { address: '10.0.2.100', gateway: '10.0.2.2', host };
+  return interfaces[name]?.find(({ family }) => family === 'IPv4')?.address;
 }

@@ -3,7 +3,7 @@
 import { RootlessError } from '../errors.ts';
 import { findProgram } from '../programs.ts';
 import type { DnsPlan } from './dns.ts';
-import { ownPlace } from './host-address.ts';
+import { ownAddress, ownPlace } from './host-address.ts';
 import { askedOf, pastaArgs, pastaForwarder, pastaHost } from './pasta.ts';
 import { firstFreePort, type PortRequest, reservePorts } from './ports.ts';
 import { pastaKnows } from './pasta-knows.ts';
@@ -42,38 +42,28 @@ export async function planNetwork(
   checkTun();
   const pasta = uplink?.program === 'slirp4netns' ? undefined : findProgram('pasta', searchPath);
   const slirp = pasta || uplink?.program === 'pasta' ? undefined : findProgram('slirp4netns', searchPath);
-  if (pasta === undefined && (slirp === undefined || asked.length > 0)) throw noTool(uplink?.program, slirp !== undefined);
+  if (pasta === undefined && slirp === undefined) throw noTool(uplink?.program);
   const ports = asked.length > 0 ? await reservePorts(asked, firstFreePort()) : [];
   if (slirp !== undefined) {
-    const { args, forwarder, host } = planSlirp(slirp, uplink?.options, ifname);
-    return { companion: args, dns: { forwarder, host }, ports };
+    const { args, forwarder, host } = planSlirp(slirp, { options: uplink?.options, ifname, ports });
+    return { companion: args, dns: { forwarder, host: host ?? ownAddress() }, ports };
   }
-  const program = pasta ?? '';
-  const knows = pastaKnows(program, runtime);
+  const { knows, build } = pastaKnows(pasta ?? '', runtime);
   const { mac, options = [] } = uplink ?? {};
   if (mac !== undefined && !knows.has('ns-mac-addr')) throw noMac();
   const chosen = askedOf(options);
   const free = !['--address', '--netmask', '--gateway', '--ipv6-only'].some((option) => chosen.has(option));
   const place = free && !knows.has('map-guest-addr') ? ownPlace() : undefined;
-  const companion = pastaArgs(program, { ports, knows, asRoot: process.geteuid?.() === 0, ifname, place, mac, options });
+  const companion = pastaArgs(build, { ports, knows, asRoot: process.geteuid?.() === 0, ifname, place, mac, options });
   return { companion, dns: { forwarder: pastaForwarder, host: companion.includes(pastaHost) ? pastaHost : place?.host }, ports };
 }
 
-function noTool(asked: string | undefined, slirp: boolean): RootlessError {
-  const message =
-    slirp || asked === 'slirp4netns'
-      ? slirp
-        ? `cannot publish ports: ${asked === 'slirp4netns' ? 'pasta is needed for it' : 'pasta is not installed'}`
-        : 'cannot make a private network: slirp4netns is not installed'
-      : asked === 'pasta'
-        ? 'cannot make a private network: pasta is not installed'
-        : 'cannot make a private network: neither pasta nor slirp4netns is installed';
+function noTool(asked: string | undefined): RootlessError {
+  const what = asked === undefined ? 'neither pasta nor slirp4netns is' : `${asked} is not`;
   return new RootlessError({
     code: 'NETWORK_TOOL_MISSING',
-    message,
-    why: slirp
-      ? 'slirp4netns is there, but rootless publishes ports through pasta only'
-      : 'one of them carries the traffic of containers that users run',
+    message: `cannot make a private network: ${what} installed`,
+    why: 'one of them carries the traffic of containers that users run',
     fix:
       asked === 'slirp4netns'
         ? 'leave out --network slirp4netns: pasta is the default'

@@ -61,7 +61,7 @@ function isAny(address: string): boolean {
 
 function tryBind(port: PortRequest): Promise<number> {
   return new Promise((resolve, reject) => {
-    const fail = (cause: NodeJS.ErrnoException) => reject(bindError(port, cause));
+    const fail = (cause: NodeJS.ErrnoException) => void bindError(port, cause).then(reject);
     if (port.protocol === 'tcp') {
       const server = createServer().once('error', fail);
       server.listen({ port: port.hostPort, host: port.hostAddress, exclusive: true }, () => {
@@ -78,11 +78,14 @@ function tryBind(port: PortRequest): Promise<number> {
   });
 }
 
-function bindError(port: PortRequest, cause: NodeJS.ErrnoException): RootlessError {
+async function bindError(port: PortRequest, cause: NodeJS.ErrnoException): Promise<RootlessError> {
   if (cause.code === 'EADDRINUSE') {
+    const { listenerOf } = await import('./listener.ts');
+    const who = listenerOf(port.hostPort, port.protocol);
     return new RootlessError({
       code: 'PORT_IN_USE',
       message: `port ${show(port)} is already in use`,
+      why: who && `by ${who}`,
       fix: `see who has it: ss -lnp 'sport = :${port.hostPort}'`,
       cause,
     });

@@ -7,6 +7,7 @@ import type { UsernsSwitches } from '../userns/host.ts';
 import { powerlessMapper } from '../userns/obstacles.ts';
 import { explainCgroup } from './explain-cgroup.ts';
 import { explainMount } from './explain-mount.ts';
+import { explainNetwork } from './explain-network.ts';
 import { explainUserns } from './explain-userns.ts';
 import type { OciMount } from './oci.ts';
 
@@ -61,6 +62,7 @@ function explainFull(failure: HelperFailure, facts: ExplainFacts): ErrorFacts {
         fix: `rm ${facts.data}/storage.json makes rootless try again what works here`,
       };
     case 'companion':
+    case 'network':
       return explainNetwork(failure);
     case 'cgroup':
       return explainCgroup(failure);
@@ -142,16 +144,6 @@ function explainUser(failure: HelperFailure, { image }: ExplainFacts): ErrorFact
   };
 }
 
-function explainNetwork(failure: HelperFailure): ErrorFacts {
-  return {
-    code: 'NETWORK_FAILED',
-    message: `cannot make a private network: ${failure.message ?? reason(failure)}`,
-    why: `"${failure.target}" ended before the network was up`,
-    // Said by pasta where no interface has a default route.
-    fix: failure.message?.includes('xternal interface') ? 'this machine has no way out: --network none needs none' : undefined,
-  };
-}
-
 function explainLog(failure: HelperFailure): ErrorFacts {
   const journal = failure.message?.includes('journal') === true;
   return {
@@ -174,6 +166,6 @@ export function reason({ errno, message }: HelperFailure): string {
   return [errno && errnoWords(errno), message].filter(Boolean).join(': ') || 'unknown reason';
 }
 
-function describe(failure: HelperFailure): string {
+export function describe(failure: HelperFailure): string {
   return failure.target ? `"${failure.target}": ${reason(failure)}` : reason(failure);
 }

@@ -29,13 +29,16 @@ export type Starting = {
   readonly cancel: () => void;
 };
 
+/** `holder`: the namespace is made below that of user-defined networks; `own`: with a network namespace that is going to be served. */
+export type EarlyNetwork = { readonly holder: Holder | undefined; readonly own: boolean };
+
 /**
- * `holder`: the namespace is made below that of user-defined networks.
  * Starts the helper while the bundle is still to be made: writing id maps takes two set-uid programs several milliseconds, in
  * which this side finds the image and writes the configuration.
  */
-export function startEarly(paths: Paths, id: string, ties: Ties, idMap: IdMap, holder?: Holder): Starting {
-  const early = ['--idmap', JSON.stringify(idMap), ...(holder ? ['--networks', JSON.stringify(holder)] : []), '--wait'];
+export function startEarly(paths: Paths, id: string, ties: Ties, idMap: IdMap, { holder, own }: EarlyNetwork): Starting {
+  const network = holder ? ['--networks', JSON.stringify(holder)] : own ? ['--own-network'] : [];
+  const early = ['--idmap', JSON.stringify(idMap), ...network, '--wait'];
   if (ties.front) return orderEarly(ties.front, runArguments(paths, id, ties, early), ties);
   const helper = start(paths, id, ties, early);
   const line = helper.child.stdio[4 + (ties.preserve ?? 0)] as Socket;

@@ -10,7 +10,8 @@ import { launch, type Starting, startEarly } from './launch.ts';
 import type { Ties } from './run-arguments.ts';
 import { type Made, makeContainer } from './make.ts';
 import { clearMark } from './marks.ts';
-import { holderOf, mayBeginEarly } from './network-holder.ts';
+import type { LaunchNetwork } from './network.ts';
+import { earlyNetwork, mayBeginEarly } from './network-holder.ts';
 import type { ContainerOptions } from './options.ts';
 import { prepareLaunch } from './prepare.ts';
 import { type Container, keepContainer, writeContainer } from './state.ts';
@@ -50,11 +51,15 @@ async function live(asked: ContainerOptions, context: RunContext, undo: Undo, al
     hidden,
   };
   let starting: Starting | undefined;
+  let planned: ReturnType<typeof planEarly>;
   undo.add(() => starting?.cancel());
   const made = await makeContainer(asked, context, undo, (id, mapping, host) => {
     // With one id only, the image's user decides which.
     const later = mapping.mode === 'single' || !mayBeginEarly(asked) || context.dryRun;
-    if (!later) starting = startEarly(paths, id, ties, mapping.idMap, holderOf(paths, asked, host));
+    if (!later) {
+      starting = startEarly(paths, id, ties, mapping.idMap, earlyNetwork(paths, asked, host));
+      planned = planEarly(asked, context, starting);
+    }
     // The helper forgets its state itself, unless it was killed.
     always.add(() => forgetState(join(paths.runtime, id)));
   });
@@ -63,7 +68,7 @@ async function live(asked: ContainerOptions, context: RunContext, undo: Undo, al
   const { id } = container;
   if (container.base.kind === 'host') always.add(() => removeTree(paths, asideFolder(paths, id), mapping.idMap));
   if (container.options.requires.length > 0 && !context.dryRun) await needOthers(container, context, undo);
-  const { config, ports } = await prepareLaunch(factsOf(made, context, ties, starting), context);
+  const { config, ports } = await prepareLaunch({ ...factsOf(made, context, ties, starting), planned }, context);
   if (context.dryRun) {
     context.dryRun(`${formatConfig(config, 2)}\n`);
     return 0;
@@ -86,6 +91,15 @@ async function live(asked: ContainerOptions, context: RunContext, undo: Undo, al
     undo.keep();
   }
   return outcome.code;
+}
+
+/** Of a private network everything but `-P` is known before the image, and what serves it takes as long to begin as the rest of a start. */
+function planEarly(options: ContainerOptions, context: RunContext, { serve }: Starting): Promise<LaunchNetwork> | undefined {
+  if (options.network !== 'private' || options.publishAll) return undefined;
+  const planned = import('./network.ts').then(({ planPrivate }) => planPrivate(options, context, serve));
+  // It is waited for later; until then a failure is nobody's.
+  planned.catch(() => {});
+  return planned;
 }
 
 async function needOthers(container: Container, context: RunContext, undo: Undo): Promise<void> {

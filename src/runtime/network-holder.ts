@@ -19,9 +19,9 @@ export function theHolder(paths: Paths, host: Host): Holder {
   return mayMakeNetworks() ? { directory } : { directory, idmap: chooseMapping({ kind: 'host' }, host).idMap };
 }
 
-/** Of a container on networks of the user's. */
-export function holderOf(paths: Paths, { network }: Pick<ContainerOptions, 'network'>, host: Host): Holder | undefined {
-  return network === 'networks' ? theHolder(paths, host) : undefined;
+/** What of a container's network can be made before the rest is known. */
+export function earlyNetwork(paths: Paths, { network }: Pick<ContainerOptions, 'network'>, host: Host) {
+  return { holder: network === 'networks' ? theHolder(paths, host) : undefined, own: network === 'private' };
 }
 
 /** Its user namespace can be made before the bundle is known: it is a new one. */

@@ -28,16 +28,37 @@ export type LaunchNetwork = {
 };
 
 /** True if it goes on when the process is gone whose namespace it was shown: slirp4netns, and a pasta that is told so. */
-export function mayServeEarly({ companion = [] }: LaunchNetwork): boolean {
+function mayServeEarly({ companion = [] }: LaunchNetwork): boolean {
   return companion.length > 0 && (companion.includes('--no-netns-quit') || !companion.includes('--config-net'));
 }
 
+type Serve = (companion: readonly string[]) => void;
+
+/** What serves it begins at once, if it may. @throws RootlessError whatever of it cannot be had here and now */
+export async function planAndServe(
+  facts: NetworkFacts,
+  image: ImageDefaults,
+  context: RunContext,
+  serve: Serve | undefined,
+): Promise<LaunchNetwork> {
+  const network = await planNetworkOf(facts, image, context);
+  if (network.companion !== undefined && mayServeEarly(network)) serve?.(network.companion);
+  return network;
+}
+
+/** Before the image is known, which `-P` would need. @throws RootlessError as above */
+export async function planPrivate(options: ContainerOptions, context: RunContext, serve: Serve): Promise<LaunchNetwork> {
+  const network = await planUplink(options, options.ports, context);
+  if (mayServeEarly(network)) serve(network.companion);
+  return network;
+}
+
 /** @throws RootlessError whatever of it cannot be had here and now */
-export async function planNetworkOf(facts: NetworkFacts, image: ImageDefaults, context: RunContext): Promise<LaunchNetwork> {
+async function planNetworkOf(facts: NetworkFacts, image: ImageDefaults, context: RunContext): Promise<LaunchNetwork> {
   const { options } = facts;
   switch (options.network) {
     case 'private':
-      return planUplink(options, image, context);
+      return planUplink(options, await portsOf(options, image), context);
     case 'networks':
       return planNetworks(facts, image, context);
     case 'container': {
@@ -51,9 +72,12 @@ export async function planNetworkOf(facts: NetworkFacts, image: ImageDefaults, c
   }
 }
 
-async function planUplink(options: ContainerOptions, image: ImageDefaults, context: RunContext, ifname?: string) {
+async function portsOf(options: ContainerOptions, image: ImageDefaults): Promise<readonly PortRequest[]> {
+  return options.publishAll ? (await import('./exposed.ts')).publishAll(options, image) : options.ports;
+}
+
+async function planUplink(options: ContainerOptions, ports: readonly PortRequest[], context: RunContext, ifname?: string) {
   const { planNetwork } = await import('../network/index.ts');
-  const ports = options.publishAll ? (await import('./exposed.ts')).publishAll(options, image) : options.ports;
   const { runtime } = context.paths;
   return planNetwork({ ports, uplink: options.uplink, ifname }, { searchPath: context.searchPath, runtime });
 }
@@ -65,7 +89,8 @@ async function planNetworks(facts: NetworkFacts, image: ImageDefaults, context: 
   const { paths } = context;
   const joined = await joinNetworks(paths, facts.id, facts.options.networks ?? []);
   const attach = joined.map((one) => attachmentOf(one, namesOf(facts)));
-  const uplink = isClosed(facts.options, joined) ? undefined : await planUplink(facts.options, image, context, 'uplink0');
+  const ports = await portsOf(facts.options, image);
+  const uplink = isClosed(facts.options, joined) ? undefined : await planUplink(facts.options, ports, context, 'uplink0');
   return {
     companion: uplink?.companion,
     annotations: { [networksAnnotation]: networksText(paths, facts.host, facts.options, readResolvConf(), attach) },

@@ -46,6 +46,8 @@ export type LaunchFacts = {
   readonly traces: readonly string[];
   /** Tells a helper that waits for the bundle what serves the network. */
   readonly serve?: ((companion: readonly string[]) => void) | undefined;
+  /** Its network, where that was planned before the image was looked for. */
+  readonly planned?: Promise<LaunchNetwork> | undefined;
 };
 
 export type LaunchPlan = { readonly config: OciConfig; readonly ports: readonly PortRequest[] };
@@ -166,10 +168,9 @@ function parentOf({ front }: RunContext): number[] {
 }
 
 async function planNetwork(facts: LaunchFacts, image: ImageDefaults, context: RunContext): Promise<LaunchNetwork> {
-  const { mayServeEarly, planNetworkOf } = await import('./network.ts');
-  const network = await planNetworkOf(facts, image, context);
-  if (network.companion !== undefined && mayServeEarly(network)) facts.serve?.(network.companion);
-  return network;
+  if (facts.planned) return facts.planned;
+  const { planAndServe } = await import('./network.ts');
+  return planAndServe(facts, image, context, facts.serve);
 }
 
 /** docker's word for it, and what it does with -p. */

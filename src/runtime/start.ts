@@ -15,7 +15,7 @@ import { clearLeftovers } from './leftovers.ts';
 import { lockContainer } from './lock.ts';
 import { keptIds } from './mapping.ts';
 import { clearMark, leaveMark } from './marks.ts';
-import { holderOf, mayBeginEarly } from './network-holder.ts';
+import { earlyNetwork, mayBeginEarly } from './network-holder.ts';
 import type { Mapping } from './options.ts';
 import { prepareLaunch } from './prepare.ts';
 import { isDead, isPaused, noSuchContainer } from './refusals.ts';
@@ -90,7 +90,7 @@ async function launched(
     front: wish.attach ? context.front : undefined,
   };
   const later = mapping.mode === 'single' || !mayBeginEarly(options);
-  const starting = later ? undefined : startEarly(paths, id, ties, mapping.idMap, holderOf(paths, options, host));
+  const starting = later ? undefined : startEarly(paths, id, ties, mapping.idMap, earlyNetwork(paths, options, host));
   if (starting) early(starting);
   const layers = await layersOf(base, options.image, mapping, { ...context, mapping });
   const folder = containerFolder(paths, id);

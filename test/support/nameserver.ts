@@ -1,7 +1,7 @@
 /** A small world of its own for name resolution: a network namespace with a DNS server on its loopback and nothing else. */
 
 /** Answers every A query with 192.0.2.7 (documentation range, RFC 5737), by UDP on 127.0.0.1:53. */
-const server = `
+const simple = `
 import socket, struct, sys
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.bind(('127.0.0.1', 53))
@@ -16,8 +16,15 @@ while True:
     s.sendto(header + question + answer, peer)
 `;
 
+type World = { readonly server: string; readonly conf: string };
+
 /** argv that runs a command where `nameserver 127.0.0.1` is all that /etc/resolv.conf says; `folder` is a scratch folder. */
-export function withNameserver(folder: string, asRoot: boolean, argv: readonly string[]): string[] {
+export function withNameserver(
+  folder: string,
+  asRoot: boolean,
+  argv: readonly string[],
+  { server, conf }: World = { server: simple, conf: 'nameserver 127.0.0.1\n' },
+): string[] {
   const script = `set -e
     ip link set lo up
     ip link add up0 type veth peer name up1
@@ -25,12 +32,12 @@ export function withNameserver(folder: string, asRoot: boolean, argv: readonly s
     ip link set up0 up
     ip link set up1 up
     ip route add default via 10.99.0.1
-    echo 'nameserver 127.0.0.1' > "$0/resolv.conf"
+    printf %s "$2" > "$0/resolv.conf"
     mount --bind "$0/resolv.conf" /etc/resolv.conf
     python3 -c "$1" "$0/ready" &
     trap "kill $!" EXIT
     while ! test -e "$0/ready"; do sleep 0.05; done
-    shift
+    shift 2
     "$@"`;
-  return ['unshare', asRoot ? '-mn' : '-Urmn', 'sh', '-c', script, folder, server, ...argv];
+  return ['unshare', asRoot ? '-mn' : '-Urmn', 'sh', '-c', script, folder, server, conf, ...argv];
 }

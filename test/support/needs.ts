@@ -5,7 +5,18 @@ import { accessSync, constants, existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { dist } from './checkout.ts';
 
-export type Need = 'userns' | 'overlay' | 'fuse' | 'tun' | 'pasta' | 'registry' | 'debian' | 'busybox' | 'python' | 'embedded';
+export type Need =
+  | 'userns'
+  | 'overlay'
+  | 'fuse'
+  | 'tun'
+  | 'pasta'
+  | 'slirp4netns'
+  | 'registry'
+  | 'debian'
+  | 'busybox'
+  | 'python'
+  | 'embedded';
 
 /** The first thing that is missing, as a reason; undefined when all is there. */
 export function unmet(needs: readonly Need[]): string | undefined {
@@ -22,6 +33,7 @@ const probes: Readonly<Record<Need, () => string | undefined>> = {
   fuse: once(() => (usable('/dev/fuse', constants.R_OK | constants.W_OK) ? undefined : '/dev/fuse cannot be opened')),
   tun: once(() => (usable('/dev/net/tun', constants.R_OK | constants.W_OK) ? undefined : '/dev/net/tun cannot be opened')),
   pasta: () => program('pasta'),
+  slirp4netns: () => program('slirp4netns'),
   registry: () => program('docker-registry'),
   busybox: () => program('busybox'),
   python: () => program('python3'),

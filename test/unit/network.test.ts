@@ -1,6 +1,6 @@
 /** Private networks: ports, the argument lists of the programs that serve them, names. */
 
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
@@ -9,6 +9,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { RootlessError } from '../../src/errors.ts';
 import { containerResolvConf, hostsFile, requestedResolvConf } from '../../src/network/dns.ts';
+import { listenerOf, parseSockets } from '../../src/network/listener.ts';
 import { type PastaWish, pastaArgs } from '../../src/network/pasta.ts';
 import { optionsIn } from '../../src/network/pasta-knows.ts';
 import { type PortRequest, refuseConflicts, reservePorts } from '../../src/network/ports.ts';
@@ -64,7 +65,9 @@ test('a port that another program listens on is refused', async () => {
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const { port } = server.address() as AddressInfo;
   try {
-    assert.is((await rejection(reservePorts([tcp(port, 80, '127.0.0.1')], 0))).code, 'PORT_IN_USE');
+    const refused = await rejection(reservePorts([tcp(port, 80, '127.0.0.1')], 0));
+    assert.is(refused.code, 'PORT_IN_USE');
+    assert.match(refused.why ?? '', `(process ${process.pid})`);
   } finally {
     server.close();
   }
@@ -113,6 +116,43 @@ test("slirp4netns cannot reach the host's loopback, and says when it is ready", 
   assert.ok(args.includes('--disable-host-loopback'));
   assert.ok(args.includes('--ready-fd=3'));
   assert.equal(args.slice(-2), ['{pid}', 'tap0']);
+});
+
+test('slirp4netns is asked for ports, one by one, when it serves; IPv6 is refused', () => {
+  const ports: readonly PortRequest[] = [
+    { hostPort: 8080, containerPort: 80, protocol: 'tcp' },
+    { hostAddress: '127.0.0.1', hostPort: 53, containerPort: 5353, protocol: 'udp' },
+  ];
+  const { args } = planSlirp('s', { ports, options: ['cidr=10.7.0.0/24'] });
+  assert.ok(args.includes('--api-socket=/proc/self/fd/4/api'));
+  const asked = args.slice(args.indexOf('{forwards}') + 1).map((word) => JSON.parse(word));
+  assert.equal(asked, [
+    { proto: 'tcp', host_addr: '0.0.0.0', host_port: 8080, guest_addr: '10.7.0.100', guest_port: 80 },
+    { proto: 'udp', host_addr: '127.0.0.1', host_port: 53, guest_addr: '10.7.0.100', guest_port: 5353 },
+  ]);
+  const six: PortRequest = { hostAddress: '::1', hostPort: 8080, containerPort: 80, protocol: 'tcp' };
+  assert.throws(() => planSlirp('s', { ports: [six] }), hasCode('PORT_UNAVAILABLE'));
+  assert.not.ok(planSlirp('s').args.some((word) => /api-socket|forwards/.test(word)));
+});
+
+test('who listens on a port is found in the tables of the kernel', () => {
+  const tcp = [
+    '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode',
+    '   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 4711 1 0 100 0 0 10 0',
+    '   1: 0100007F:1F90 0100007F:D431 01 00000000:00000000 00:00000000 00000000  1000        0 4712 1 0 20 4 30 10 -1',
+  ].join('\n');
+  assert.equal(parseSockets(tcp, 8080, 'tcp'), [{ uid: 1000, inode: '4711' }]);
+  assert.equal(parseSockets(tcp, 8081, 'tcp'), []);
+  return withTmp((proc) => {
+    mkdirSync(join(proc, 'net'));
+    writeFileSync(join(proc, 'net/tcp'), tcp);
+    assert.is(listenerOf(8080, 'tcp', proc), 'a process of user 1000');
+    mkdirSync(join(proc, '812/fd'), { recursive: true });
+    writeFileSync(join(proc, '812/comm'), 'nginx\n');
+    symlinkSync('socket:[4711]', join(proc, '812/fd/5'));
+    assert.is(listenerOf(8080, 'tcp', proc), '"nginx" (process 812)');
+    assert.is(listenerOf(8081, 'tcp', proc), undefined);
+  });
 });
 
 const dns = { forwarder: '169.254.1.1', host: '169.254.1.2' };

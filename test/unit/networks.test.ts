@@ -10,7 +10,7 @@ import { RootlessError } from '../../src/errors.ts';
 import { containerResolvConf, hostsFile } from '../../src/network/dns.ts';
 import { formatBlock, formatIp, parseBlock, parseIp } from '../../src/network/ip.ts';
 import { pastaArgs } from '../../src/network/pasta.ts';
-import { pastaKnows } from '../../src/network/pasta-knows.ts';
+import { buildFor, pastaKnows } from '../../src/network/pasta-knows.ts';
 import { parseRoutes, parseRoutes6 } from '../../src/network/routes.ts';
 import { planSlirp } from '../../src/network/slirp4netns.ts';
 import { checkAddress, checkSubnet, nextAddress, pickSubnet, pickSubnet6 } from '../../src/network/subnets.ts';
@@ -294,24 +294,43 @@ test('what pasta knows is asked once, and again when it was replaced', () =>
     const write = (help: string) => writeFileSync(program, `#!/bin/sh\necho >>${log}\necho '${help}'\n`, { mode: 0o755 });
     write('--map-guest-addr ADDR');
     const asked = () => readdirSync(folder).includes('log');
-    assert.equal([...pastaKnows(program, join(folder, 'run'))], ['map-guest-addr']);
+    assert.equal([...pastaKnows(program, join(folder, 'run')).knows], ['map-guest-addr']);
     assert.ok(asked());
     writeFileSync(log, '');
     pastaKnows(program, join(folder, 'run'));
     assert.is(readdirSync(join(folder, 'run')).length, 1);
     write('no such options at all');
-    assert.equal([...pastaKnows(program, join(folder, 'run'))], []);
+    assert.equal([...pastaKnows(program, join(folder, 'run')).knows], []);
     writeFileSync(join(folder, 'run/pasta.json'), '{');
-    assert.equal([...pastaKnows(program, join(folder, 'run'))], []);
+    assert.equal([...pastaKnows(program, join(folder, 'run')).knows], []);
+  }));
+
+test("pasta's build for the processor is taken where there is one", () =>
+  withTmp((folder) => {
+    const program = join(folder, 'pasta');
+    assert.is(buildFor(program, 'flags : sse avx2 aes'), program);
+    writeFileSync(`${program}.avx2`, '');
+    assert.is(buildFor(program, 'flags : sse avx2 aes'), `${program}.avx2`);
+    assert.is(buildFor(program, 'flags : sse avx aes'), program);
   }));
 
 test('options of slirp4netns are checked', () => {
-  const { args, forwarder, host } = planSlirp('s', ['mtu=1500', 'cidr=10.7.0.0/24', 'allow_host_loopback=true', 'enable_ipv6=true']);
+  const { args, forwarder, host } = planSlirp('s', {
+    options: ['mtu=1500', 'cidr=10.7.0.0/24', 'allow_host_loopback=true', 'enable_ipv6=true', 'port_handler=slirp4netns'],
+  });
   assert.equal([forwarder, host], ['10.7.0.3', '10.7.0.2']);
   for (const word of ['--mtu=1500', '--cidr=10.7.0.0/24', '--enable-ipv6']) assert.ok(args.includes(word), word);
   assert.not.ok(args.includes('--disable-host-loopback'));
-  for (const bad of ['mtu=x', 'mtu', 'nosuch=1', 'cidr=10.7.0.0', 'allow_host_loopback=yes', 'cidr=10.7.0.0/30']) {
-    assert.throws(() => planSlirp('s', [bad]), hasCode('NETWORK_OPTION_INVALID'));
+  for (const bad of [
+    'mtu=x',
+    'mtu',
+    'nosuch=1',
+    'cidr=10.7.0.0',
+    'allow_host_loopback=yes',
+    'cidr=10.7.0.0/30',
+    'port_handler=rootlesskit',
+  ]) {
+    assert.throws(() => planSlirp('s', { options: [bad] }), hasCode('NETWORK_OPTION_INVALID'));
   }
 });
 

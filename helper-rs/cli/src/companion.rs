@@ -9,6 +9,7 @@
 //! the companion and all that it started with it.
 
 use crate::failure::{During, Failure, Step};
+use crate::forwards::{self, Forwards};
 use crate::keeper;
 use crate::rootfs;
 use crate::sys::memory;
@@ -30,18 +31,37 @@ pub struct Companion {
     ready: OwnedFd,
     complaints: OwnedFd,
     lifeline: Option<OwnedFd>,
+    /// Asked of it when it serves.
+    forwards: Option<Forwards>,
+    holds_ports: bool,
 }
 
 /// The descriptor that the companion may write to when it serves.
 const READY_FD: i32 = 3;
 /// /dev/fuse, for fuse-overlayfs.
 const FUSE_FD: i32 = 4;
+/// Where slirp4netns makes its socket.
+const FOLDER_FD: i32 = forwards::FOLDER_FD;
 
 impl Companion {
     /// Starts argv in the runtime's namespaces; `{pid}` is a process in the container's.
-    pub fn start(argv: &[String], pid: i32) -> Step<Companion> {
+    pub fn start(argv: &[String], pid: i32, root: &Path) -> Step<Companion> {
+        let (argv, forwards) = forwards::split(argv, root)?;
         let args: Vec<String> = argv.iter().map(|arg| arg.replace("{pid}", &pid.to_string())).collect();
-        Companion::spawn(&args, || Ok(()))
+        let folder = forwards.as_ref().map(Forwards::folder).transpose()?;
+        let mut companion = Companion::spawn(&args, || match folder {
+            Some(folder) => process::dup_to(folder.as_fd(), FOLDER_FD).during("companion", "folder"),
+            None => Ok(()),
+        })?;
+        companion.holds_ports = forwards.is_some() || forwards::binds(argv);
+        companion.forwards = forwards;
+        Ok(companion)
+    }
+
+    /// Tells its guardian to end it, and goes on meanwhile: where it holds a port that the next container may want, not before it is gone.
+    pub fn dismiss(mut self) -> Option<Companion> {
+        self.lifeline = None;
+        (!self.holds_ports).then_some(self)
     }
 
     /// The guardian kills the container too when the helper is gone.
@@ -97,7 +117,15 @@ impl Companion {
                 });
                 process::exit_now(code)
             }
-            Forked::Parent(guardian) => Ok(Companion { guardian, name, ready, complaints, lifeline: Some(lifeline) }),
+            Forked::Parent(guardian) => Ok(Companion {
+                guardian,
+                name,
+                ready,
+                complaints,
+                lifeline: Some(lifeline),
+                forwards: None,
+                holds_ports: true,
+            }),
         }
     }
 
@@ -115,7 +143,7 @@ impl Companion {
             }
             return match rustix::io::read(&self.ready, &mut [0; 64]).during("companion", &self.name)? {
                 0 => Err(self.died()),
-                _ => Ok(()),
+                _ => self.forwards.as_ref().map_or(Ok(()), Forwards::ask),
             };
         }
     }

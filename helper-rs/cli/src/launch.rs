@@ -44,8 +44,10 @@ pub struct LaunchOptions {
     pub keep_keyring: bool,
     /// The container's user namespace, where it was made beforehand.
     pub userns: Option<OwnedFd>,
-    /// The network namespace of another container.
+    /// A network namespace that is there.
     pub netns: Option<OwnedFd>,
+    /// The user namespace that it belongs to, where that is not the container's.
+    pub above: Option<OwnedFd>,
     /// Serves that namespace already.
     pub uplink: Option<Uplink>,
     /// Who connects it with its bridges.
@@ -171,7 +173,7 @@ fn start_child(plan: &Plan, options: &LaunchOptions, place: &Place) -> Step<(Chi
             if is_scope {
                 cgroup::scope::enter(plan)?;
             }
-            join_all(plan, prepared, options.netns.as_ref())?;
+            join_all(plan, prepared, options)?;
             let new = all_new & if prepared.is_some() { !CLONE_NEWUSER } else { -1 };
             Ok((process::clone(new | libc::CLONE_PARENT, into).during("clone", names(new))?, ()))
         };
@@ -187,12 +189,22 @@ fn start_child(plan: &Plan, options: &LaunchOptions, place: &Place) -> Step<(Chi
     }
 }
 
-fn join_all(plan: &Plan, prepared: Option<&OwnedFd>, netns: Option<&OwnedFd>) -> Step<()> {
-    if let Some(userns) = prepared {
-        process::join(userns.as_fd(), CLONE_NEWUSER).during("clone", "user")?;
+fn join_all(plan: &Plan, prepared: Option<&OwnedFd>, options: &LaunchOptions) -> Step<()> {
+    let join_user = |namespace: &OwnedFd| process::join(namespace.as_fd(), CLONE_NEWUSER).during("clone", "user");
+    let join_network =
+        |namespace: &OwnedFd| process::join(namespace.as_fd(), CLONE_NEWNET).during("network", "namespace");
+    if let (Some(above), Some(netns)) = (&options.above, &options.netns) {
+        // Below, the rights over the network are gone.
+        join_user(above)?;
+        join_network(netns)?;
     }
-    if let Some(netns) = netns {
-        process::join(netns.as_fd(), CLONE_NEWNET).during("network", "namespace")?;
+    if let Some(userns) =
+        prepared.filter(|userns| !options.above.as_ref().is_some_and(|above| userns::is_same(userns, above)))
+    {
+        join_user(userns)?;
+    }
+    if let (None, Some(netns)) = (&options.above, &options.netns) {
+        join_network(netns)?;
     }
     for (flag, path) in &plan.namespaces.join {
         // A network that may not be entered is the caller's choice, not the machine's fault.
@@ -246,7 +258,7 @@ fn escort(
     let (network, stand_in) = match (uplink, plan.annotations.companion.as_slice()) {
         (Some(uplink), _) => (Some(uplink.companion), Some(uplink.stand_in)),
         (None, []) => (None, None),
-        (None, argv) => (Some(Companion::start(argv, child.pid)?), None),
+        (None, argv) => (Some(Companion::start(argv, child.pid, &options.root)?), None),
     };
     if options.die_with_parent {
         companions.iter().chain(&network).for_each(|companion| companion.keep(child));

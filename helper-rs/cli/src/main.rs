@@ -8,6 +8,7 @@ mod archive;
 #[cfg(target_os = "linux")]
 mod args;
 #[cfg(target_os = "linux")]
+mod begun;
 mod cgroup;
 #[cfg(target_os = "linux")]
 mod channel;
@@ -23,6 +24,7 @@ mod enter;
 mod failure;
 #[cfg(target_os = "linux")]
 mod foreground;
+mod forwards;
 #[cfg(target_os = "linux")]
 mod halt;
 #[cfg(target_os = "linux")]

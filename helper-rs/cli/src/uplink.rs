@@ -3,14 +3,16 @@
 //! pasta takes up to twenty milliseconds until it serves, most of which is memory that it clears: as long as the command line
 //! takes to write the configuration.
 
+use crate::begun::StandIn;
 use crate::companion::Companion;
 use crate::failure::{During, Failure, Step};
-use crate::sys::process::{self, Child, Forked};
+use crate::sys::process::{self, Forked};
 use crate::sys::{net, socket};
 use crate::userns;
 use rustix::event::poll;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::net::{socketpair, AddressFamily, SocketFlags, SocketType};
+use std::path::Path;
 
 /// What serves it, and who stands in the namespaces until it does.
 pub struct Uplink {
@@ -18,20 +20,14 @@ pub struct Uplink {
     pub stand_in: StandIn,
 }
 
-/// A process in the container's user and network namespaces, for a companion that wants a number; ended when dropped.
-pub struct StandIn {
-    child: Child,
-}
-
-impl Drop for StandIn {
-    fn drop(&mut self) {
-        let _ = process::send_signal(&self.child.pidfd, libc::SIGKILL);
-        let _ = process::wait_for(self.child.pid);
-    }
+/// Starts what serves a namespace that stands already.
+pub fn serve(argv: &[String], stand_in: StandIn, root: &Path) -> Step<Uplink> {
+    let companion = Companion::start(argv, stand_in.child.pid, root)?;
+    Ok(Uplink { companion, stand_in })
 }
 
 /// Makes a network namespace of this user namespace and starts what serves it; answers both.
-pub fn start(argv: &[String], userns: &OwnedFd) -> Step<(Uplink, OwnedFd)> {
+pub fn start(argv: &[String], userns: &OwnedFd, root: &Path) -> Step<(Uplink, OwnedFd)> {
     let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
         .during("network", "socketpair")?;
     match process::fork().during("network", "namespace")? {
@@ -54,8 +50,7 @@ pub fn start(argv: &[String], userns: &OwnedFd) -> Step<(Uplink, OwnedFd)> {
                 (_, Some(netns)) => netns,
                 (got, None) => return Err(Failure::unpack(&buffer[..got])),
             };
-            let companion = Companion::start(argv, stand_in.child.pid)?;
-            Ok((Uplink { companion, stand_in }, netns))
+            Ok((serve(argv, stand_in, root)?, netns))
         }
     }
 }

@@ -1,5 +1,6 @@
 //! User namespaces: writing id maps, and entering a mapped namespace with the process itself.
 
+pub use crate::begun::{begin, Begun};
 use crate::failure::{During, Failure, Step};
 use crate::sys::process::{self, Forked};
 use rootless_core::oci::runtime::IdMapping;
@@ -180,6 +181,23 @@ pub fn maps(list: &[IdMapping], id: u32) -> bool {
 
 /// Writes both maps of a process in a new user namespace (user_namespaces(7)); both set-uid programs run at the same time.
 pub fn write_maps(pid: i32, map: &IdMap) -> Step<()> {
+    begin_maps(pid, map)?.finish()
+}
+
+/// The set-uid programs that are at it.
+pub struct Mappers {
+    uid: Option<Child>,
+    gid: Option<Child>,
+}
+
+impl Mappers {
+    pub fn finish(self) -> Step<()> {
+        finish("newuidmap", self.uid)?;
+        finish("newgidmap", self.gid)
+    }
+}
+
+pub fn begin_maps(pid: i32, map: &IdMap) -> Step<Mappers> {
     let capabilities = process::effective_capabilities().during("map-ids", "capget")?;
     let program = |named: &Option<String>, name: &str, list: &[IdMapping], own: u32, capability: u64| match named {
         Some(program) => Some(program.clone()),
@@ -191,8 +209,7 @@ pub fn write_maps(pid: i32, map: &IdMap) -> Step<()> {
     let newgidmap = program(&map.newgidmap, "newgidmap", &map.gid, gid, CAP_SETGID);
     let uid = start(pid, "uid", &map.uid, newuidmap.as_deref())?;
     let gid = start(pid, "gid", &map.gid, newgidmap.as_deref())?;
-    finish("newuidmap", uid)?;
-    finish("newgidmap", gid)
+    Ok(Mappers { uid, gid })
 }
 
 /// Starts the set-uid program, or writes the map directly and answers `None`.
@@ -281,22 +298,15 @@ fn finish(name: &str, child: Option<Child>) -> Step<()> {
     Err(Failure::because("map-ids", said.trim()).on(name))
 }
 
+/// Two descriptors of one namespace.
+pub fn is_same(one: &OwnedFd, other: &OwnedFd) -> bool {
+    let number = |fd: &OwnedFd| rustix::fs::fstat(fd).map(|stat| (stat.st_dev, stat.st_ino));
+    matches!((number(one), number(other)), (Ok(one), Ok(other)) if one == other)
+}
+
 /// Makes a user namespace with the mapping and nobody in it, to be joined later.
 pub fn prepare(map: &IdMap) -> Step<OwnedFd> {
-    let (stay_read, stay_write) = pipe()?;
-    match process::clone(libc::CLONE_NEWUSER, None).during("clone", "user")? {
-        Forked::Child => {
-            drop(stay_write);
-            let _ = read_byte(&stay_read);
-            process::exit_now(0)
-        }
-        Forked::Parent(holder) => {
-            let made = write_maps(holder.pid, map).and_then(|()| open_namespace(holder.pid, "user"));
-            drop((stay_read, stay_write));
-            process::wait_for(holder.pid).during("clone", "user")?;
-            made
-        }
-    }
+    begin(map, false)?.finish()
 }
 
 /// Moves this single-threaded process into a new user namespace (and others in `flags`) with the mapping, as its root.

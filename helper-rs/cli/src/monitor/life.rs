@@ -4,6 +4,7 @@ use super::caller::has_input;
 use super::pause::Paused;
 use super::status::{End, Phase};
 use super::Monitor;
+use crate::companion::Companion;
 use crate::failure::{During, Failure, Step};
 use crate::keeper::Keeper;
 use crate::launch::{self, LaunchOptions, Launched, Partial};
@@ -203,7 +204,7 @@ impl Monitor {
         }
     }
 
-    fn end_of_life(&mut self, life: Life) {
+    fn end_of_life(&mut self, mut life: Life) {
         self.end_sessions();
         self.lived = life.started.elapsed();
         let launched = &life.launched;
@@ -216,7 +217,10 @@ impl Monitor {
         if let Some(network) = &self.network {
             network.leave();
         }
-        // Companions and whoever answers for the container end here.
+        // pasta takes twenty milliseconds to end, in which the rest is tidied up.
+        let companions = std::mem::take(&mut life.launched.companions);
+        self.leaving = companions.into_iter().filter_map(Companion::dismiss).collect();
+        // Whoever answers for the container ends here.
         drop(life);
         left.remove_cgroup();
     }
@@ -242,6 +246,7 @@ impl Monitor {
     /// Its memory is not the loop's.
     #[inline(never)]
     fn relaunch(&mut self) -> Step<()> {
+        self.leaving.clear();
         let mut plan = Plan::read(&self.place.id, &self.place.bundle)?;
         let copy = |fd: &OwnedFd| rustix::io::fcntl_dupfd_cloexec(fd, 3).during("clone", "user namespace");
         let userns = self.userns.as_ref().filter(|_| plan.new_user_namespace()).map(copy).transpose()?;

@@ -29,6 +29,7 @@ mod status;
 pub mod stop;
 mod wait;
 
+use crate::companion::Companion;
 use crate::failure::{During, Failure, Step};
 use crate::keys::DetachKeys;
 use crate::launch::LaunchOptions;
@@ -104,6 +105,8 @@ pub struct Monitor {
     journal: Journal,
     back_off: BackOff,
     life: Option<Life>,
+    /// What served the last life, and is on its way out.
+    leaving: Vec<Companion>,
     sessions: Vec<Session>,
     next_session: u64,
     checks: Option<Checks>,
@@ -142,6 +145,8 @@ pub struct Finished {
     pub traces: Vec<PathBuf>,
     pub keep: bool,
     pub journal: Journal,
+    /// Its drop would wait for it.
+    pub leaving: Vec<Companion>,
 }
 
 impl Monitor {
@@ -179,6 +184,7 @@ impl Monitor {
                     journal,
                     back_off: BackOff::default(),
                     life: None,
+                    leaving: Vec::new(),
                     sessions: Vec::new(),
                     next_session: 1,
                     checks,
@@ -300,6 +306,7 @@ impl Monitor {
             traces: self.options.traces,
             keep: self.keep,
             journal: self.journal,
+            leaving: self.leaving,
         }
     }
 

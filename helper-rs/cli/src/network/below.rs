@@ -10,6 +10,33 @@ use rustix::fd::{AsFd, OwnedFd};
 use rustix::net::{socketpair, AddressFamily, SocketFlags, SocketType};
 use rustix::pipe::{pipe_with, PipeFlags};
 
+/// The ids of a user namespace below this process's own, as ids of that.
+pub fn maps_of(namespace: &OwnedFd) -> Step<IdMap> {
+    let (read, write) = pipe_with(PipeFlags::CLOEXEC).during(STEP, "pipe")?;
+    let Forked::Parent(child) = process::fork().during(STEP, "user namespace")? else {
+        drop(read);
+        let said = match process::join(namespace.as_fd(), libc::CLONE_NEWUSER) {
+            Ok(()) => {
+                ["uid", "gid"].map(|kind| std::fs::read_to_string(format!("/proc/self/{kind}_map")).unwrap_or_default())
+            }
+            Err(_) => Default::default(),
+        };
+        let _ = rustix::io::write(&write, said.join(";").as_bytes());
+        process::exit_now(0)
+    };
+    drop(write);
+    let mut said = String::new();
+    // 340 lines, of three numbers each.
+    let read = std::io::Read::read_to_string(&mut std::fs::File::from(read), &mut said);
+    process::wait_for(child.pid).during(STEP, "user namespace")?;
+    read.during(STEP, "user namespace")?;
+    match said.split_once(';') {
+        Some((uid, gid)) if !uid.is_empty() => Ok(IdMap { uid: extents(uid), gid: extents(gid), ..IdMap::default() }),
+        _ => Err(Failure::because(STEP, "it belongs to a user namespace that another user made")
+            .errno(rustix::io::Errno::PERM)),
+    }
+}
+
 /// Makes it, with nobody in it. Root of H writes the maps: no set-uid program is needed.
 pub fn prepare(holder: &OwnedFd, map: &IdMap) -> Step<OwnedFd> {
     let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)

@@ -113,9 +113,12 @@ impl Flights {
                 _ => News::None,
             };
             match news {
-                News::Answer(bytes) => landed.push((flight.asker, bytes)),
+                // As resolv.conf(5) has it: another server may know.
+                News::Answer(bytes) if !(is_refusal(&bytes) && flight.has_another()) => {
+                    landed.push((flight.asker, bytes))
+                }
                 News::None if flight.due > now => self.list.push(flight),
-                News::None | News::Nothing => {
+                News::None | News::Nothing | News::Answer(_) => {
                     let Flight { asker, asked, query, resolvers, attempt, .. } = flight;
                     if !self.next(asker, asked.clone(), query.clone(), resolvers, attempt + 1) {
                         landed.push((asker, failed(&asked, &query)));
@@ -125,6 +128,11 @@ impl Flights {
         }
         landed
     }
+}
+
+/// SERVFAIL, NOTIMP or REFUSED: says nothing of the name.
+fn is_refusal(answer: &[u8]) -> bool {
+    answer.get(3).is_some_and(|flags| matches!(flags & 0x0f, 2 | 4 | 5))
 }
 
 /// Nobody knows.
@@ -152,6 +160,11 @@ fn depart(asker: &Asker, asked: &[u8], id: u16, resolver: SocketAddr) -> Result<
 }
 
 impl Flight {
+    /// A server that was not asked yet.
+    fn has_another(&self) -> bool {
+        self.attempt + 1 < self.resolvers.len().min(ATTEMPTS)
+    }
+
     fn look(&mut self) -> News {
         match self.asker {
             Asker::Udp(..) => self.look_at_datagram(),

@@ -1,6 +1,6 @@
 //! What a launch needs of networks before its first process: the user namespace below H, or the one of another container.
 
-use super::{below, Member, STEP};
+use super::{below, path, Member, STEP};
 use crate::failure::{Failure, Step};
 use crate::launch::LaunchOptions;
 use crate::plan::Plan;
@@ -19,7 +19,7 @@ pub fn prepare(plan: &mut Plan, options: &mut LaunchOptions) -> Step<()> {
     }
     let Some(networks) = &plan.annotations.networks else {
         served_early(plan, options);
-        return Ok(());
+        return path::prepare(plan, options);
     };
     let needs = |kind: &str| {
         Failure::because("config", format!("networks need a new namespace of type {kind:?}")).on("$.linux.namespaces")

@@ -13,6 +13,7 @@
 //! of H and B: a holder that is killed is started again with the same two, and no container loses its network.
 
 mod below;
+mod bridges;
 mod devices;
 mod flights;
 mod holder;
@@ -21,6 +22,9 @@ mod links;
 mod listen;
 mod member;
 mod netlink;
+mod orders;
+mod path;
+mod questions;
 mod registry;
 mod room;
 mod start;

@@ -237,6 +237,17 @@ pub fn join(fd: BorrowedFd<'_>, flags: i32) -> Result<(), Errno> {
     check(c_long::from(unsafe { libc::setns(fd.as_raw_fd(), flags) })).map(drop)
 }
 
+/// The user namespace that a namespace belongs to (ioctl_ns(2), NS_GET_USERNS).
+pub fn owner_of(namespace: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
+    const NS_GET_USERNS: libc::c_ulong = 0xb701;
+    // SAFETY: the request takes no argument and returns a new descriptor or -1.
+    let fd = unsafe { libc::ioctl(namespace.as_raw_fd(), NS_GET_USERNS as _) };
+    check(c_long::from(fd)).map(|_| {
+        // SAFETY: the kernel has just opened it for this process.
+        unsafe { OwnedFd::from_raw_fd(fd) }
+    })
+}
+
 pub fn unshare(flags: i32) -> Result<(), Errno> {
     // SAFETY: no CLONE_FILES or CLONE_VM in use here; plain integers.
     check(c_long::from(unsafe { libc::unshare(flags) })).map(drop)

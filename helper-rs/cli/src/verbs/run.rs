@@ -32,6 +32,8 @@ struct Wish {
     wait: bool,
     /// Known before the bundle: the namespace is made below that of the networks.
     networks: Option<Networks>,
+    /// There will be something that serves a network namespace: that is made with the user namespace.
+    own_network: bool,
     monitor: Option<PathBuf>,
     detach: bool,
     /// Not deleted at its end.
@@ -129,6 +131,7 @@ fn parse(global: &Global, launch: &mut LaunchOptions) -> Step<Wish> {
                 "detach-keys" => wish.keys = Some(DetachKeys::parse(&given.text()?)?),
                 "idmap" => wish.idmap = Some(IdMap::parse(&given.text()?)?),
                 "wait" => wish.wait = true,
+                "own-network" => wish.own_network = true,
                 "networks" => wish.networks = Some(network::place(&given.text()?)?),
                 "parent-fd" => wish.parent = Some(given.number()?),
                 "keep" => wish.keep = true,
@@ -166,10 +169,15 @@ fn read(wish: &Wish, global: &Global) -> Step<(Plan, Option<String>)> {
 /// `--idmap`: the namespace is made while the bundle is still written.
 fn read_late(wish: &Wish, parent: Option<&OwnedFd>, launch: &mut LaunchOptions) -> Step<Plan> {
     let map = wish.idmap.clone().unwrap_or_default();
-    launch.userns = Some(namespace_for(wish, &map, launch)?);
+    // Maps take set-uid programs some milliseconds, in which what serves the network can begin.
+    let mut begun = match &wish.networks {
+        Some(networks) => Err(network::early(networks, &map, launch)?),
+        None => Ok(userns::begin(&map, wish.own_network)?),
+    };
     if wish.wait {
-        await_bundle(args::required(parent, "--parent-fd")?, launch)?;
+        await_bundle(args::required(parent, "--parent-fd")?, &mut begun, launch)?;
     }
+    launch.userns = Some(begun.map_or_else(Ok, userns::Begun::finish)?);
     let plan = Plan::read(&wish.id, wish.place.bundle())?;
     if !plan.new_user_namespace() || !plan.id_map.is_of(&map) {
         return Err(Failure::because("config", "--idmap is not the bundle's mapping").on("$.linux.uidMappings"));
@@ -190,17 +198,21 @@ fn namespace_for(wish: &Wish, map: &IdMap, launch: &mut LaunchOptions) -> Step<O
 }
 
 /// The caller has written the bundle, or is gone. Before that it may say in a line what serves the network.
-fn await_bundle(parent: &OwnedFd, launch: &mut LaunchOptions) -> Step<()> {
+fn await_bundle(parent: &OwnedFd, begun: &mut Result<userns::Begun, OwnedFd>, launch: &mut LaunchOptions) -> Step<()> {
     let mut line = Vec::new();
     loop {
         match next_byte(parent)? {
             b'\n' => {
                 let early: Early = serde_json::from_slice(&line)
                     .map_err(|error| Failure::because("args", error.to_string()).on("parent-fd"))?;
-                if let Some(userns) = &launch.userns {
-                    let (uplink, netns) = uplink::start(&early.companion, userns)?;
-                    (launch.uplink, launch.netns) = (Some(uplink), Some(netns));
-                }
+                let (uplink, netns) = match begun.as_mut().map_or(Ok(None), userns::Begun::take_network)? {
+                    Some((netns, stand_in)) => (uplink::serve(&early.companion, stand_in, &launch.root)?, netns),
+                    None => {
+                        let namespace = begun.as_ref().map_or_else(|made| made, userns::Begun::namespace);
+                        uplink::start(&early.companion, namespace, &launch.root)?
+                    }
+                };
+                (launch.uplink, launch.netns) = (Some(uplink), Some(netns));
                 line.clear();
             }
             b'g' if line.is_empty() => return Ok(()),
@@ -333,7 +345,7 @@ pub struct Stay {
 impl Stay {
     pub fn finish(self) -> Step<u8> {
         let Stay { monitor, global, remove } = self;
-        let Finished { end, place, userns, traces, keep, journal } = monitor.run();
+        let Finished { end, place, userns, traces, keep, journal, leaving } = monitor.run();
         if place.has_poststop {
             if let Ok(plan) = Plan::read(&place.id, &place.bundle) {
                 hooks::run_poststop(&plan, &global.reporter);
@@ -350,6 +362,8 @@ impl Stay {
                 let _ = std::fs::remove_file(trace);
             }
         }
+        // What served its network, and holds nothing that anybody waits for, is ended by its guardian.
+        leaving.into_iter().for_each(std::mem::forget);
         report_exit(&global.reporter, end.code, end.signal, end.oom);
         Ok(end.code)
     }
