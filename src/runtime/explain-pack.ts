@@ -17,7 +17,14 @@ export function explainPack({ failure, stderr, code }: HelperResult, container: 
       why: failure.message,
     });
   }
-  const reason = [failure?.step, failure?.target, failure?.errno, failure?.message].filter(Boolean).join(': ');
+  const reason = [
+    failure?.step,
+    failure?.target,
+    failure?.errno === 'ENAMETOOLONG' ? 'its path is longer than 4095 bytes' : failure?.errno,
+    failure?.message,
+  ]
+    .filter(Boolean)
+    .join(': ');
   return new RootlessError({
     code: 'CHANGES_UNREADABLE',
     exit: 1,

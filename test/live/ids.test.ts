@@ -95,6 +95,22 @@ if (single) {
     });
   });
 
+  live('with keep-id a network of its own comes up also where files of the caller are the root', [...needs, 'pasta', 'tun'], async () => {
+    if (uid === 0) return;
+    const { code, stdout, stderr } = await rootless([
+      'run',
+      '--rm',
+      '--userns',
+      'keep-id',
+      'host:',
+      'sh',
+      '-c',
+      'id -u; ls /sys/class/net | wc -l',
+    ]);
+    assert.is(code, 0, stderr);
+    assert.is(stdout, `${uid}\n2\n`);
+  });
+
   live('--uidmap says line by line which ids there are, and groups follow', needs, async () => {
     if (uid === 0) return;
     const maps = "awk '{print $1, $2, $3}' /proc/self/uid_map; stat -c %u:%g /bin";

@@ -71,10 +71,37 @@ live('where the outer filter forbids namespaces, that is what is said, and how t
 
 live('a user of the outer container without privileges gets one id', needs, async () => {
   const flags = [...open, '--security-opt', 'no-new-privileges', '--userns', 'keep-id'];
-  const { code, stdout, stderr } = await outer(flags, `${inner} oci:/opt/busybox id -u`);
+  const script = 'id -u; touch /f; chown ana /f && echo changed; busybox su ana -c "id -u"';
+  const { code, stdout, stderr } = await outer(flags, `${inner} oci:/opt/busybox sh -c '${script}'`);
   assert.is(code, 0, stderr);
-  assert.is(stdout.trim(), '0');
+  assert.is(stdout, '0\nchanged\n1000\n');
 });
+
+live(
+  'a container in a container is lived with: exec, logs, cp, stats, top, commit, start, and neighbours on a network',
+  [...needs, 'pasta', 'tun'],
+  async () => {
+    const cli = '/opt/rootless/bin/rootless';
+    const lines = [
+      'set -e',
+      `${cli} run -d --name inner --network none oci:/opt/busybox sh -c 'echo begun; exec sleep 1000' > /dev/null`,
+      `until ${cli} logs inner | grep begun; do sleep 0.1; done`,
+      `${cli} exec inner sh -c 'echo written > /tmp/file'`,
+      `${cli} cp inner:/tmp/file /tmp/file 2> /dev/null; cat /tmp/file`,
+      `${cli} stats --no-stream --format '{{.Name}} {{.PIDs}}' inner`,
+      `${cli} top inner | tail -n +2 | wc -l`,
+      `${cli} commit -q inner kept:1 > /dev/null`,
+      `${cli} stop -t 0 inner; ${cli} start inner; ${cli} rm -f inner`,
+      `${cli} run --rm --network none kept:1 cat /tmp/file`,
+      `${cli} network create --internal between > /dev/null`,
+      `${cli} run -d --name near --network between oci:/opt/busybox sleep 1000 > /dev/null`,
+      `${cli} run --rm --network between oci:/opt/busybox ping -c 1 near | grep -c ' bytes from '`,
+      `${cli} rm -f -t 0 near; ${cli} network rm between`,
+    ];
+    const said = await says([...open, '--device', '/dev/net/tun'], lines.join('\n'));
+    assert.is(said, 'begun\nwritten\ninner 1\n1\ninner\ninner\ninner\nwritten\n1\nnear\nbetween');
+  },
+);
 
 live('without /dev/net/tun a network that nobody asked for is that of the container around; one that was is refused', needs, async () => {
   const plain = '/opt/rootless/bin/rootless run --rm';

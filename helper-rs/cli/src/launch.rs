@@ -301,7 +301,7 @@ fn escort(
     loop {
         match channel.receive(watch)? {
             (Message::Listener, Some(fd)) if plan.annotations.single_id => {
-                notifier = Some(Notifier::start(&fd, &child.pidfd)?);
+                notifier = Some(Notifier::start(&fd, partial.userns.as_ref().unwrap_or(&child.pidfd))?);
             }
             (Message::Listener, Some(fd)) => crate::agent::send(plan, child.pid, &fd)?,
             (Message::End, _) => {

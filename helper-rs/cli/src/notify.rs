@@ -27,7 +27,8 @@ pub struct Notifier {
 }
 
 impl Notifier {
-    /// Starts to answer for the container that `container` (a pidfd) belongs to.
+    /// Starts to answer in a container's user namespace: the namespace itself, or a pidfd of a program in it. A process on its way
+    /// to its program may not be looked into, not even for that.
     pub fn start(listener: &OwnedFd, container: &OwnedFd) -> Step<Notifier> {
         use rustix::net::{socketpair, AddressFamily, SocketFlags, SocketType};
         let (more, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)

@@ -253,12 +253,17 @@ pub fn unshare(flags: i32) -> Result<(), Errno> {
     check(c_long::from(unsafe { libc::unshare(flags) })).map(drop)
 }
 
-/// setfsuid(2), setfsgid(2): whose rights count for files; capabilities over files go with the first and come back with 0.
+/// setfsuid(2), setfsgid(2): whose rights count for files; capabilities over files go with the first and come back with 0. Both close
+/// this process's entry in /proc to others, which stays as open as it was.
 pub fn set_file_ids(uid: u32, gid: u32) {
     // SAFETY: plain integers. The calls cannot fail in a way that they could tell.
     unsafe {
+        let open = libc::prctl(libc::PR_GET_DUMPABLE) == 1;
         libc::setfsgid(gid);
         libc::setfsuid(uid);
+        if open {
+            libc::prctl(libc::PR_SET_DUMPABLE, 1, 0, 0, 0);
+        }
     }
 }
 

@@ -125,5 +125,16 @@ fn is_bookkeeping(name: &[u8]) -> bool {
 }
 
 fn failure(path: &[u8], errno: Errno) -> Failure {
-    Failure::new(STEP).on(format!("/{}", String::from_utf8_lossy(path))).errno(errno)
+    Failure::new(STEP).on(format!("/{}", shown(path))).errno(errno)
+}
+
+/// A path as people can read it: of one longer than a screen is wide, where it begins and ends.
+fn shown(path: &[u8]) -> String {
+    const SIDE: usize = 60;
+    let text = String::from_utf8_lossy(path);
+    let letters: Vec<char> = text.chars().collect();
+    match letters.len() > 4 * SIDE {
+        true => letters[..SIDE].iter().chain(&['…']).chain(&letters[letters.len() - SIDE..]).collect(),
+        false => text.into_owned(),
+    }
 }
