@@ -114,7 +114,7 @@ live('a working directory behind a leaked descriptor is refused (CVE-2024-21626)
       assert.equal({ code, stdout }, { code: 255, stdout: '' });
     }
     const relative = withLeaks(bundle, 'exec', '--cwd', 'proc/self/fd/3', 'b', 'ls');
-    assert.match(relative.stderr, /^rootless-helper: cwd "proc\/self\/fd\/3": it is not absolute/);
+    assert.match(relative.stderr, /^rootless-helper: error: cwd "proc\/self\/fd\/3": it is not absolute/);
   }),
 );
 

@@ -217,7 +217,7 @@ live('the receiver of crun’s annotation is the agent of a profile that names n
       config['linux'].seccomp = { defaultAction: 'SCMP_ACT_ALLOW', syscalls: [{ names: ['swapon'], action: 'SCMP_ACT_NOTIFY' }] };
       program('true')(config);
     });
-    refused(call('run', 'a'), /^rootless-helper: seccomp ".*\/agent": ENOENT: failed to connect with seccomp agent/);
+    refused(call('run', 'a'), /^rootless-helper: error: seccomp ".*\/agent": ENOENT: failed to connect with seccomp agent/);
     const other = spawn('python3', ['-c', agent, socket], { stdio: ['ignore', 'pipe', 'inherit'] });
     let said = '';
     other.stdout.on('data', (data: Buffer) => (said += data.toString()));

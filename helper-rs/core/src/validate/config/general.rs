@@ -77,6 +77,13 @@ pub static RULES: &[Rule] = &[
             found.at("$.annotations", "the empty key is not allowed");
         }
     }),
+    warning("annotation-domain", "config.md#annotations", "keys are in reverse domain notation", |root, found| {
+        for (name, node) in root.members(&["annotations"]) {
+            if !name.is_empty() && !name.trim_matches('.').contains('.') {
+                found.at(node.path, format!("{name:?} is no name such as com.example.key"));
+            }
+        }
+    }),
     warning(
         "annotation-reserved",
         "config.md#annotations",
