@@ -13,7 +13,7 @@ const helper = '/lab/dist/rootless-helper';
 const run = `rootless run --rm --network none rootfs:${rootfs} echo runs`;
 const forbidding = `abi <abi/4.0>,
 include <tunables/global>
-profile rootless-helper ${helper} {
+profile rootless-helper ${helper} flags=(attach_disconnected) {
   /** mrwlkix,
   capability,
   network,
