@@ -118,10 +118,27 @@ live('following begins before the container does, and ends when it is removed', 
   assert.is((await waiting).code, 0);
 });
 
+live('who follows is gone with the command that asked, also when that was killed', needs, () =>
+  detached(['--name', 'talks'], script('sleep 1000'), async (id) => {
+    const asking = start(['logs', '-f', 'talks']);
+    const ended = finished(asking);
+    await eventually(() => assert.ok(follows(id)));
+    const parent = parentOf(follower(id) ?? '');
+    process.kill(Number(parent), 'SIGKILL');
+    await ended;
+    await eventually(() => assert.not.ok(follows(id)));
+  }),
+);
+
 /** Somebody prints the log of this container as it grows. */
 function follows(id: string): boolean {
+  return follower(id) !== undefined;
+}
+
+/** Its process. */
+function follower(id: string): string | undefined {
   const all = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-  return all.some((pid) => {
+  return all.find((pid) => {
     try {
       const command = readFileSync(`/proc/${pid}/cmdline`, 'latin1');
       return command.includes('\0--follow\0') && command.includes(id);
@@ -129,6 +146,10 @@ function follows(id: string): boolean {
       return false;
     }
   });
+}
+
+function parentOf(pid: string): string {
+  return /^PPid:\t(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? '';
 }
 
 live('several containers, with a name before each line', needs, () =>

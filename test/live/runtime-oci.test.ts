@@ -101,7 +101,9 @@ live('network devices are the container’s, with their addresses and up; a name
     });
     refused(
       call('run', 'a'),
-      uid === 0 ? /^rootless-helper: error: network "lo": E/ : /^rootless-helper: error: network "lo": EPERM: a network device is its network's root's/,
+      uid === 0
+        ? /^rootless-helper: error: network "lo": E/
+        : /^rootless-helper: error: network "lo": EPERM: a network device is its network's root's/,
     );
     change((config) => {
       config['linux'].netDevices = { none0: {} };

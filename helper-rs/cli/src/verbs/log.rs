@@ -6,6 +6,7 @@ use crate::failure::{During, Failure, Step};
 use crate::log::read::follow::{Watch, Woken};
 use crate::log::read::{self, Wish};
 use crate::log::LogOptions;
+use crate::sys::process;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -37,6 +38,10 @@ pub fn log(global: Global) -> Step<u8> {
         }
     }
     let monitor = args::required(monitor, "--monitor")?;
+    if wish.follow {
+        // Nobody would end it if the one who asked was killed.
+        process::die_with_parent().during("log", "pdeathsig")?;
+    }
     let folder = monitor.parent().unwrap_or(Path::new("."));
     // The folder of a container is named by its id.
     let id = folder.file_name().unwrap_or_default().to_string_lossy();
