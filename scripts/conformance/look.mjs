@@ -2,8 +2,6 @@
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 
-const user = process.env.ROOTLESS_TEST_USER ?? 'rootless-ci';
-
 /** Two namespaces: the first to put a process into a cgroup, the second to see that as the root of the tree. What is left in it is killed. */
 const script = `mount --make-rprivate / && { umount -R /sys/fs/cgroup 2>/dev/null; mount -t cgroup2 none /sys/fs/cgroup; } || exit
 group=/sys/fs/cgroup/conformance-$$ && mkdir $group || exit
@@ -17,11 +15,11 @@ for try in 1 2 3 4 5 6 7 8 9; do find $group -depth -type d -exec rmdir {} + 2>/
 exit $code`;
 
 /** Arguments of spawnSync for a command in there. */
-export function inLook(command, env, folder) {
-  const ids = ranges();
+export function inLook({ command, env, where, as }) {
+  const ids = as === 'root' ? {} : ranges(as);
   const all = Object.entries({ HOME: '/tmp', PATH: path(), TERM: 'xterm', XDG_RUNTIME_DIR: '/tmp', ...ids, ...env });
   const args = ['env', '-i', ...all.map(([key, value]) => `${key}=${value}`), ...command];
-  return ['unshare', ['-m', 'sh', '-c', script, 'look', user, folder, ...args]];
+  return ['unshare', ['-m', 'sh', '-c', script, 'look', as, where, ...args]];
 }
 
 /** Without what is only root's. */
@@ -31,7 +29,7 @@ function path() {
 }
 
 /** What runc's suite calls the subordinate ids. */
-function ranges() {
+function ranges(user) {
   const of = (file) =>
     readFileSync(file, 'utf8')
       .split('\n')

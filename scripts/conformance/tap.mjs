@@ -11,17 +11,32 @@ export function readResults(folder) {
     const file = name.replace(/(\.bats|\.py)?\.tap$/, '');
     let current;
     for (const line of readFileSync(join(folder, name), 'utf8').replaceAll('\r', '').split('\n')) {
-      const match = /^(ok|not ok) \d+ (?:- )?(.*)$/.exec(line);
+      const match = /^(ok|not ok) \d+ (?:- )?(.*)$/.exec(tapOf(line));
       if (match === null) {
         if (line.startsWith('#')) current?.said.push(line);
         continue;
       }
       const [test, skip] = match[2].replace(/ # [\d.]+s$/, '').split(/ # ?skip ?/i);
       current = { result: skip !== undefined ? 'skipped' : match[1] === 'ok' ? 'ok' : 'fails', said: [] };
-      results.set(`${file}: ${test}`, current);
+      results.set(unique(results, `${file}: ${test}`), current);
     }
+    if (current === undefined) results.set(`${file}: ends without a result`, { result: 'fails', said: [] });
   }
   return results;
+}
+
+/** Some tests say the same of several containers. */
+function unique(results, name) {
+  let key = name;
+  for (let count = 2; results.has(key); count++) key = `${name} (${count})`;
+  return key;
+}
+
+/** What youki's suite says instead. */
+function tapOf(line) {
+  const [, at, test, result] = /^(\d+) \/ \d+ : (.*) : (ok|not ok|skipped)$/.exec(line) ?? [];
+  if (result === undefined) return line;
+  return result === 'skipped' ? `ok ${at} ${test} # skip` : `${result} ${at} ${test}`;
 }
 
 /** How many of each. */

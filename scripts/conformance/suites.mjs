@@ -1,0 +1,61 @@
+// The public suites: which files or groups of tests they have, and how one is run against a runtime.
+import { spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const user = process.env.ROOTLESS_TEST_USER ?? 'rootless-ci';
+
+/** `parts(checkout)` names them; `command(part, runtime, checkout)` is what to run, with which variables, where, and as whom. */
+export const suites = {
+  runc: {
+    title: 'runc 1.5.1, tests/integration, as a user',
+    parts: (checkout) =>
+      files(join(checkout, 'tests/integration'), /\.bats$/).filter(
+        (file) => !/^(checkpoint|selinux|mounts_sshfs|cgroups|events|update)\./.test(file),
+      ),
+    // They want a terminal.
+    command: (file, runtime, checkout) => ({
+      command: ['script', '-qefc', `bats --tap ${file}`, '/dev/null'],
+      env: { RUNC: runtime, ROOTLESS_FEATURES: 'idmap+cgroup' },
+      where: join(checkout, 'tests/integration'),
+      as: user,
+    }),
+  },
+  crun: {
+    title: 'crun 1.29.1, tests, as a user',
+    parts: (checkout) => files(join(checkout, 'tests'), /^test_.*\.py$/),
+    // A static program, `init` beside them, and a folder to write to.
+    command: (file, runtime, checkout) => ({
+      command: ['python3', join(checkout, 'tests', file)],
+      env: { OCI_RUNTIME: runtime, INIT: join(checkout, 'tests/init') },
+      where: tmpdir(),
+      as: user,
+    }),
+  },
+  'runtime-tools': {
+    title: 'runtime-tools 0.9.0 (5e63903), validation, as root',
+    parts: (checkout) => readdirSync(join(checkout, 'validation')).filter((name) => name !== 'util'),
+    command: (name, runtime, checkout) => ({
+      command: [join(checkout, 'validation', name, `${name}.t`)],
+      env: { RUNTIME: runtime },
+      where: checkout,
+      as: 'root',
+    }),
+  },
+  youki: {
+    title: 'youki (bc78720), contest, as root',
+    parts: (checkout) => spawnSync(join(checkout, 'contest'), ['list'], { cwd: checkout, encoding: 'utf8' }).stdout.trim().split('\n'),
+    // Its list of what a runtime may lack is made for runc and for itself.
+    command: (group, runtime, checkout) => ({
+      command: [join(checkout, 'contest'), 'run', '--runtime', runtime, '--runtimetest', join(checkout, 'runtimetest'), '-t', group],
+      env: { RUNTIME_KIND: 'runc' },
+      where: checkout,
+      as: 'root',
+    }),
+  },
+};
+
+function files(folder, pattern) {
+  return readdirSync(folder).filter((name) => pattern.test(name));
+}
