@@ -50,8 +50,8 @@ pub fn run_into(hooks: &[Hook], state: &State, point: &str, output: &Output) -> 
     let state = serde_json::to_string(state).unwrap_or_default();
     for (index, hook) in hooks.iter().enumerate() {
         run_one(hook, &state, output).map_err(|failure| {
-            let reason = failure.message.unwrap_or_default();
-            let message = format!("error running {point} hook #{index}: {reason}");
+            let reason = failure.message.unwrap_or_else(|| "could not be started".into());
+            let message = format!("error running {point} hook #{index}: {point} hook {reason}");
             let target = format!("{point} {}", hook.path);
             Failure { target: Some(target), message: Some(message), index: Some(index), ..failure }
         })?;
@@ -100,8 +100,9 @@ fn run_one(hook: &Hook, state: &str, output: &Output) -> Step<()> {
 /// What a filter does to a hook is told as shells tell it.
 fn in_words(status: ExitStatus) -> String {
     match status.signal() {
-        Some(libc::SIGSYS) => format!("{status}, bad system call"),
-        _ => status.to_string(),
+        Some(libc::SIGSYS) => format!("was ended by {status}, bad system call"),
+        Some(_) => format!("was ended by {status}"),
+        None => format!("failed with exit code {}", status.code().unwrap_or_default()),
     }
 }
 

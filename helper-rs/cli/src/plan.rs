@@ -275,8 +275,9 @@ fn from(base: &Path, path: &Path) -> String {
 /// Container ids become file names.
 pub fn check_id(id: &str) -> Step<()> {
     let good = |c: char| c.is_ascii_alphanumeric() || "_+-.".contains(c);
-    if id.is_empty() || id.len() > 1024 || !id.chars().all(good) || id == "." || id == ".." {
-        return Err(Failure::because("args", "a container id has letters, digits and _ + - . only").on(id));
+    if id.is_empty() || id.len() > 1024 || !id.chars().all(good) || id.starts_with('.') {
+        let why = "invalid character in the container ID: it has letters, digits and _ + - . only, and no . first";
+        return Err(Failure::because("args", why).on(id));
     }
     Ok(())
 }
@@ -438,7 +439,7 @@ mod tests {
     #[test]
     fn an_id_is_a_file_name() {
         assert!(check_id("a-b_c.d+1").is_ok());
-        for id in ["", ".", "..", "a/b", "a b", "ä"] {
+        for id in ["", ".", "..", ".a", "a/b", "a b", "ä"] {
             assert!(check_id(id).is_err(), "{id:?}");
         }
     }
