@@ -110,9 +110,10 @@ pub fn launch(
     };
     mark("cgroup");
     let watch = options.parent.as_ref().map(AsFd::as_fd);
-    let (child, channel) = start_child(plan, &options, &place)?;
+    let is_scope = matches!(place, Place::Scope);
+    let (child, channel) = start_child(plan, &options, place)?;
     mark("clone");
-    if matches!(place, Place::Scope) {
+    if is_scope {
         (partial.scope, partial.cgroup) = cgroup::scope::of(child.pid).unzip();
     }
     if plan.new_user_namespace() {
@@ -142,7 +143,7 @@ pub fn launch(
 }
 
 /// Clones the child, directly or, if namespaces or a scope are to be joined, through a process that joins them first.
-fn start_child(plan: &Plan, options: &LaunchOptions, place: &Place) -> Step<(Child, Channel)> {
+fn start_child(plan: &Plan, options: &LaunchOptions, place: Place) -> Step<(Child, Channel)> {
     let copy = |fd: &OwnedFd| rustix::io::fcntl_dupfd_cloexec(fd, 3).during("clone", "streams");
     let copy_of = |fd: &Option<OwnedFd>| fd.as_ref().map(copy).transpose();
     let mut init_options = InitOptions {
@@ -160,9 +161,13 @@ fn start_child(plan: &Plan, options: &LaunchOptions, place: &Place) -> Step<(Chi
         },
         bundle_state: state::standard(plan, "creating", None),
     };
-    let into = match place {
-        Place::Folder(group) => Some(group.fd.as_fd()),
-        _ => None,
+    // The new process is born there, and keeps nothing open of it: a descriptor of the host's tree leads out (CVE-2024-21626).
+    let into = |place: &Place, flags| {
+        let group = match place {
+            Place::Folder(group) => Some(group.fd.as_fd()),
+            _ => None,
+        };
+        process::clone(flags, group).during("clone", names(flags & !libc::CLONE_PARENT))
     };
     let is_scope = matches!(place, Place::Scope);
     let (ours, theirs) = channel::pair()?;
@@ -175,13 +180,15 @@ fn start_child(plan: &Plan, options: &LaunchOptions, place: &Place) -> Step<(Chi
             }
             join_all(plan, prepared, options)?;
             let new = all_new & if prepared.is_some() { !CLONE_NEWUSER } else { -1 };
-            Ok((process::clone(new | libc::CLONE_PARENT, into).during("clone", names(new))?, ()))
+            let forked = into(&place, new | libc::CLONE_PARENT)?;
+            drop(place);
+            Ok((forked, ()))
         };
         return clone_through((ours, theirs), join_and_clone, |(), theirs| init::run(plan, theirs, &mut init_options));
     }
-    match process::clone(all_new, into).during("clone", names(all_new))? {
+    match into(&place, all_new)? {
         Forked::Child => {
-            drop(ours);
+            drop((ours, place));
             let failure = init::run(plan, theirs, &mut init_options);
             process::exit_now(i32::from(failure.exit))
         }
