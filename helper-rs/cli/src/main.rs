@@ -9,6 +9,7 @@ mod archive;
 mod args;
 #[cfg(target_os = "linux")]
 mod begun;
+#[cfg(target_os = "linux")]
 mod cgroup;
 #[cfg(target_os = "linux")]
 mod channel;
@@ -24,6 +25,7 @@ mod enter;
 mod failure;
 #[cfg(target_os = "linux")]
 mod foreground;
+#[cfg(target_os = "linux")]
 mod forwards;
 #[cfg(target_os = "linux")]
 mod halt;
