@@ -35,37 +35,30 @@ pub fn hand_over(plan: &Plan, container: impl FnOnce() -> Step<OwnedFd>) -> Step
         let wanted = device.name.as_deref().filter(|wanted| !wanted.is_empty()).unwrap_or(name);
         let index = links::index(&here, name).map_err(refused)?;
         let addresses = links::permanent_addresses(&here, index).map_err(refused)?;
-        // Up, it may not be renamed; and whoever may not do this may do nothing of it.
-        links::change(&here, &link(index, 0, UP)).map_err(refused)?;
-        let moved = (|| -> Step<()> {
-            if inside.is_none() {
-                inside = Some(socket_in(&container).map_err(|failure| failure.on(name))?);
-            }
-            let there = inside.as_ref().ok_or_else(|| Failure::new(STEP))?;
-            if !wanted.contains('%') && links::index(there, wanted).is_ok() {
-                let message = format!("the container has a network device {wanted:?} already");
-                return Err(Failure::because(STEP, message).errno(Errno::EXIST).on(name));
-            }
-            let before = links::all(there).during(STEP, name)?;
-            links::move_to(&here, index, container.as_fd(), wanted).map_err(refused)?;
-            let new = links::all(there).during(STEP, name)?.into_iter().find(|index| !before.contains(index));
-            let new = new.ok_or_else(|| refused(Errno::NODEV))?;
-            addresses.iter().try_for_each(|address: &Moved| address.add(there, new)).map_err(refused)?;
-            links::change(there, &link(new, UP, UP)).map_err(refused)
-        })();
-        // One that is still here serves its network again.
-        moved.inspect_err(|_| {
-            let _ = links::change(&here, &link(index, UP, UP));
-        })?;
+        let there = match inside.take() {
+            Some(there) => there,
+            None => socket_in(&container).map_err(refused)?,
+        };
+        if !wanted.contains('%') && links::index(&there, wanted).is_ok() {
+            let message = format!("the container has a network device {wanted:?} already");
+            return Err(Failure::because(STEP, message).errno(Errno::EXIST).on(name));
+        }
+        let before = links::all(&there).during(STEP, name)?;
+        // The kernel takes it down for that, if it can be moved at all.
+        links::move_to(&here, index, container.as_fd(), wanted).map_err(refused)?;
+        let new = links::all(&there).during(STEP, name)?.into_iter().find(|index| !before.contains(index));
+        let new = new.ok_or_else(|| refused(Errno::NODEV))?;
+        addresses.iter().try_for_each(|address: &Moved| address.add(&there, new)).map_err(refused)?;
+        links::change(&there, &link(new, UP, UP)).map_err(refused)?;
+        inside = Some(there);
     }
     Ok(())
 }
 
 /// A routing socket of another namespace: it stays that of the namespace in which it was opened.
-fn socket_in(namespace: &OwnedFd) -> Step<Socket> {
-    let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
-        .during(STEP, "socketpair")?;
-    let Forked::Parent(child) = process::fork().during(STEP, "worker")? else {
+fn socket_in(namespace: &OwnedFd) -> Result<Socket, Errno> {
+    let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
+    let Forked::Parent(child) = process::fork()? else {
         drop(ours);
         let opened = process::join(namespace.as_fd(), libc::CLONE_NEWNET).and_then(|()| Socket::open());
         let _ = match opened {
@@ -76,10 +69,10 @@ fn socket_in(namespace: &OwnedFd) -> Step<Socket> {
     };
     drop(theirs);
     let mut errno = [0; 4];
-    let received = socket::receive(&ours, &mut errno).during(STEP, "namespace");
-    process::wait_for(child.pid).during(STEP, "worker")?;
+    let received = socket::receive(&ours, &mut errno);
+    process::wait_for(child.pid)?;
     match received?.1 {
         Some(fd) => Ok(Socket::from_fd(fd)),
-        None => Err(Failure::new(STEP).errno(Errno::from_raw_os_error(i32::from_ne_bytes(errno)))),
+        None => Err(Errno::from_raw_os_error(i32::from_ne_bytes(errno))),
     }
 }
