@@ -107,7 +107,10 @@ live('hooks have the state on stdin, and one that hangs is ended with all that i
     change((config) => {
       config['hooks'] = { createRuntime: [sh('true'), sh(`sleep 4242 & echo $! > ${folder}/child; echo stuck >&2; wait`, 1)] };
     });
-    refused(call('create', 'a'), /hook 1 "createRuntime \/bin\/sh": ETIMEDOUT: error running createRuntime hook #1: createRuntime hook timed out after 1 s/);
+    refused(
+      call('create', 'a'),
+      /hook 1 "createRuntime \/bin\/sh": ETIMEDOUT: error running createRuntime hook #1: createRuntime hook timed out after 1 s/,
+    );
     await eventually(() => assert.throws(() => process.kill(Number(readFileSync(join(folder, 'child'), 'utf8')), 0)));
     change((config) => {
       config['hooks'] = { startContainer: [{ path: '/bin/sh', args: ['sh', '-c', 'echo no, thanks >&2; exit 4'] }] };
