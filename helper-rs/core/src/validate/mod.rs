@@ -7,6 +7,7 @@ pub(crate) mod grammar;
 mod image;
 mod node;
 mod parse;
+mod path;
 mod profile;
 mod rule;
 mod shape;

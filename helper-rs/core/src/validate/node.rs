@@ -1,21 +1,22 @@
 //! A place in a document: a value and the JSON path that leads to it.
 
+use super::path::Path;
 use serde_json::Value;
 
 #[derive(Clone)]
 pub struct Node<'v> {
     pub value: &'v Value,
-    pub path: String,
+    pub path: Path<'v>,
 }
 
 impl<'v> Node<'v> {
     pub fn root(value: &'v Value) -> Self {
-        Node { value, path: "$".to_string() }
+        Node { value, path: Path::root() }
     }
 
     pub fn get(&self, name: &str) -> Option<Node<'v>> {
-        let value = self.value.as_object()?.get(name)?;
-        Some(Node { value, path: member(&self.path, name) })
+        let (name, value) = self.value.as_object()?.get_key_value(name)?;
+        Some(Node { value, path: self.path.member(name) })
     }
 
     /// Follows names through objects.
@@ -31,14 +32,14 @@ impl<'v> Node<'v> {
     pub fn items(&self) -> impl Iterator<Item = Node<'v>> {
         let path = self.path.clone();
         let values: &'v [Value] = self.value.as_array().map_or(&[], |list| list);
-        values.iter().enumerate().map(move |(index, value)| Node { value, path: format!("{path}[{index}]") })
+        values.iter().enumerate().map(move |(index, value)| Node { value, path: path.item(index) })
     }
 
     /// The members of an object below, with their names.
     pub fn members(&self, names: &[&str]) -> Vec<(&'v str, Node<'v>)> {
         let Some(node) = self.find(names) else { return Vec::new() };
         let Some(map) = node.value.as_object() else { return Vec::new() };
-        map.iter().map(|(name, value)| (name.as_str(), Node { value, path: member(&node.path, name) })).collect()
+        map.iter().map(|(name, value)| (name.as_str(), Node { value, path: node.path.member(name) })).collect()
     }
 
     pub fn text(&self) -> Option<&'v str> {
@@ -67,14 +68,4 @@ impl<'v> Node<'v> {
 /// A whole number without fraction or exponent, as Go and Rust read integers.
 pub fn integer(value: &Value) -> Option<i128> {
     value.as_i64().map(i128::from).or_else(|| value.as_u64().map(i128::from))
-}
-
-/// `$.a` and `$["a.b"]`.
-pub fn member(path: &str, name: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    if !name.is_empty() && name.chars().all(plain) && !name.starts_with(|c: char| c.is_ascii_digit()) {
-        format!("{path}.{name}")
-    } else {
-        format!("{path}[{}]", Value::from(name))
-    }
 }

@@ -1,6 +1,7 @@
 //! Types of properties: which are required, what they may be, and how large integers may get.
 
-use super::node::{integer, member};
+use super::node::integer;
+use super::path::Path;
 use super::rule::GENERAL;
 use super::{Node, Problem};
 use serde_json::Value;
@@ -56,7 +57,7 @@ struct Checker<'a> {
 }
 
 impl Checker<'_> {
-    fn value(&mut self, value: &Value, path: &str, shape: &'static Shape) {
+    fn value<'v>(&mut self, value: &'v Value, path: &Path<'v>, shape: &'static Shape) {
         match (shape, value) {
             (Shape::Bool, Value::Bool(_)) | (Shape::Text, Value::String(_)) => {}
             (Shape::Integer(from, to), Value::Number(_)) => match integer(value) {
@@ -67,13 +68,13 @@ impl Checker<'_> {
             (Shape::List(shape), Value::Array(list)) => {
                 for (index, value) in list.iter().enumerate() {
                     if !passes(value, shape) {
-                        self.value(value, &format!("{path}[{index}]"), shape);
+                        self.value(value, &path.item(index), shape);
                     }
                 }
             }
             (Shape::Map(shape), Value::Object(map)) => {
                 for (name, value) in map {
-                    self.value(value, &member(path, name), shape);
+                    self.value(value, &path.member(name), shape);
                 }
             }
             (Shape::Object(object), _) => self.object(value, path, object),
@@ -81,16 +82,16 @@ impl Checker<'_> {
         }
     }
 
-    fn object(&mut self, value: &Value, path: &str, object: &'static Object) {
+    fn object<'v>(&mut self, value: &'v Value, path: &Path<'v>, object: &'static Object) {
         let outer = std::mem::replace(&mut self.section, object.section);
         match value.as_object() {
             Some(map) => {
                 for field in object.fields {
                     match map.get(field.name) {
                         Some(value) if passes(value, &field.shape) => {}
-                        Some(value) => self.value(value, &member(path, field.name), &field.shape),
+                        Some(value) => self.value(value, &path.member(field.name), &field.shape),
                         None if field.required => {
-                            self.say(3, &member(path, field.name), format!("\"{}\" is required", field.name));
+                            self.say(3, &path.member(field.name), format!("\"{}\" is required", field.name));
                         }
                         None => {}
                     }
@@ -102,7 +103,7 @@ impl Checker<'_> {
     }
 
     /// `rule` is a place in [`GENERAL`].
-    fn say(&mut self, rule: usize, path: &str, message: String) {
+    fn say(&mut self, rule: usize, path: &Path, message: String) {
         if let Some(rule) = GENERAL.get(rule) {
             self.problems.push(Problem { section: self.section, ..rule.problem(path, message) });
         }

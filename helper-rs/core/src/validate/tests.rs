@@ -189,7 +189,7 @@ fn places(value: &Value, pointer: &str, path: &str) -> Vec<(String, String)> {
         Value::Object(map) => {
             let escape = |name: &str| name.replace('~', "~0").replace('/', "~1");
             let each = |(name, value): (&String, &Value)| {
-                places(value, &format!("{pointer}/{}", escape(name)), &super::node::member(path, name))
+                places(value, &format!("{pointer}/{}", escape(name)), &format!("{path}{}", super::path::member(name)))
             };
             map.iter().flat_map(each).collect()
         }

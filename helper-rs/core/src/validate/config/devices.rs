@@ -4,6 +4,7 @@ use super::process::one_of;
 use crate::validate::grammar::is_absolute;
 use crate::validate::node::Node;
 use crate::validate::rule::{error, warning, Findings, Rule};
+use std::collections::BTreeMap;
 
 const DEVICES: &str = "config-linux.md#devices";
 const ALLOWED: &str = "config-linux.md#allowed-device-list";
@@ -75,12 +76,12 @@ fn device_numbers(root: &Node, found: &mut Findings) {
 }
 
 fn duplicates(root: &Node, found: &mut Findings, identity: impl Fn(&Node) -> Option<String>) {
-    let mut seen: Vec<(String, String)> = Vec::new();
+    let mut seen = BTreeMap::new();
     for device in root.list(&["linux", "devices"]) {
         let Some(own) = identity(&device) else { continue };
-        if let Some((_, first)) = seen.iter().find(|(other, _)| *other == own) {
-            found.at(&device.path, format!("{own} is {first} already"));
+        match seen.get(&own) {
+            Some(first) => found.at(device.path, format!("{own} is {first} already")),
+            None => drop(seen.insert(own, device.path)),
         }
-        seen.push((own, device.path));
     }
 }

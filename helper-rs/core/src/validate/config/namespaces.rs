@@ -5,6 +5,7 @@ use super::process::one_of;
 use crate::validate::grammar::{is_absolute, is_component, is_interface_name};
 use crate::validate::node::Node;
 use crate::validate::rule::{error, warning, Findings, Rule};
+use std::collections::BTreeSet;
 
 const NAMESPACES: &str = "config-linux.md#namespaces";
 const TIME: &str = "config-linux.md#offset-for-time-namespace";
@@ -80,13 +81,12 @@ pub static RULES: &[Rule] = &[
 ];
 
 fn namespace_duplicate(root: &Node, found: &mut Findings) {
-    let mut seen = Vec::new();
+    let mut seen = BTreeSet::new();
     for one in root.list(&["linux", "namespaces"]) {
         let Some(kind) = one.text_at("type") else { continue };
-        if seen.contains(&kind) {
+        if !seen.insert(kind) {
             found.at(one.path, format!("namespace {kind:?} stands twice"));
         }
-        seen.push(kind);
     }
 }
 
@@ -156,12 +156,11 @@ fn net_device_name(root: &Node, found: &mut Findings) {
 }
 
 fn net_device_duplicate(root: &Node, found: &mut Findings) {
-    let mut seen = Vec::new();
+    let mut seen = BTreeSet::new();
     for (host, node) in root.members(&["linux", "netDevices"]) {
         let name = node.text_at("name").filter(|text| !text.is_empty()).unwrap_or(host);
-        if seen.contains(&name) && !name.ends_with("%d") {
+        if !seen.insert(name) && !name.ends_with("%d") {
             found.at(node.path, format!("two devices would be {name:?}"));
         }
-        seen.push(name);
     }
 }

@@ -4,6 +4,7 @@ use crate::caps;
 use crate::validate::grammar::{is_absolute, is_assignment, is_cpu_list};
 use crate::validate::node::Node;
 use crate::validate::rule::{error, warning, Findings, Rule};
+use std::collections::BTreeSet;
 
 const POSIX: &str = "config.md#posix-process";
 const LINUX: &str = "config.md#linux-process";
@@ -134,13 +135,12 @@ pub fn one_of<'v>(found: &mut Findings, nodes: impl IntoIterator<Item = Node<'v>
 }
 
 fn rlimit_duplicate(root: &Node, found: &mut Findings) {
-    let mut seen = Vec::new();
+    let mut seen = BTreeSet::new();
     for one in root.list(&["process", "rlimits"]) {
         let Some(kind) = one.text_at("type") else { continue };
-        if seen.contains(&kind) {
+        if !seen.insert(kind) {
             found.at(one.path, format!("{kind} stands twice"));
         }
-        seen.push(kind);
     }
 }
 
