@@ -4,9 +4,11 @@ import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeBundle } from './bundle.mjs';
-import { helper, median, timeAll } from './time.mjs';
+import { helper as own, median, timeAll } from './time.mjs';
 
+const ownFile = "helper of the user's own, all namespaces";
 const namespaces = ['user', 'pid', 'network', 'ipc', 'uts', 'mount', 'cgroup'];
+const helper = process.env.ROOTLESS_BENCH_INSTALLED ?? own;
 const runtimes = { helper, crun: 'crun', runc: 'runc' };
 
 export async function measure() {
@@ -29,6 +31,7 @@ export async function measure() {
       argv: lifecycle(runtimes[name], state(name), folder),
     })),
     { name: 'helper run, all namespaces', argv: run('helper', whole) },
+    ...(helper === own ? [] : [{ name: ownFile, argv: [own, ...run('helper', whole).slice(1)] }]),
     { name: 'bwrap', argv: bwrap },
     { name: 'unshare', argv: floor },
   ]);
@@ -48,6 +51,7 @@ export async function measure() {
     row('helper create, start, delete', 'crun create, start, delete', { ratio: 0.8 }),
     row('helper create, start, delete', 'runc create, start, delete', {}),
     row('helper run, all namespaces', 'bwrap', { ratio: 1.3 }),
+    ...(helper === own ? [] : [row(ownFile, 'bwrap', { note: 'sealed first' })]),
     row('helper run, all namespaces', 'unshare', { note: 'the floor: clone and exec alone' }),
     {
       section: 'runtime',

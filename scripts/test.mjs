@@ -11,7 +11,7 @@ const words = asked.filter((word) => !stages.includes(word));
 const picked = asked.filter((word) => stages.includes(word));
 const wanted = new Set(picked.length > 0 ? picked : words.length > 0 ? ['unit', 'contract', 'live'] : stages);
 /** Seconds for the guest, and for everything: `.ci/run` has an hour. */
-const vmLimit = 14 * 60;
+const vmLimit = 20 * 60;
 const wholeLimit = 52 * 60;
 
 const tally = new Tally();
