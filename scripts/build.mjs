@@ -4,6 +4,7 @@
 // module and every built-in one goes through the asynchronous loader. A lazy import inside the file is still run only when it is reached.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -18,6 +19,9 @@ const daily = /^var daily = '([a-z ]+)'/m.exec(readFileSync(join(top, 'bin/rootl
 
 mkdirSync(dist, { recursive: true });
 const old = readdirSync(dist).filter((name) => /\.(c?js|map|cache)$/.test(name));
+
+/** Modules of Node's that bring streams and sockets with them, 3 to 5 ms: a program loads them at the first use, if there is one. */
+const heavy = /^node:(net|tty|child_process)$/;
 
 const common = {
   bundle: true,
@@ -40,10 +44,11 @@ const program = {
   define: { 'import.meta.dirname': '__dirname', 'import.meta.url': '""' },
   // What is loaded late is required too: an import() would start the other loader.
   supported: { 'dynamic-import': false },
+  plugins: [late()],
 };
 const whole = await build({ ...program, outfile: join(dist, 'main.cjs') });
 const quick = [];
-for (const name of daily) quick.push(await build({ ...program, outfile: join(dist, `${name}.cjs`), plugins: [only(name)] }));
+for (const name of daily) quick.push(await build({ ...program, outfile: join(dist, `${name}.cjs`), plugins: [late(), only(name)] }));
 const library = await build({
   ...common,
   entryPoints: [join(top, 'src/index.ts')],
@@ -80,6 +85,19 @@ function only(name) {
     plugin.onLoad({ filter: /.*/, namespace: 'left-out' }, () => ({ contents: '' }));
   };
   return { name: 'only', setup };
+}
+
+/** In the place of a heavy module one with the same members, each of which asks for it. */
+function late() {
+  const setup = (plugin) => {
+    plugin.onResolve({ filter: heavy }, ({ path, kind }) => (kind === 'import-statement' ? { path, namespace: 'late' } : undefined));
+    plugin.onLoad({ filter: heavy, namespace: 'late' }, ({ path }) => {
+      const names = JSON.stringify(Object.keys(createRequire(import.meta.url)(path)));
+      const member = `Object.defineProperty(exports, name, { enumerable: true, get: () => require('${path}')[name] })`;
+      return { contents: `for (const name of ${names}) ${member};` };
+    });
+  };
+  return { name: 'late', setup };
 }
 
 /**
