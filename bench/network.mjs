@@ -1,5 +1,6 @@
 // Networks beside podman's: iperf3 out of a container, into a published port and between two containers; how long an answer takes; what a
-// network of its own adds to `run`, and what pasta alone takes. One server and one client at a time, rounds alternate.
+// network of its own adds to `run`, and what pasta alone takes. One server and one client at a time, rounds alternate. podman is measured
+// with pasta, at the same MTU, and with slirp4netns, its default before version 5.
 import { spawn, spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, symlinkSync } from 'node:fs';
 import { get } from 'node:http';
@@ -16,11 +17,12 @@ const ports = { iperf: 15201, http: 15280, host: 15299 };
 export async function measure() {
   const rootfs = makeRootfs(join(tmpdir(), 'network'));
   const imported = spawnSync('sh', ['-c', 'tar -C "$1" -cf - . | podman import -q - bench-network', 'sh', rootfs], { stdio: 'ignore' });
-  const ours = engine('rootless', rootless, `rootfs:${rootfs}`);
-  const podman = ['podman', '--cgroup-manager', 'cgroupfs', '--runtime', 'crun'];
-  const engines = [ours, ...(imported.status === 0 ? [engine('podman', podman, 'localhost/bench-network')] : [])];
+  const ours = engine('rootless', rootless, `rootfs:${rootfs}`, 0);
+  const argv = ['podman', '--cgroup-manager', 'cgroupfs', '--runtime', 'crun'];
+  const podman = ['podman', 'slirp4netns'].map((name, at) => engine(name, argv, 'localhost/bench-network', at + 1));
+  const engines = [ours, ...(imported.status === 0 ? podman : [])];
   try {
-    return [...(await flows(engines)), ...started(engines)];
+    return [...(await flows(engines)), ...started(engines.filter(({ name }) => name !== 'slirp4netns'))];
   } finally {
     for (const each of engines) clean(each);
   }
@@ -35,6 +37,7 @@ async function flows(engines) {
     for (const each of engines) {
       keep(`${each.name} out`, await intoHost(each), Math.max);
       keep(`${each.name} in`, bits(iperf('127.0.0.1', each.ports.iperf)), Math.max);
+      if (each.name === 'slirp4netns') continue;
       keep(`${each.name} between`, between(each), Math.max);
       keep(`${each.name} answer`, await answerTime(each.ports.http), Math.min);
       keep(`${each.name} ping`, pingTime(each), Math.min);
@@ -49,9 +52,15 @@ async function flows(engines) {
     unit,
     ...more,
   });
+  const older = (what, name) => {
+    const peer = 'podman, slirp4netns';
+    return { ...row(what, name, 'bits', { least: 1 }), peer, other: found.get(`slirp4netns ${what}`) };
+  };
   return [
     row('out', 'container to host', 'bits', { least: 1 }),
+    older('out', 'container to host'),
     row('in', 'host to a published port', 'bits', { least: 1 }),
+    older('in', 'host to a published port'),
     { ...row('between', 'container to container', 'bits', { least: 1 }), peer: 'podman, bridge' },
     row('answer', 'connect and answer through a published port', 'ms', { ratio: 1 }),
     { ...row('ping', 'container to container, there and back', 'us', { ratio: 1 }), peer: 'podman, bridge' },
@@ -92,14 +101,15 @@ function started(engines) {
 
 /** A container that listens for iperf3 and answers HTTP, with published ports, and one beside it, both on one network. */
 function prepare(each) {
-  const { run, image, ports: own, network } = each;
-  clean({ run, network });
-  run('network', 'create', network);
+  const { run, image, ports: own, network, named } = each;
+  clean(each);
   const listen = 'mkdir -p /tmp/w; echo ok >/tmp/w/index.html; httpd -p 80 -h /tmp/w; exec iperf3 -s';
-  startPrivate(each, 'bench-server', [`${own.iperf}:5201`, `${own.http}:80`], ['sh', '-c', listen]);
-  run('run', '-d', '--name', 'bench-peer', '--network', network, image, 'iperf3', '-s');
-  run('run', '-d', '--name', 'bench-client', '--cap-add', 'NET_RAW', '--network', network, image, 'sleep', '3600');
-  startPrivate(each, 'bench-out', [], ['sleep', '3600']);
+  startPrivate(each, named('server'), [`${own.iperf}:5201`, `${own.http}:80`], ['sh', '-c', listen]);
+  startPrivate(each, named('out'), [], ['sleep', '3600']);
+  if (each.name === 'slirp4netns') return;
+  run('network', 'create', network);
+  run('run', '-d', '--name', named('peer'), '--network', network, image, 'iperf3', '-s');
+  run('run', '-d', '--name', named('client'), '--cap-add', 'NET_RAW', '--network', network, image, 'sleep', '3600');
 }
 
 /** What podman 5 gives to pasta, and the addresses that rootless gives it where there is no --map-guest-addr; `-t` follows. */
@@ -121,6 +131,7 @@ const pasta = ['pasta', '--quiet', '--config-net', '--no-map-gw', '--mtu', '6552
 /** With podman before 4.4, which knows slirp4netns only, pasta is started by hand. */
 function startPrivate({ name, run, image }, container, published, command) {
   const asked = published.flatMap((port) => ['-p', port]);
+  if (name === 'slirp4netns') return run('run', '-d', '--name', container, '--network', name, ...asked, image, ...command);
   if (name === 'rootless') return run('run', '-d', '--name', container, ...asked, image, ...command);
   if (knowsPasta()) return run('run', '-d', '--name', container, '--network', 'pasta:--mtu,65520', ...asked, image, ...command);
   run('run', '-d', '--name', container, '--network', 'none', image, ...command);
@@ -129,31 +140,31 @@ function startPrivate({ name, run, image }, container, published, command) {
   return must([...pasta, ...ports, pid]);
 }
 
-function clean({ run, network }) {
-  run('rm', '-f', '-t', '0', 'bench-server', 'bench-peer', 'bench-client', 'bench-out');
+function clean({ run, network, named }) {
+  run('rm', '-f', '-t', '0', ...['server', 'peer', 'client', 'out'].map(named));
   run('network', 'rm', '-f', network);
 }
 
 /** The host as the container's /etc/hosts has it, or by its own address. */
-async function intoHost({ run }) {
+async function intoHost({ run, named }) {
   const server = spawn('iperf3', ['-s', '-1', '-p', String(ports.host)], { stdio: 'ignore' });
   await pause(300);
-  const named = /^(\S+)\s.*host\.(docker|containers)\.internal/m.exec(run('exec', 'bench-out', 'cat', '/etc/hosts'))?.[1];
-  const target = named ?? ownAddress();
-  const value = bits(run('exec', 'bench-out', 'iperf3', '-c', target, '-p', String(ports.host), '-t', String(seconds), '-J'));
+  const address = /^(\S+)\s.*host\.(docker|containers)\.internal/m.exec(run('exec', named('out'), 'cat', '/etc/hosts'))?.[1];
+  const target = address ?? ownAddress();
+  const value = bits(run('exec', named('out'), 'iperf3', '-c', target, '-p', String(ports.host), '-t', String(seconds), '-J'));
   server.kill();
   return value;
 }
 
-function between({ run }) {
-  const hosts = run('exec', 'bench-peer', 'cat', '/etc/hosts');
+function between({ run, named }) {
+  const hosts = run('exec', named('peer'), 'cat', '/etc/hosts');
   const address = /^(10\.\S+)\s/m.exec(hosts)?.[1] ?? '';
-  return bits(run('exec', 'bench-client', 'iperf3', '-c', address, '-t', String(seconds), '-J'));
+  return bits(run('exec', named('client'), 'iperf3', '-c', address, '-t', String(seconds), '-J'));
 }
 
-function pingTime({ run }) {
-  const address = /^(10\.\S+)\s/m.exec(run('exec', 'bench-peer', 'cat', '/etc/hosts'))?.[1] ?? '';
-  const average = /= [\d.]+\/([\d.]+)\//.exec(run('exec', 'bench-client', 'ping', '-q', '-c', '100', '-i', '0.01', address))?.[1];
+function pingTime({ run, named }) {
+  const address = /^(10\.\S+)\s/m.exec(run('exec', named('peer'), 'cat', '/etc/hosts'))?.[1] ?? '';
+  const average = /= [\d.]+\/([\d.]+)\//.exec(run('exec', named('client'), 'ping', '-q', '-c', '100', '-i', '0.01', address))?.[1];
   return Number(average) / 1000;
 }
 
@@ -182,14 +193,14 @@ function bits(json) {
   return JSON.parse(json.slice(json.indexOf('{'))).end.sum_received.bits_per_second;
 }
 
-function engine(name, program, image) {
+function engine(name, program, image, shift) {
   const argv = (...args) => [...program, ...args];
-  const shift = name === 'rootless' ? 0 : 1;
   return {
     name,
     argv,
     image,
     network: 'bench-net',
+    named: (what) => `bench${shift}-${what}`,
     ports: { iperf: ports.iperf + shift, http: ports.http + shift },
     run: (...args) => (args[0] === 'rm' || args[1] === 'rm' ? output(argv(...args)) : must(argv(...args))),
   };
