@@ -12,8 +12,20 @@ import { ensureUser, privateCopy } from './user.mjs';
 /** Files that count processes, mounts or folders: nothing else may run beside them. */
 const alone = ['kill', 'faults-life', 'network-holder'];
 /** What is worth running again with the other two ways of mapping ids. */
-const asRoot = ['run-basic', 'isolation', 'stdio', 'ids', 'subid', 'mounts', 'kill', 'lifecycle', 'detach', 'networks'];
-const asSingle = ['run-basic', 'isolation', 'ids', 'emulation', 'mounts', 'volumes', 'kill', 'lifecycle', 'faults-life', 'networks'];
+const asRoot = ['run-basic', 'isolation', 'stdio', 'ids', 'subid', 'mounts', 'kill', 'lifecycle', 'detach', 'networks', 'network-uplink'];
+const asSingle = [
+  'run-basic',
+  'isolation',
+  'ids',
+  'emulation',
+  'mounts',
+  'volumes',
+  'kill',
+  'lifecycle',
+  'faults-life',
+  'networks',
+  'network-uplink',
+];
 const seconds = 900;
 /** Checkouts whose suites run at the same time on one machine each name their own. */
 const account = process.env.ROOTLESS_TEST_USER ?? 'rootless-ci';

@@ -100,9 +100,10 @@ function logOptions({ log }: ContainerOptions): Row {
 /** As asked: which port of the host it became is in NetworkSettings. */
 function portBindings({ ports }: ContainerOptions): Row {
   const map: Record<string, { readonly HostIp: string; readonly HostPort: string }[]> = {};
-  for (const { hostAddress = '', hostPort, containerPort, protocol } of ports) {
+  for (const { hostAddress = '', hostPort, hostLast, containerPort, protocol } of ports) {
     const key = `${containerPort}/${protocol}`;
-    map[key] = [...(map[key] ?? []), { HostIp: hostAddress, HostPort: hostPort === 0 ? '' : String(hostPort) }];
+    const asked = hostLast === undefined ? String(hostPort) : `${hostPort}-${hostLast}`;
+    map[key] = [...(map[key] ?? []), { HostIp: hostAddress, HostPort: hostPort === 0 ? '' : asked }];
   }
   return map;
 }

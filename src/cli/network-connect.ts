@@ -1,11 +1,11 @@
 /** `rootless network connect`: puts a container on a network. */
 
 import { findPaths } from '../paths.ts';
+import { searchPath } from '../programs.ts';
 import { connect } from '../runtime/network-connect.ts';
 import { findNetwork } from '../runtime/network-store.ts';
 import { findContainer } from '../runtime/state.ts';
 import { command } from './command.ts';
-import { tellWayOut } from './network-notice.ts';
 import { parseAlias, parseInterface, parseIp4, parseIp6, parseMac } from './values/network.ts';
 
 export default command({
@@ -32,14 +32,14 @@ export default command({
   examples: ['rootless network connect front web', 'rootless network connect --alias db --ip 10.89.0.9 back postgres'],
   run: async ({ flags, args: [network = '', container = ''], env }) => {
     const paths = findPaths(env);
-    const wayOut = await connect(paths, findNetwork(paths, network), findContainer(paths, container), {
+    const asked = {
       aliases: flags.alias,
       ip: flags.ip,
       ip6: flags.ip6,
       mac: flags['mac-address'],
       interface: flags['interface-name'],
-    });
-    tellWayOut(wayOut, container);
+    };
+    await connect(paths, findNetwork(paths, network), findContainer(paths, container), asked, { searchPath: searchPath(env) });
     return 0;
   },
 });

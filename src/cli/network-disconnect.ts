@@ -1,11 +1,11 @@
 /** `rootless network disconnect`: takes a container off a network. */
 
 import { findPaths } from '../paths.ts';
+import { searchPath } from '../programs.ts';
 import { disconnect } from '../runtime/network-connect.ts';
 import { findNetwork } from '../runtime/network-store.ts';
 import { findContainer } from '../runtime/state.ts';
 import { command } from './command.ts';
-import { tellWayOut } from './network-notice.ts';
 
 export default command({
   name: 'network disconnect',
@@ -14,7 +14,8 @@ export default command({
   examples: ['rootless network disconnect front web'],
   run: async ({ flags, args: [network = '', container = ''], env }) => {
     const paths = findPaths(env);
-    tellWayOut(await disconnect(paths, findNetwork(paths, network), findContainer(paths, container), flags.force), container);
+    const tools = { searchPath: searchPath(env) };
+    await disconnect(paths, findNetwork(paths, network), findContainer(paths, container), flags.force, tools);
     return 0;
   },
 });

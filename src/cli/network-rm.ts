@@ -2,6 +2,7 @@
 
 import { RootlessError } from '../errors.ts';
 import { findPaths } from '../paths.ts';
+import { searchPath } from '../programs.ts';
 import { removeNetwork } from '../runtime/network-remove.ts';
 import { command } from './command.ts';
 import { print } from './output.ts';
@@ -17,7 +18,7 @@ export default command({
     let code = 0;
     for (const name of args) {
       try {
-        await removeNetwork(paths, name, flags.force);
+        await removeNetwork(paths, name, { force: flags.force, searchPath: searchPath(env) });
         print(`${name}\n`);
       } catch (error) {
         if (flags.force && error instanceof RootlessError && error.code === 'NETWORK_NOT_FOUND') continue;

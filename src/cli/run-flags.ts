@@ -227,7 +227,14 @@ export const createFlags = {
   },
   'no-hosts': { type: 'boolean', group: network, description: "keep the image's /etc/hosts" },
   domainname: { type: 'string', group: network, valueHint: 'NAME', parse: parseHostname, description: 'NIS domain name inside' },
-  dns: { type: 'string', group: network, valueHint: 'IP', repeat: true, parse: parseDns, description: 'name server that it asks' },
+  dns: {
+    type: 'string',
+    group: network,
+    valueHint: 'IP',
+    repeat: true,
+    parse: parseDns,
+    description: "name server that it asks; none: the image's resolv.conf",
+  },
   'dns-search': {
     type: 'string',
     group: network,

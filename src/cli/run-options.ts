@@ -81,6 +81,12 @@ function toNames(flags: CreateValues): Pick<ContainerOptions, 'dns' | 'noHosts' 
     throw conflict('cannot specify both --no-hosts and --add-host', 'there is no /etc/hosts of its own to add to');
   }
   const dns = { servers: flags.dns, search: flags['dns-search'], options: [...flags['dns-option'], ...flags['dns-opt']] };
+  if (dns.servers.includes('none') && Object.values(dns).flat().length > 1) {
+    throw conflict(
+      'cannot specify --dns none with other --dns, --dns-search or --dns-option',
+      "with it /etc/resolv.conf is the image's own",
+    );
+  }
   return {
     dns: Object.values(dns).some((list) => list.length > 0) ? dns : undefined,
     noHosts: flags['no-hosts'] || undefined,

@@ -79,10 +79,15 @@ export function hostsFile(hostname: string, added: readonly HostEntry[], dns: Dn
     ...(dns?.own?.length ? dns.own : ['127.0.1.1']).map(
       (address) => `${address}\t${short === hostname ? hostname : `${hostname} ${short}`}`,
     ),
-    ...(dns?.host ? [`${dns.host}\thost.docker.internal host.containers.internal`] : []),
+    ...(dns?.host ? [hostLine(dns.host)] : []),
     ...added.map(({ name, address }) => `${address === 'host-gateway' ? (host ?? unreachable(name)) : address}\t${name}`),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+/** The host as docker and podman call it. */
+export function hostLine(address: string): string {
+  return `${address}\thost.docker.internal host.containers.internal`;
 }
 
 function unreachable(name: string): never {

@@ -5,7 +5,7 @@ import { findProgram } from '../programs.ts';
 import type { DnsPlan } from './dns.ts';
 import { ownAddress, ownPlace } from './host-address.ts';
 import { askedOf, pastaArgs, pastaForwarder, pastaHost } from './pasta.ts';
-import { firstFreePort, type PortRequest, reservePorts } from './ports.ts';
+import { firstFreePort, type PortOwner, type PortRequest, reservePorts } from './ports.ts';
 import { pastaKnows } from './pasta-knows.ts';
 import { planSlirp } from './slirp4netns.ts';
 import { checkTun } from './tun.ts';
@@ -32,29 +32,31 @@ export type NetworkPlace = {
   readonly searchPath: readonly string[];
   /** Where it is remembered what the programs can do. */
   readonly runtime: string;
+  readonly owner?: PortOwner | undefined;
 };
 
 /** @throws RootlessError TUN_UNAVAILABLE, NETWORK_TOOL_MISSING, NETWORK_OPTION_INVALID, and those of reservePorts */
 export async function planNetwork(
   { ports: asked, uplink, ifname }: NetworkWish,
-  { searchPath, runtime }: NetworkPlace,
+  { searchPath, runtime, owner }: NetworkPlace,
 ): Promise<NetworkPlan> {
   checkTun();
   const pasta = uplink?.program === 'slirp4netns' ? undefined : findProgram('pasta', searchPath);
   const slirp = pasta || uplink?.program === 'pasta' ? undefined : findProgram('slirp4netns', searchPath);
   if (pasta === undefined && slirp === undefined) throw noTool(uplink?.program);
-  const ports = asked.length > 0 ? await reservePorts(asked, firstFreePort()) : [];
+  const ports = asked.length > 0 ? await reservePorts(asked, firstFreePort(), owner) : [];
   if (slirp !== undefined) {
     const { args, forwarder, host } = planSlirp(slirp, { options: uplink?.options, ifname, ports });
     return { companion: args, dns: { forwarder, host: host ?? ownAddress() }, ports };
   }
-  const { knows, build } = pastaKnows(pasta ?? '', runtime);
+  const { knows, build, usually } = pastaKnows(pasta ?? '', runtime);
   const { mac, options = [] } = uplink ?? {};
   if (mac !== undefined && !knows.has('ns-mac-addr')) throw noMac();
   const chosen = askedOf(options);
   const free = !['--address', '--netmask', '--gateway', '--ipv6-only'].some((option) => chosen.has(option));
   const place = free && !knows.has('map-guest-addr') ? ownPlace() : undefined;
   const companion = pastaArgs(build, { ports, knows, asRoot: process.geteuid?.() === 0, ifname, place, mac, options });
+  if (asked.length === 0 && uplink === undefined && ifname === undefined && knows.has('no-netns-quit')) usually(companion);
   return { companion, dns: { forwarder: pastaForwarder, host: companion.includes(pastaHost) ? pastaHost : place?.host }, ports };
 }
 

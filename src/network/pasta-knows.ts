@@ -11,22 +11,32 @@ type Memory = {
   readonly size: number;
   readonly options: readonly string[];
   readonly build: string;
+  readonly usual?: readonly string[] | undefined;
 };
 
-export type Pasta = { readonly knows: ReadonlySet<string>; readonly build: string };
+export type Pasta = {
+  readonly knows: ReadonlySet<string>;
+  readonly build: string;
+  /** What serves a container of which nothing was said about networks: the helper begins the next one with it (docs/contract.md, "front"). */
+  readonly usually: (argv: readonly string[]) => void;
+};
 
 /** Options come and go between versions, and builds of distributions do not even state one: its help is what counts. */
 export function pastaKnows(program: string, runtime: string): Pasta {
   const file = join(runtime, 'pasta.json');
   const { mtimeMs: mtime, size } = statSync(program);
   const known = recall(file);
-  if (known?.program === program && known.mtime === mtime && known.size === size) {
-    return { knows: new Set(known.options), build: known.build };
-  }
-  const options = optionsIn(helpOf(program));
-  const build = buildFor(program, processor());
-  remember(runtime, file, { program, mtime, size, options, build });
-  return { knows: new Set(options), build };
+  const answer = (memory: Memory): Pasta => ({
+    knows: new Set(memory.options),
+    build: memory.build,
+    usually: (argv) => {
+      if (memory.usual?.join('\0') !== argv.join('\0')) remember(runtime, file, { ...memory, usual: argv });
+    },
+  });
+  if (known?.program === program && known.mtime === mtime && known.size === size) return answer(known);
+  const memory = { program, mtime, size, options: optionsIn(helpOf(program)), build: buildFor(program, processor()) };
+  remember(runtime, file, memory);
+  return answer(memory);
 }
 
 /** pasta becomes its build for AVX2 where there is one and the processor has that; to start that one at once saves two milliseconds. */

@@ -4,12 +4,15 @@ import { createSocket } from 'node:dgram';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { RootlessError } from '../errors.ts';
+import { bindError, noneFree, privileged, showPort } from './port-errors.ts';
 
 /** One published port; ranges are already expanded. */
 export type PortRequest = {
   readonly hostAddress?: string | undefined;
   /** 0 = any free port. */
   readonly hostPort: number;
+  /** Any free one from `hostPort` up to this. */
+  readonly hostLast?: number | undefined;
   readonly containerPort: number;
   readonly protocol: 'tcp' | 'udp';
 };
@@ -23,28 +26,57 @@ export function firstFreePort(): number {
   }
 }
 
+/** Which container of this user has a port. */
+export type PortOwner = (port: number, protocol: PortRequest['protocol']) => Promise<string | undefined>;
+
 /**
  * Checks each port by binding it for a moment, and fills in those that were left to choice.
  * @throws RootlessError PORT_TWICE, PORT_PRIVILEGED, PORT_IN_USE, ADDRESS_UNAVAILABLE
  */
-export async function reservePorts(ports: readonly PortRequest[], firstFree: number): Promise<PortRequest[]> {
+export async function reservePorts(ports: readonly PortRequest[], firstFree: number, owner?: PortOwner): Promise<PortRequest[]> {
   refuseConflicts(ports);
   const reserved: PortRequest[] = [];
-  for (const port of ports) {
+  for (const request of ports) {
+    const { hostLast, ...port } = request;
     if (port.hostPort !== 0 && port.hostPort < firstFree) throw privileged(port, firstFree);
-    reserved.push({ ...port, hostPort: await tryBind(port) });
+    const fixed = ports.filter((other) => other !== request && other.hostLast === undefined);
+    const rivals = hostLast === undefined && port.hostPort !== 0 ? [] : [...fixed, ...reserved];
+    const candidates = Array.from({ length: (hostLast ?? port.hostPort) - port.hostPort + 1 }, (_, i) => port.hostPort + i);
+    reserved.push({ ...port, hostPort: await firstThatBinds(port, candidates, rivals, owner) });
   }
   return reserved;
+}
+
+async function firstThatBinds(
+  port: PortRequest,
+  candidates: readonly number[],
+  rivals: readonly PortRequest[],
+  owner: PortOwner | undefined,
+): Promise<number> {
+  const isOurs = (number: number) => rivals.some((other) => other.hostPort === number && overlaps(other, port));
+  let refused: NodeJS.ErrnoException | undefined;
+  for (const hostPort of candidates) {
+    if (hostPort !== 0 && isOurs(hostPort)) continue;
+    const bound = await tryBind({ ...port, hostPort }).catch((cause: NodeJS.ErrnoException) => {
+      refused ??= cause;
+    });
+    if (bound === undefined) continue;
+    // The kernel may choose one twice: nobody holds it meanwhile.
+    return isOurs(bound) ? firstThatBinds(port, candidates, rivals, owner) : bound;
+  }
+  if (candidates.length > 1) throw noneFree(port, candidates);
+  throw await bindError(port, refused, owner);
 }
 
 /** Two requests for one host port, on one address or on all. */
 export function refuseConflicts(ports: readonly PortRequest[]): void {
   ports.forEach((port, index) => {
-    const rival = ports.slice(0, index).find((other) => other.hostPort === port.hostPort && port.hostPort !== 0 && overlaps(other, port));
-    if (!rival) return;
+    const fixed = ports.slice(0, index).filter(({ hostLast }) => hostLast === undefined);
+    const rival = fixed.find((other) => other.hostPort === port.hostPort && port.hostPort !== 0 && overlaps(other, port));
+    if (!rival || port.hostLast !== undefined) return;
     throw new RootlessError({
       code: 'PORT_TWICE',
-      message: `port ${show(port)} is published twice`,
+      message: `port ${showPort(port)} is published twice`,
       why: `for container ports ${rival.containerPort} and ${port.containerPort}`,
     });
   });
@@ -61,59 +93,18 @@ function isAny(address: string): boolean {
 
 function tryBind(port: PortRequest): Promise<number> {
   return new Promise((resolve, reject) => {
-    const fail = (cause: NodeJS.ErrnoException) => void bindError(port, cause).then(reject);
     if (port.protocol === 'tcp') {
-      const server = createServer().once('error', fail);
+      const server = createServer().once('error', reject);
       server.listen({ port: port.hostPort, host: port.hostAddress, exclusive: true }, () => {
         const address = server.address();
         server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : port.hostPort));
       });
     } else {
-      const socket = createSocket(port.hostAddress?.includes(':') ? 'udp6' : 'udp4').once('error', fail);
+      const socket = createSocket(port.hostAddress?.includes(':') ? 'udp6' : 'udp4').once('error', reject);
       socket.bind({ port: port.hostPort, ...(port.hostAddress ? { address: port.hostAddress } : {}), exclusive: true }, () => {
         const bound = socket.address().port;
         socket.close(() => resolve(bound));
       });
     }
   });
-}
-
-async function bindError(port: PortRequest, cause: NodeJS.ErrnoException): Promise<RootlessError> {
-  if (cause.code === 'EADDRINUSE') {
-    const { listenerOf } = await import('./listener.ts');
-    const who = listenerOf(port.hostPort, port.protocol);
-    return new RootlessError({
-      code: 'PORT_IN_USE',
-      message: `port ${show(port)} is already in use`,
-      why: who && `by ${who}`,
-      fix: `see who has it: ss -lnp 'sport = :${port.hostPort}'`,
-      cause,
-    });
-  }
-  if (cause.code === 'EADDRNOTAVAIL') {
-    return new RootlessError({
-      code: 'ADDRESS_UNAVAILABLE',
-      message: `cannot publish on "${port.hostAddress}": this machine does not have that address`,
-      cause,
-    });
-  }
-  return new RootlessError({
-    code: 'PORT_UNAVAILABLE',
-    message: `cannot publish port ${show(port)}: ${cause.code ?? cause.message}`,
-    cause,
-  });
-}
-
-function privileged(port: PortRequest, firstFree: number): RootlessError {
-  return new RootlessError({
-    code: 'PORT_PRIVILEGED',
-    message: `cannot publish port ${show(port)}: ports below ${firstFree} are reserved for root`,
-    why: `net.ipv4.ip_unprivileged_port_start is ${firstFree}`,
-    fix: `publish another one (-p ${port.hostPort + 8000}:${port.containerPort}), or: sudo sysctl net.ipv4.ip_unprivileged_port_start=${port.hostPort}`,
-  });
-}
-
-function show(port: PortRequest): string {
-  const address = port.hostAddress?.includes(':') ? `[${port.hostAddress}]` : port.hostAddress;
-  return `${address ? `${address}:` : ''}${port.hostPort}/${port.protocol}`;
 }

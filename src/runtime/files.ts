@@ -12,7 +12,7 @@ export function writeFiles(folder: string, hostname: string, options: ContainerO
     ...(options.noHosts
       ? []
       : [{ name: 'hosts', target: '/etc/hosts', text: hostsFile(withDomain(options, hostname), options.addHosts, dns) }]),
-    { name: 'resolv.conf', target: '/etc/resolv.conf', text: resolvText(options, dns) },
+    ...(options.dns?.servers[0] === 'none' ? [] : [{ name: 'resolv.conf', target: '/etc/resolv.conf', text: resolvText(options, dns) }]),
   ];
   return files.map(({ name, target, text }) => {
     const source = join(folder, name);

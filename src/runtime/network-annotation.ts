@@ -48,7 +48,7 @@ export function networksText(
   resolvConf: string,
   attach: readonly Attachment[],
 ): string {
-  const asked = options.dns?.servers ?? [];
+  const asked = (options.dns?.servers ?? []).filter((server) => server !== 'none');
   const annotation: NetworksAnnotation = {
     ...theHolder(paths, host),
     resolvers: (asked.length > 0 ? asked : hostServers(resolvConf)).slice(0, 8),

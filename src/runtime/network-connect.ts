@@ -4,28 +4,29 @@ import { RootlessError } from '../errors.ts';
 import type { Paths } from '../paths.ts';
 import { readHost } from '../userns/host.ts';
 import { withLock } from './lock.ts';
-import { isClosed } from './network.ts';
-import { attachNow, detachNow, hasUplink, rewriteNetworks } from './network-live.ts';
+import { attachNow, detachNow, rewriteNetworks } from './network-live.ts';
 import { claimLease, releaseLease } from './network-leases.ts';
 import { tellNetwork } from './network-make.ts';
 import { networkLabel } from './network-label.ts';
 import { interfacesOf } from './network-settle.ts';
-import { changeNetworks, listNetworks, type Network } from './network-store.ts';
+import { changeNetworks, type Network } from './network-store.ts';
+import { settleUplink } from './network-uplink.ts';
 import type { ContainerOptions, NetworkRequest } from './options.ts';
 import { isDead, noSuchContainer } from './refusals.ts';
 import { describe, isActive, isRunning, type Listed, readContainer } from './state.ts';
 
-/** What a running container has of a way out, and will have after its next start: that is decided when it starts. */
-export type WayOut = 'as it is' | 'missing' | 'stays';
+/** What a way out may have to be made with. */
+type Tools = { readonly searchPath: readonly string[] };
 
-/** @throws RootlessError NETWORK_CONNECTED, NETWORK_MODE, NETWORK_NOT_LIVE and those of a claim */
+/** @throws RootlessError NETWORK_CONNECTED, NETWORK_MODE, NETWORK_NOT_LIVE, those of a claim and those of a way out */
 export async function connect(
   paths: Paths,
   network: Network,
   { id, name }: Listed,
   asked: Omit<NetworkRequest, 'network'>,
-): Promise<WayOut> {
-  const wayOut = await withLock(paths, id, async () => {
+  { searchPath }: Tools,
+): Promise<void> {
+  await withLock(paths, id, async () => {
     const found = whole(paths, id, name);
     const { options } = found;
     const before = options.networks ?? [];
@@ -42,21 +43,34 @@ export async function connect(
     const changed = withNetworks(found, { ...options, network: 'networks', networks, privateToo });
     try {
       if (isRunning(found)) await attachNow(paths, changed, network);
-      describe(paths, changed);
-      if (found.life !== undefined && found.options.network === 'networks') await rewriteNetworks(paths, changed, readHost([]));
+      await settle(paths, found, changed, searchPath);
     } catch (error) {
+      if (isRunning(found)) await detachNow(paths, found, network, true);
+      describe(paths, found);
       releaseLease(paths, network, id);
       throw error;
     }
-    return wayOutOf(paths, changed);
   });
   tellNetwork(paths, network, 'connect', { container: id });
-  return wayOut;
+}
+
+/** What follows from the networks that it has now: its way out, its description, its files. */
+async function settle(paths: Paths, found: Listed, changed: Listed, searchPath: readonly string[]): Promise<void> {
+  const uplink = isRunning(found) ? await settleUplink(paths, changed, searchPath) : undefined;
+  describe(paths, uplink === undefined ? changed : { ...changed, ports: uplink.ports });
+  const whole = found.life !== undefined && found.options.network === 'networks' && changed.options.network === 'networks';
+  if (whole) await rewriteNetworks(paths, changed, readHost([]), uplink);
 }
 
 /** With `force` also one that is only half there. @throws RootlessError NETWORK_NOT_CONNECTED */
-export async function disconnect(paths: Paths, network: Network, { id, name }: Listed, force: boolean): Promise<WayOut> {
-  const wayOut = await withLock(paths, id, async () => {
+export async function disconnect(
+  paths: Paths,
+  network: Network,
+  { id, name }: Listed,
+  force: boolean,
+  { searchPath }: Tools,
+): Promise<void> {
+  await withLock(paths, id, async () => {
     const found = whole(paths, id, name);
     const { options } = found;
     const before = options.networks ?? [];
@@ -67,25 +81,11 @@ export async function disconnect(paths: Paths, network: Network, { id, name }: L
       const alone = others.length === 0 && options.privateToo && !isActive(found);
       const left = { ...options, networks: others };
       const changed = withNetworks(found, alone ? { ...left, network: 'private', networks: undefined, privateToo: undefined } : left);
-      describe(paths, changed);
-      if (found.life !== undefined && !alone) await rewriteNetworks(paths, changed, readHost([]));
+      await settle(paths, found, changed, searchPath);
     }
     await changeNetworks(paths, () => releaseLease(paths, network, id));
-    return wayOutOf(paths, readContainer(paths, id));
   });
   tellNetwork(paths, network, 'disconnect', { container: id });
-  return wayOut;
-}
-
-function wayOutOf(paths: Paths, container: Listed | undefined): WayOut {
-  if (container === undefined || !isRunning(container) || container.options.network !== 'networks') return 'as it is';
-  const networks = listNetworks(paths).filter(({ name }) => container.options.networks?.some((one) => one.network === name));
-  const closed = isClosed(
-    container.options,
-    networks.map((network) => ({ network })),
-  );
-  if (closed === !hasUplink(paths, container.id)) return 'as it is';
-  return closed ? 'stays' : 'missing';
 }
 
 function withNetworks(found: Listed, options: ContainerOptions): Listed {

@@ -78,8 +78,9 @@ async function portsOf(options: ContainerOptions, image: ImageDefaults): Promise
 
 async function planUplink(options: ContainerOptions, ports: readonly PortRequest[], context: RunContext, ifname?: string) {
   const { planNetwork } = await import('../network/index.ts');
-  const { runtime } = context.paths;
-  return planNetwork({ ports, uplink: options.uplink, ifname }, { searchPath: context.searchPath, runtime });
+  const { paths, searchPath } = context;
+  const owner = ports.length > 0 ? (await import('./port-owner.ts')).portOwner(paths) : undefined;
+  return planNetwork({ ports, uplink: options.uplink, ifname }, { searchPath, runtime: paths.runtime, owner });
 }
 
 /** Its way out of user-defined networks is the same as that of a private one, unless all of them are internal. */

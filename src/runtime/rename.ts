@@ -35,7 +35,7 @@ export async function renameContainer(paths: Paths, { id, name: before }: Listed
 async function renameOnNetworks(paths: Paths, renamed: Listed): Promise<void> {
   const { attachNow, rewriteNetworks } = await import('./network-live.ts');
   const { findNetwork } = await import('./network-store.ts');
-  if (renamed.life !== undefined) await rewriteNetworks(paths, renamed, readHost([]));
+  if (renamed.life !== undefined) await rewriteNetworks(paths, renamed, readHost([]), undefined);
   if (!isRunning(renamed)) return;
   for (const { network } of renamed.options.networks ?? []) await attachNow(paths, renamed, findNetwork(paths, network));
 }

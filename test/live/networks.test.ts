@@ -9,40 +9,9 @@ import { ok } from '../support/detached.ts';
 import { eventually } from '../support/eventually.ts';
 import { busyboxImage } from '../support/images.ts';
 import { live } from '../support/live.ts';
+import { addressOn, exec, inspect, lookUp, refusal, run, sh, withNetwork } from '../support/networks.ts';
 
 const needs = ['userns', 'busybox', 'pasta', 'tun'] as const;
-const sleeping = ['sh', '-c', 'trap "exit 0" TERM; echo up; while :; do sleep 1 & wait $!; done'];
-let count = 0;
-
-/** A network of a new name, and everything that is on it, gone when `work` is done. */
-async function withNetwork(flags: readonly string[], work: (name: string) => Promise<void>): Promise<void> {
-  count += 1;
-  const name = `net${count}`;
-  await ok(['network', 'create', ...flags, name]);
-  try {
-    await work(name);
-  } finally {
-    const ids = (await ok(['ps', '-aq', '--filter', `network=${name}`])).split('\n').filter(Boolean);
-    if (ids.length > 0) await rootless(['rm', '-f', ...ids]);
-    await rootless(['network', 'rm', '-f', name]);
-  }
-}
-
-const run = (flags: readonly string[], argv: readonly string[] = sleeping) => ok(['run', '-d', ...flags, busyboxImage(), ...argv]);
-const sh = (network: string, script: string, flags: readonly string[] = []) =>
-  ok(['run', '--rm', '--network', network, ...flags, busyboxImage(), 'sh', '-c', script]);
-const exec = async (name: string, script: string) => (await ok(['exec', name, 'sh', '-c', script])).trim();
-const inspect = async (name: string, template: string) => (await ok(['inspect', '--format', template, name])).trim();
-const addressOn = (name: string, network: string) => inspect(name, `{{(index .NetworkSettings.Networks "${network}").IPAddress}}`);
-/** The addresses that a name has for a container; empty where there is none. */
-const lookUp = async (name: string, wanted: string) =>
-  (await exec(name, `nslookup -type=a ${wanted} 2>/dev/null | sed -n '/^Name/,$ s/^Address[^:]*: *//p'`)).split('\n').filter(Boolean);
-const refusal = async (args: readonly string[]) => {
-  const { code, stderr } = await rootless(args);
-  assert.ok(code === 1 || code === 125, `${args.join(' ')}: exit ${code}: ${stderr}`);
-  return stderr;
-};
-
 live('containers on a network reach each other by name, alias and id', needs, () =>
   withNetwork([], async (net) => {
     const id = await run(

@@ -69,6 +69,7 @@ for (const [template, container, text] of [
   ['{{(index (index .NetworkSettings.Ports "80/tcp") 0).HostPort}}', made({ ports: parsePort('127.0.0.1:8080:80') }), '8080'],
   ['{{json .NetworkSettings.Ports}}', made({}, { expose: ['53/udp'] }), '{"53/udp":null}'],
   ['{{json .HostConfig.PortBindings}}', made({}, { ports: parsePort('80') }), '{"80/tcp":[{"HostIp":"","HostPort":""}]}'],
+  ['{{json .HostConfig.PortBindings}}', made({}, { ports: parsePort('90-91:80') }), '{"80/tcp":[{"HostIp":"","HostPort":"90-91"}]}'],
   ['{{range $name, $_ := .NetworkSettings.Networks}}{{$name}}{{end}}', made({ network: 'private' }), 'private'],
   [
     '{{.HostConfig.RestartPolicy.Name}}:{{.HostConfig.RestartPolicy.MaximumRetryCount}}',

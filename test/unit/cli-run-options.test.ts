@@ -83,6 +83,7 @@ const rows: readonly (readonly [readonly string[], Partial<ContainerOptions>])[]
   [['--stop-signal', 'int', '--group-add', '44', '--group-add', 'video'], { stopSignal: 'SIGINT', groupAdd: ['44', 'video'] }],
   [['--add-host', 'db:10.0.0.1'], { addHosts: [{ name: 'db', address: '10.0.0.1' }] }],
   [['--dns', '9.9.9.9', '--dns', '::1', '--dns-search', '.'], { dns: { servers: ['9.9.9.9', '::1'], search: ['.'], options: [] } }],
+  [['--dns', 'none'], { dns: { servers: ['none'], search: [], options: [] } }],
   [['--dns-opt', 'rotate', '--dns-option', 'ndots:2'], { dns: { servers: [], search: [], options: ['ndots:2', 'rotate'] } }],
   [['--no-hosts', '--domainname', 'lan', '--disable-content-trust'], { noHosts: true, domainname: 'lan', dns: undefined }],
   [['--device', '/dev/fuse'], { devices: [{ source: '/dev/fuse', target: '/dev/fuse', permissions: 'rwm' }] }],

@@ -73,6 +73,40 @@ test('a port that another program listens on is refused', async () => {
   }
 });
 
+test('a port of another container is refused by its name', async () => {
+  const server = createServer();
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const { port } = server.address() as AddressInfo;
+  try {
+    const refused = await rejection(reservePorts([tcp(port, 80, '127.0.0.1')], 0, async (asked) => (asked === port ? 'web' : undefined)));
+    assert.is(refused.why, 'by container "web"');
+    assert.match(refused.fix ?? '', /rootless stop web/);
+  } finally {
+    server.close();
+  }
+});
+
+test("of a range of the host's the first free port is taken, by each request another", async () => {
+  const server = createServer();
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const { port } = server.address() as AddressInfo;
+  // The kernel chooses high ports; far above there may be none.
+  const first = port > 60_000 ? port - 1 : port;
+  const any = (inside: number, hostLast: number) => ({ ...tcp(first, inside, '127.0.0.1'), hostLast });
+  try {
+    const found = await reservePorts([any(80, first + 50), any(81, first + 50)], 0);
+    const numbers = found.map(({ hostPort }) => hostPort);
+    assert.is(new Set([...numbers, port]).size, 3);
+    assert.ok(numbers.every((number) => number >= first && number <= first + 50));
+    assert.ok(found.every((one) => !('hostLast' in one)));
+    const refused = await rejection(reservePorts([{ ...tcp(port, 80, '127.0.0.1'), hostLast: port + 1 }, tcp(port + 1, 81)], 0));
+    assert.is(refused.code, 'PORT_IN_USE');
+    assert.match(refused.message, `no port of ${port}-${port + 1}/tcp is free`);
+  } finally {
+    server.close();
+  }
+});
+
 test('an address of another machine is refused', async () => {
   assert.is((await rejection(reservePorts([tcp(0, 80, '192.0.2.77')], 1024))).code, 'ADDRESS_UNAVAILABLE');
 });
@@ -212,6 +246,7 @@ test('the files of a container are what its flags say', () =>
     assert.is(readFileSync(join(folder, 'resolv.conf'), 'utf8'), 'nameserver 9.9.9.9\noptions rotate\n');
     assert.match(readFileSync(join(folder, 'hosts'), 'utf8'), /^127\.0\.1\.1\th\.lan h$/m);
     assert.equal(targets({ noHosts: true }), ['/etc/hostname', '/etc/resolv.conf']);
+    assert.equal(targets({ dns: { ...none, servers: ['none'] } }), ['/etc/hostname', '/etc/hosts']);
   }));
 
 test('the hosts file has the own name, the host, and what was added', () => {

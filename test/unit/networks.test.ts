@@ -201,10 +201,10 @@ test('a network that a container is on stays', () =>
   withStore(async (paths) => {
     const network = await makeNetwork(paths, wish);
     await changeNetworks(paths, () => claimLease(paths, network, container(paths, 'a'), { network: 'front', aliases: [] }));
-    assert.is((await rejection(removeNetwork(paths, 'front', false))).code, 'NETWORK_IN_USE');
+    assert.is((await rejection(removeNetwork(paths, 'front', { force: false, searchPath: [] }))).code, 'NETWORK_IN_USE');
     assert.equal(await pruneNetworks(paths, () => true), []);
-    assert.is((await rejection(removeNetwork(paths, 'private', true))).code, 'NETWORK_PREDEFINED');
-    assert.is((await rejection(removeNetwork(paths, '../../x', true))).code, 'NETWORK_NOT_FOUND');
+    assert.is((await rejection(removeNetwork(paths, 'private', { force: true, searchPath: [] }))).code, 'NETWORK_PREDEFINED');
+    assert.is((await rejection(removeNetwork(paths, '../../x', { force: true, searchPath: [] }))).code, 'NETWORK_NOT_FOUND');
   }));
 
 test('networks that are made at the same time have different subnets', () =>

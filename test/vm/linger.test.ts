@@ -6,7 +6,8 @@ import { eventually } from '../support/eventually.ts';
 import { live } from '../support/live.ts';
 import { good, inPlace, makeRootfs, root, rootfs } from '../support/vm.ts';
 
-const detach = (name: string, argv: string) => `rootless run -d --network none --name ${name} rootfs:${rootfs} ${argv}`;
+const detach = (name: string, argv: string, network = '--network none') =>
+  `rootless run -d ${network} --name ${name} rootfs:${rootfs} ${argv}`;
 const isRunning = (argv: string): boolean => root(`pgrep -x -f '${argv}' > /dev/null`).code === 0;
 
 /** The user's systemd is listed too, as a session of the class manager. */
@@ -37,6 +38,25 @@ live('with linger: no warning, and it runs on after the last session', [], async
     assert.ok(isRunning('sleep 4002'));
     assert.match(good(inPlace('session:ben', `rootless ps --format '{{.Names}} {{.Status}}'; rootless rm -f -t 0 long`)), /^long Up/m);
     await eventually(() => assert.not(isRunning('sleep 4002')));
+  } finally {
+    root('loginctl disable-linger ben');
+  }
+});
+
+live('what serves its network begins before there is a scope, and is no part of the session either', [], async () => {
+  makeRootfs();
+  good(root('loginctl enable-linger ben'));
+  try {
+    // The second one's is begun while Node loads.
+    for (const round of ['first', 'second']) {
+      const id = good(inPlace('session:ben', detach(round, 'sleep 4003', '')))
+        .split('\n')
+        .at(-1);
+      await loggedOut();
+      const places = good(root(`for pid in $(pgrep -u ben '^pasta'); do cat /proc/$pid/cgroup; done`)).split('\n').filter(Boolean);
+      assert.ok(places.length > 0 && places.every((place) => place.endsWith(`/rootless-${id}.scope/monitor`)), `${round}: ${places}`);
+      good(inPlace('session:ben', `rootless rm -f -t 0 ${round}`));
+    }
   } finally {
     root('loginctl disable-linger ben');
   }

@@ -1,5 +1,6 @@
 //! The helper's command line: global options, the verb, and one small parser for the verbs' options.
 
+use crate::ahead::Ahead;
 use crate::failure::{During, Failure, Step};
 use crate::report::Reporter;
 use crate::timing;
@@ -21,6 +22,8 @@ pub struct Global {
     pub rest: Vec<OsString>,
     /// `--systemd-cgroup`.
     pub systemd: bool,
+    /// What `front` has begun for a `run`.
+    pub ahead: Option<Ahead>,
 }
 
 /// Parses our own command line up to and including the verb.
@@ -64,7 +67,16 @@ fn parse_global(mut parser: lexopt::Parser) -> Step<Global> {
     }
     let rest = parser.raw_args().map(Iterator::collect).unwrap_or_default();
     let root_given = root.is_some();
-    Ok(Global { root: root.unwrap_or_else(default_root), reporter, no_cgroup, root_given, systemd, verb, rest })
+    Ok(Global {
+        root: root.unwrap_or_else(default_root),
+        reporter,
+        no_cgroup,
+        root_given,
+        systemd,
+        verb,
+        rest,
+        ahead: None,
+    })
 }
 
 /// `VERB --help`, said before any operand.

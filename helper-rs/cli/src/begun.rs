@@ -13,17 +13,40 @@ pub struct Begun {
     namespace: OwnedFd,
     mappers: Mappers,
     holder: Option<StandIn>,
-    /// Where the holder says that the network namespace's loopback is up.
-    network: Option<OwnedFd>,
+    network: Network,
+}
+
+/// The network namespace of the holder.
+enum Network {
+    None,
+    /// Where the holder says that its loopback is up.
+    Rising(OwnedFd),
+    Up,
 }
 
 /// A process in the container's user and network namespaces, for who wants a number; ended when dropped.
 pub struct StandIn {
     pub child: Child,
+    /// Another process of ours ends it.
+    left: bool,
+}
+
+impl StandIn {
+    pub fn new(child: Child) -> StandIn {
+        StandIn { child, left: false }
+    }
+
+    /// In one of two processes that have it since a fork: the other one ends it.
+    pub fn leave(mut self) {
+        self.left = true;
+    }
 }
 
 impl Drop for StandIn {
     fn drop(&mut self) {
+        if self.left {
+            return;
+        }
         let _ = process::send_signal(&self.child.pidfd, libc::SIGKILL);
         let _ = process::wait_for(self.child.pid);
     }
@@ -31,6 +54,30 @@ impl Drop for StandIn {
 
 /// `network`: with a network namespace.
 pub fn begin(map: &IdMap, network: bool) -> Step<Begun> {
+    let (holder, network) = stand(network)?;
+    go_on(holder, network, map)
+}
+
+/// With namespaces that stand already, whose loopback is up.
+pub fn resume(map: &IdMap, holder: StandIn) -> Step<Begun> {
+    go_on(holder, Network::Up, map)
+}
+
+fn go_on(holder: StandIn, network: Network, map: &IdMap) -> Step<Begun> {
+    let mappers = begin_maps(holder.child.pid, map)?;
+    let namespace = open_namespace(holder.child.pid, "user")?;
+    Ok(Begun { namespace, mappers, holder: Some(holder), network })
+}
+
+/// A process in a user namespace without ids, with a network namespace of which the loopback is up.
+pub fn stand_alone() -> Step<StandIn> {
+    match stand(true)? {
+        (holder, Network::Rising(says)) => risen(&says).map(|()| holder),
+        (holder, _) => Ok(holder),
+    }
+}
+
+fn stand(network: bool) -> Step<(StandIn, Network)> {
     let parent = rustix::process::getpid();
     let (says, said) = pipe_with(PipeFlags::CLOEXEC).during("clone", "pipe")?;
     let flags = libc::CLONE_NEWUSER | if network { libc::CLONE_NEWNET } else { 0 };
@@ -50,10 +97,7 @@ pub fn begin(map: &IdMap, network: bool) -> Step<Begun> {
         }
         Forked::Parent(child) => {
             drop(said);
-            let holder = StandIn { child };
-            let mappers = begin_maps(holder.child.pid, map)?;
-            let namespace = open_namespace(holder.child.pid, "user")?;
-            Ok(Begun { namespace, mappers, holder: Some(holder), network: network.then_some(says) })
+            Ok((StandIn::new(child), if network { Network::Rising(says) } else { Network::None }))
         }
     }
 }
@@ -67,6 +111,16 @@ fn up() -> Step<()> {
     net::loopback_up().during("network", "lo")
 }
 
+fn risen(says: &OwnedFd) -> Step<()> {
+    let mut word = [0; 4096];
+    let got = rustix::io::retry_on_intr(|| rustix::io::read(says, &mut word)).during("network", "namespace")?;
+    match &word[..got] {
+        UP => Ok(()),
+        [] => Err(Failure::because("network", "its first process ended").on("namespace")),
+        failure => Err(Failure::unpack(failure)),
+    }
+}
+
 impl Begun {
     pub fn namespace(&self) -> &OwnedFd {
         &self.namespace
@@ -74,14 +128,13 @@ impl Begun {
 
     /// Its network namespace, once, and who stands in it.
     pub fn take_network(&mut self) -> Step<Option<(OwnedFd, StandIn)>> {
-        let (Some(says), Some(holder)) = (self.network.take(), self.holder.take()) else { return Ok(None) };
-        let mut word = [0; 4096];
-        let got = rustix::io::retry_on_intr(|| rustix::io::read(&says, &mut word)).during("network", "namespace")?;
-        match &word[..got] {
-            UP => Ok(Some((open_namespace(holder.child.pid, "net")?, holder))),
-            [] => Err(Failure::because("network", "its first process ended").on("namespace")),
-            failure => Err(Failure::unpack(failure)),
+        match std::mem::replace(&mut self.network, Network::None) {
+            Network::None => return Ok(None),
+            Network::Rising(says) => risen(&says)?,
+            Network::Up => {}
         }
+        let Some(holder) = self.holder.take() else { return Ok(None) };
+        Ok(Some((open_namespace(holder.child.pid, "net")?, holder)))
     }
 
     pub fn finish(self) -> Step<OwnedFd> {

@@ -34,6 +34,11 @@ pub struct Companion {
     /// Asked of it when it serves.
     forwards: Option<Forwards>,
     holds_ports: bool,
+    serves_network: bool,
+    /// Another process of ours ends it.
+    left: bool,
+    /// What a guardian that was killed has left behind.
+    orphans: Vec<OwnedFd>,
 }
 
 /// The descriptor that the companion may write to when it serves.
@@ -55,12 +60,23 @@ impl Companion {
         })?;
         companion.holds_ports = forwards.is_some() || forwards::binds(argv);
         companion.forwards = forwards;
+        companion.serves_network = true;
         Ok(companion)
+    }
+
+    /// Of its guardian.
+    pub fn number(&self) -> i32 {
+        self.guardian.pid
+    }
+
+    /// It is the way out, not what serves the root filesystem.
+    pub fn serves_network(&self) -> bool {
+        self.serves_network
     }
 
     /// Tells its guardian to end it, and goes on meanwhile: where it holds a port that the next container may want, not before it is gone.
     pub fn dismiss(mut self) -> Option<Companion> {
-        self.lifeline = None;
+        self.hang_up();
         (!self.holds_ports).then_some(self)
     }
 
@@ -69,6 +85,13 @@ impl Companion {
         // One that is gone says why when it is waited for.
         if let Some(line) = &self.lifeline {
             let _ = socket::send(line, b"k", Some(container.pidfd.as_fd()));
+        }
+    }
+
+    /// From here on its end is not the container's.
+    pub fn release(&self) {
+        if let Some(line) = &self.lifeline {
+            let _ = socket::send(line, b"r", None);
         }
     }
 
@@ -125,6 +148,9 @@ impl Companion {
                 lifeline: Some(lifeline),
                 forwards: None,
                 holds_ports: true,
+                serves_network: false,
+                left: false,
+                orphans: Vec::new(),
             }),
         }
     }
@@ -148,9 +174,38 @@ impl Companion {
         }
     }
 
-    /// After SIGCHLD: true if somebody has killed its guardian, or it has ended.
+    /// True if somebody has killed its guardian, or it has ended. It need not be our child.
     pub fn is_gone(&self) -> bool {
-        !matches!(process::wait(self.guardian.pid, false), Ok(None))
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        !matches!(poll(&mut [PollFd::new(&self.guardian.pidfd, PollFlags::IN)], Some(&now)), Ok(0))
+    }
+
+    /// Hangs up with its guardian.
+    pub fn line(&self) -> Option<&OwnedFd> {
+        self.lifeline.as_ref()
+    }
+
+    /// The guardian is gone: what it has started serves on, and is ours to end.
+    pub fn lose(&mut self) {
+        let Some(line) = self.lifeline.take() else { return };
+        while let Ok((1, Some(process))) = socket::receive(&line, &mut [0; 1]) {
+            self.orphans.push(process);
+        }
+    }
+
+    fn hang_up(&mut self) {
+        if !self.left && self.is_gone() {
+            self.lose();
+        }
+        for process in self.orphans.drain(..) {
+            let _ = process::send_signal(&process, libc::SIGKILL);
+        }
+        self.lifeline = None;
+    }
+
+    /// In one of two processes that have it since a fork: the other one ends it.
+    pub fn leave(mut self) {
+        self.left = true;
     }
 
     fn died(&self) -> Failure {
@@ -165,8 +220,10 @@ impl Companion {
 impl Drop for Companion {
     /// Ends it, and waits until all of it is gone.
     fn drop(&mut self) {
-        self.lifeline = None;
-        let _ = process::wait_for(self.guardian.pid);
+        self.hang_up();
+        if !self.left {
+            let _ = process::wait_for(self.guardian.pid);
+        }
     }
 }
 
@@ -192,6 +249,8 @@ fn guard(argv: &[String], prepare: impl FnOnce() -> Step<()>, streams: &Streams,
         Forked::Parent(first) => first,
     };
     forget_helper(&[line, &first.pidfd, &streams.ready, &streams.complaints]);
+    // Kept there until somebody looks, who only does when this process was killed.
+    let _ = socket::send(line, b"c", Some(first.pidfd.as_fd()));
     let (mut container, mut serves) = (None, false);
     loop {
         let mut fds = vec![PollFd::new(line, PollFlags::IN)];
@@ -203,13 +262,18 @@ fn guard(argv: &[String], prepare: impl FnOnce() -> Step<()>, streams: &Streams,
         }
         if !fds[0].revents().is_empty() {
             match socket::receive(line, &mut [0; 1]) {
-                Ok((1, Some(process))) => container = Some(process),
+                Ok((1, process)) => container = process,
                 _ => break,
             }
             continue;
         }
         match process::wait_for(first.pid).during("companion", "wait")? {
-            Ended::Code(0) => drop(rustix::io::write(&streams.ready, b"b")),
+            Ended::Code(0) => {
+                for child in children().into_iter().filter_map(|pid| process::open_pidfd(pid).ok()) {
+                    let _ = socket::send(line, b"c", Some(child.as_fd()));
+                }
+                let _ = rustix::io::write(&streams.ready, b"b");
+            }
             ended => return Ok(i32::from(ended.status())),
         }
         serves = true;
@@ -253,10 +317,9 @@ pub fn forget_helper(keep: &[&OwnedFd]) {
 
 /// Kills children, and theirs as they become ours, until none is left.
 fn end_children() {
-    let list = format!("/proc/self/task/{}/children", std::process::id());
     for _ in 0..1000 {
-        for pid in std::fs::read_to_string(&list).unwrap_or_default().split_ascii_whitespace() {
-            if let Some(pidfd) = pid.parse().ok().and_then(|pid| process::open_pidfd(pid).ok()) {
+        for pid in children() {
+            if let Ok(pidfd) = process::open_pidfd(pid) {
                 let _ = process::send_signal(&pidfd, libc::SIGKILL);
             }
         }
@@ -269,4 +332,11 @@ fn end_children() {
             }
         }
     }
+}
+
+/// Of this process.
+fn children() -> Vec<i32> {
+    let list = format!("/proc/self/task/{}/children", std::process::id());
+    let text = std::fs::read_to_string(list).unwrap_or_default();
+    text.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect()
 }

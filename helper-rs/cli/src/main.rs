@@ -3,6 +3,8 @@
 
 #[cfg(target_os = "linux")]
 mod agent;
+#[cfg(target_os = "linux")]
+mod ahead;
 #[cfg(all(target_os = "linux", feature = "layers"))]
 mod archive;
 #[cfg(target_os = "linux")]

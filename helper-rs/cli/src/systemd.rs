@@ -81,9 +81,9 @@ impl Manager {
         }
     }
 
-    /// Moves a process into a unit's cgroup, or a folder below it: systemd may do that where we may not.
-    pub fn attach(&mut self, unit: &str, below: &str, pid: u32) -> Step<()> {
-        let body = Body::default().text(unit).text(below).counts(&[pid]);
+    /// Moves processes into a unit's cgroup, or a folder below it: systemd may do that where we may not.
+    pub fn attach(&mut self, unit: &str, below: &str, pids: &[u32]) -> Step<()> {
+        let body = Body::default().text(unit).text(below).counts(pids);
         self.ask("AttachProcessesToUnit", &body).map(drop).map_err(|refusal| explain(refusal, unit))
     }
 

@@ -44,7 +44,7 @@ pub fn start(argv: &[String], userns: &OwnedFd, root: &Path) -> Step<(Uplink, Ow
         }
         Forked::Parent(child) => {
             drop(theirs);
-            let stand_in = StandIn { child };
+            let stand_in = StandIn::new(child);
             let mut buffer = [0; 4096];
             let netns = match socket::receive(&ours, &mut buffer).during("network", "namespace")? {
                 (_, Some(netns)) => netns,

@@ -1,6 +1,6 @@
 //! User namespaces: writing id maps, and entering a mapped namespace with the process itself.
 
-pub use crate::begun::{begin, Begun};
+pub use crate::begun::{begin, resume, Begun};
 use crate::failure::{During, Failure, Step};
 use crate::sys::process::{self, Forked};
 use rootless_core::oci::runtime::IdMapping;

@@ -3,9 +3,10 @@
 import { isIP } from 'node:net';
 import { BadValue } from './bad.ts';
 
+/** podman's `none`: the image's own /etc/resolv.conf. */
 export function parseDns(text: string): string {
   const address = text.trim();
-  if (isIP(address) !== 0) return address;
+  if (isIP(address) !== 0 || address === 'none') return address;
   throw new BadValue(`${text} is not an ip address`);
 }
 

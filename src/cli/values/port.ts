@@ -1,4 +1,4 @@
-/** `-p [HOSTIP:][HOSTPORT[-END]:]PORT[-END][/tcp|udp]`, ranges expanded. */
+/** `-p [HOSTIP:][HOSTPORT[-END]:]PORT[-END][/tcp|udp]`, ranges expanded; one port in a range of the host's is any free one of that. */
 
 import { isIP } from 'node:net';
 import type { PortRequest } from '../../runtime/options.ts';
@@ -14,6 +14,11 @@ export function parsePort(text: string): readonly PortRequest[] {
   const inside = parseRange(container, 'containerPort');
   const outside = host === '' ? undefined : parseRange(host, 'hostPort');
   if (inside.first === 0) throw new BadValue(`invalid containerPort: ${container}`);
+  const any = outside !== undefined && inside.first === inside.last && outside.first !== 0 && outside.last > outside.first;
+  if (any) {
+    const where = address === '' ? {} : { hostAddress: address };
+    return [{ ...where, hostPort: outside.first, hostLast: outside.last, containerPort: inside.first, protocol }];
+  }
   if (outside !== undefined && outside.last - outside.first !== inside.last - inside.first) {
     throw new BadValue(`invalid ranges specified for container and host Ports: ${container} and ${host}`, {
       why: 'both ranges must have the same length',

@@ -116,10 +116,33 @@ pub fn stop(unit: &str) {
 
 /// For a process that may not move itself.
 pub fn join(unit: &str, folder: &Path) -> Step<()> {
+    Manager::connect()?.attach(unit, &below(unit, folder).unwrap_or_else(|| "/".into()), &[std::process::id()])
+}
+
+/// Brings processes that began before the scope, and theirs, to where this one is in it: they would end with the session of the caller.
+pub fn fetch(unit: &str, first: impl Iterator<Item = i32>) {
+    let Ok(own) = tree::own() else { return };
+    let Some(below) = below(unit, &own) else { return };
+    let is_stray = |pid: &i32| tree::of_process(*pid, Path::new(MOUNT)) != own;
+    let strays = first.flat_map(family).filter(is_stray).filter_map(|pid| u32::try_from(pid).ok()).collect::<Vec<_>>();
+    if !strays.is_empty() {
+        // Where systemd does not do it they stay where they are, and serve all the same.
+        let _ = Manager::connect().and_then(|mut manager| manager.attach(unit, &below, &strays));
+    }
+}
+
+/// The folder as systemd names it in the unit; none where it is not in there.
+fn below(unit: &str, folder: &Path) -> Option<String> {
     let name = std::ffi::OsStr::new(unit);
-    let root = folder.ancestors().find(|path| path.file_name() == Some(name)).unwrap_or(folder);
-    let below = folder.strip_prefix(root).map(|path| format!("/{}", path.display())).unwrap_or_default();
-    Manager::connect()?.attach(unit, &below, std::process::id())
+    let root = folder.ancestors().find(|path| path.file_name() == Some(name))?;
+    folder.strip_prefix(root).ok().map(|path| format!("/{}", path.display()))
+}
+
+/// A process and all below it.
+fn family(pid: i32) -> Vec<i32> {
+    let list = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    let children = list.split_ascii_whitespace().filter_map(|child| child.parse().ok());
+    std::iter::once(pid).chain(children.flat_map(family)).collect()
 }
 
 /// New limits of a running container, for systemd's own books.

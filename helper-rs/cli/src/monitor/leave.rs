@@ -1,5 +1,6 @@
 //! How the monitor leaves its caller: no session, no descriptor, no folder, no stream of it is kept.
 
+use crate::ahead::Ahead;
 use crate::failure::{During, Failure, Step};
 use crate::sys::process::{self, Child, Ended, Forked};
 use crate::sys::signal::{self, Caught};
@@ -14,7 +15,7 @@ use rustix::pipe::{pipe_with, PipeFlags};
 pub enum Side {
     /// The process that is waited for: it ends with this code.
     Front(u8),
-    Monitor(Line),
+    Monitor(Line, Option<Ahead>),
 }
 
 /// Between the monitor and the process that its caller waits for.
@@ -47,8 +48,8 @@ impl Line {
 }
 
 /// Splits: the monitor goes on, with `detach` in a session of its own; this process waits until the container runs, or without
-/// `detach` until it has ended or its caller has left it.
-pub fn split(parent: Option<&OwnedFd>, detach: bool) -> Step<Side> {
+/// `detach` until it has ended or its caller has left it. What was begun is the monitor's.
+pub fn split(parent: Option<&OwnedFd>, detach: bool, ahead: Option<Ahead>) -> Step<Side> {
     let pipe = || pipe_with(PipeFlags::CLOEXEC).during("parent", "pipe");
     let ((front, lifeline), (result, done)) = (pipe()?, pipe()?);
     match process::fork().during("clone", "monitor")? {
@@ -57,10 +58,11 @@ pub fn split(parent: Option<&OwnedFd>, detach: bool) -> Step<Side> {
             if detach {
                 rustix::process::setsid().during("init", "setsid")?;
             }
-            Ok(Side::Monitor(Line { front, done }))
+            Ok(Side::Monitor(Line { front, done }, ahead))
         }
         Forked::Parent(child) => {
             drop((front, done));
+            front::reap_too(ahead.map(Ahead::leave));
             let wish = match detach {
                 // The bytes are the monitor's to read; the end is for both.
                 true => Signals::Cancel(parent, Some(lifeline)),

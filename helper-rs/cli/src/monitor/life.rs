@@ -139,6 +139,7 @@ impl Monitor {
         write_pid(self.options.monitor_pid_file.as_deref(), self.status.monitor_pid())?;
         self.journal.say("start", &[]);
         self.reporter.event(&json!({ "event": "running", "pid": pid }));
+        self.fetch_companions();
         hooks::run(&plan.hooks.poststart, &state::standard(plan, "running", Some(pid)), "poststart")?;
         self.notify_running();
         self.keep();
@@ -182,12 +183,36 @@ impl Monitor {
     /// Somebody has to end the container if this process is killed; and that one may be killed itself.
     pub fn keep(&mut self) {
         let Some(life) = self.life.as_mut().filter(|life| !life.has_ended()) else { return };
-        let guarded = life.launched.companions.first().is_some_and(|companion| !companion.is_gone());
+        let guarded = life
+            .launched
+            .companions
+            .first()
+            .is_some_and(|companion| companion.line().is_some() && !companion.is_gone());
         let kept = life.keeper.as_ref().is_some_and(|keeper| !keeper.is_gone());
         if !guarded && !kept {
             let launched = &life.launched;
             life.keeper = Keeper::start(&launched.child.pidfd, launched.cgroup.as_deref()).ok();
         }
+    }
+
+    /// What began early is where the caller was, and must not end with that.
+    fn fetch_companions(&self) {
+        let Some(launched) = self.life.as_ref().map(|life| &life.launched) else { return };
+        if let Some(unit) = &launched.scope {
+            cgroup::scope::fetch(unit, launched.companions.iter().map(Companion::number));
+        }
+    }
+
+    /// To be watched: it is not always a child of this process.
+    pub fn guardian(&self) -> Option<&OwnedFd> {
+        self.life.as_ref()?.launched.companions.first()?.line()
+    }
+
+    pub fn lose_guardian(&mut self) {
+        if let Some(life) = &mut self.life {
+            life.launched.companions.first_mut().into_iter().for_each(Companion::lose);
+        }
+        self.keep();
     }
 
     /// In the foreground the input is the caller's, as long as that goes on.

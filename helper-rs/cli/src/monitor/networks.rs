@@ -2,6 +2,7 @@
 
 use super::request::NetworkChange;
 use super::Monitor;
+use crate::companion::Companion;
 use crate::failure::{Failure, Step};
 use crate::network::{Member, STEP};
 use crate::userns;
@@ -56,6 +57,24 @@ impl Monitor {
         }
         // The holder may be another one since.
         self.network_line = Some(network.line()?);
+        change.companion.as_ref().map_or(Ok(()), |argv| self.change_uplink(argv))
+    }
+
+    /// The one that was is gone before the next begins: both have the same interface.
+    fn change_uplink(&mut self, argv: &[String]) -> Step<()> {
+        let before = self.life.as_mut().and_then(|life| {
+            let companions = &mut life.launched.companions;
+            companions.iter().position(Companion::serves_network).map(|at| companions.remove(at))
+        });
+        // Its guardian may be the one who ends the container with this process.
+        self.keep();
+        if let Some(before) = before {
+            before.release();
+        }
+        let Some(life) = self.life.as_mut().filter(|_| !argv.is_empty()) else { return Ok(()) };
+        let companion = Companion::start(argv, life.launched.child.pid, &self.place.root)?;
+        companion.wait_ready(None)?;
+        life.launched.companions.push(companion);
         Ok(())
     }
 }

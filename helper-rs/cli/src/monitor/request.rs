@@ -42,6 +42,8 @@ pub struct NetworkChange {
     pub attach: Option<Value>,
     pub resolvers: Option<Vec<String>>,
     pub detach: Option<String>,
+    /// What serves the way out from now on; no words: there is none.
+    pub companion: Option<Vec<String>>,
 }
 
 /// One more program in the container.

@@ -31,6 +31,7 @@ impl Monitor {
                 Token::Parent => self.lose_caller(),
                 Token::Listener => self.server.accept(),
                 Token::Network => self.lose_network(),
+                Token::Guardian => self.lose_guardian(),
                 Token::Notify => self.notify_words(),
                 Token::Source(stream) => self.spread(stream),
                 Token::Input => self.hub.pour(),

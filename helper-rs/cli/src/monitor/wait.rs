@@ -18,6 +18,8 @@ pub enum Token {
     Listener,
     /// The holder of the networks is gone.
     Network,
+    /// Who ends the container with this process is gone.
+    Guardian,
     /// The program tells the service manager something.
     Notify,
     Source(Stream),
@@ -80,6 +82,7 @@ impl Monitor {
         set.add(Token::Signals, Some(&self.signals), PollFlags::IN);
         set.add(Token::Listener, self.server.listener(), PollFlags::IN);
         set.add(Token::Network, self.network_line.as_ref(), PollFlags::IN);
+        set.add(Token::Guardian, self.guardian(), PollFlags::empty());
         set.add(Token::Notify, self.notifier.as_ref().and_then(|notifier| notifier.ear()), PollFlags::IN);
         let has_room = self.hub.takes_input();
         for (at, client) in self.server.clients.iter().enumerate() {

@@ -220,6 +220,7 @@ pub fn configure(container: BorrowedFd<'_>, attach: &[Attachment]) -> Step<()> {
         let socket = Socket::open().during(STEP, "netlink")?;
         for one in attach {
             let index = index(&socket, &one.interface).during(STEP, &one.name)?;
+            limit_ipv6(one);
             up(&socket, index).during(STEP, &one.name)?;
             for address in &one.addresses {
                 add_address(&socket, index, *address).during(STEP, &one.name)?;
@@ -227,6 +228,15 @@ pub fn configure(container: BorrowedFd<'_>, attach: &[Attachment]) -> Step<()> {
         }
         Ok(())
     })
+}
+
+/// Its addresses are what it was given: on a network without IPv6 it has none, and no neighbour tells it where packets go by saying
+/// that it is a router (CVE-2020-13401). Where /proc/sys is read-only this stays as it is.
+fn limit_ipv6(one: &Attachment) {
+    let without = !one.addresses.iter().any(|address| address.ip.is_ipv6());
+    for (key, value) in [("accept_ra", "0"), ("disable_ipv6", if without { "1" } else { "0" })] {
+        let _ = std::fs::write(format!("/proc/sys/net/ipv6/conf/{}/{key}", one.interface), value);
+    }
 }
 
 /// Takes the container off a network.

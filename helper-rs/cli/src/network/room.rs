@@ -52,7 +52,9 @@ fn furnish(before: Option<&OwnedFd>, to: &OwnedFd) -> Step<()> {
     let netlink = Socket::open().during(STEP, "netlink")?;
     if before.is_none() {
         // Bridges say so for IPv4 too; where /proc/sys is read-only, IPv6 does not forward unless somebody has changed the default.
-        for file in ["/proc/sys/net/ipv4/ip_forward", "/proc/sys/net/ipv6/conf/all/forwarding"] {
+        let of_ipv6 = ["all/forwarding", "all/accept_ra", "default/accept_ra"]
+            .map(|key| format!("/proc/sys/net/ipv6/conf/{key}"));
+        for file in of_ipv6.iter().map(String::as_str).chain(["/proc/sys/net/ipv4/ip_forward"]) {
             let _ = std::fs::write(file, "0");
         }
         links::loopback_up(&netlink).during(STEP, "lo")?;

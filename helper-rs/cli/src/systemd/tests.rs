@@ -113,7 +113,7 @@ fn a_unit_that_is_gone_is_stopped() {
 #[test]
 fn words_of_a_refusal_are_kept() {
     let (place, _) = manager("refused", vec![Answer::Error("org.freedesktop.DBus.Error.AccessDenied")]);
-    let failure = Manager::open(&place, true).unwrap().attach("x.scope", "/", 1).unwrap_err();
+    let failure = Manager::open(&place, true).unwrap().attach("x.scope", "/", &[1]).unwrap_err();
     assert_eq!(failure.message.as_deref(), Some("systemd refused: no"));
 }
 

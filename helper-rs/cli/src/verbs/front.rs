@@ -10,6 +10,7 @@
 //!
 //! A command line that hands nothing over is waited for, and its end is ours.
 
+use crate::ahead::Ahead;
 use crate::args::{self, Global};
 use crate::failure::{During, Failure, Step};
 use crate::sys::process::{self, Child, Forked};
@@ -33,9 +34,24 @@ const LINE_FD: i32 = 3;
 /// The command line's process, as long as it was not reaped; then its exit code.
 static COMMAND_LINE: AtomicI32 = AtomicI32::new(0);
 static ENDED: AtomicI32 = AtomicI32::new(0);
+/// Children that another process has the use of.
+static OTHERS: [AtomicI32; 2] = [AtomicI32::new(0), AtomicI32::new(0)];
+
+/// Those of what was begun: the monitor, which is a child of this process as they are, ends them.
+pub fn reap_too(numbers: Option<[i32; 2]>) {
+    for (place, number) in OTHERS.iter().zip(numbers.unwrap_or_default()) {
+        place.store(number, Ordering::Relaxed);
+    }
+}
 
 /// After SIGCHLD: a command line that has ended leaves no corpse beside what stays.
 pub fn reap() {
+    for place in &OTHERS {
+        let number = place.load(Ordering::Relaxed);
+        if number != 0 && !matches!(process::wait(number, false), Ok(None)) {
+            place.store(0, Ordering::Relaxed);
+        }
+    }
     let pid = COMMAND_LINE.load(Ordering::Relaxed);
     if pid == 0 {
         return;
@@ -83,12 +99,15 @@ pub fn front(global: &Global) -> Step<u8> {
         Forked::Parent(child) => child,
     };
     drop(theirs);
+    // While Node loads there is nothing else to do.
+    let ahead = Ahead::guess(&global.rest);
     let Some(order) = receive(&line, &child, &signals)? else {
+        drop(ahead);
         return process::wait_for(child.pid).during("wait", "node").map(process::Ended::status);
     };
     drop(signals);
     COMMAND_LINE.store(child.pid, Ordering::Relaxed);
-    let result = carry_out(order, &line);
+    let result = carry_out(order, &line, ahead);
     // The monitor of a container is a child of this process, and comes by here too: it has said all, and knows no command line.
     if std::process::id() != me {
         process::exit_now(result.map_or_else(|failure| i32::from(failure.exit), i32::from));
@@ -108,8 +127,9 @@ pub fn front(global: &Global) -> Step<u8> {
 }
 
 /// Runs the verb in this process. Its events, an error too, go to the command line.
-fn carry_out(order: Order, line: &OwnedFd) -> Step<u8> {
+fn carry_out(order: Order, line: &OwnedFd, ahead: Option<Ahead>) -> Step<u8> {
     let mut global = args::global_of(order.args.into_iter().map(OsString::from))?;
+    global.ahead = ahead.filter(|_| global.verb == "run");
     if !order.input {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC;
         let null = rustix::fs::open("/dev/null", flags, Mode::empty()).during("console", "/dev/null")?;

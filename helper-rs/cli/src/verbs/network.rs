@@ -12,13 +12,14 @@ pub fn network(global: Global) -> Step<u8> {
     let mut given = Options::new(&global.rest);
     let what = match given.next()? {
         Some(Argument::Operand(what)) => what.to_string_lossy().into_owned(),
-        _ => return Err(Failure::because("args", "serve, attach, detach or state is missing")),
+        _ => return Err(Failure::because("args", "serve, attach, detach, uplink or state is missing")),
     };
     match what.as_str() {
         "serve" => serve(given),
         "state" => state(given),
         "attach" => attach(&global, given),
         "detach" => detach(&global, given),
+        "uplink" => uplink(&global, given),
         other => Err(Failure::because("args", "unknown operation").on(other)),
     }
 }
@@ -58,13 +59,22 @@ fn state(mut given: Options) -> Step<u8> {
 /// The attachment comes on standard input.
 fn attach(global: &Global, given: Options) -> Step<u8> {
     let id = args::id_alone_of(given)?;
-    let mut text = String::new();
-    std::io::stdin()
-        .read_to_string(&mut text)
-        .map_err(|error| Failure::because("args", error.to_string()).on("stdin"))?;
-    let entry: Value =
-        serde_json::from_str(&text).map_err(|error| Failure::because("args", error.to_string()).on("stdin"))?;
+    let entry = read_input()?;
     session::ask(&global.root, &id, &json!({ "op": "network", "attach": entry })).map(|_| 0)
+}
+
+/// The words of what serves it come on standard input; none end it.
+fn uplink(global: &Global, given: Options) -> Step<u8> {
+    let id = args::id_alone_of(given)?;
+    let companion = read_input()?;
+    session::ask(&global.root, &id, &json!({ "op": "network", "companion": companion })).map(|_| 0)
+}
+
+fn read_input() -> Step<Value> {
+    let wrong = |error: String| Failure::because("args", error).on("stdin");
+    let mut text = String::new();
+    std::io::stdin().read_to_string(&mut text).map_err(|error| wrong(error.to_string()))?;
+    serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))
 }
 
 fn detach(global: &Global, mut given: Options) -> Step<u8> {

@@ -2,6 +2,7 @@
 
 use super::flags::{self, Place};
 use super::{create, delete, start, Rest};
+use crate::ahead::{Ahead, Guess};
 use crate::args::{self, Argument, Global, Options};
 use crate::failure::{During, Failure, Step};
 use crate::foreground::Foreground;
@@ -15,6 +16,7 @@ use crate::streams::{self, Streams};
 use crate::sys::process::{self, Ended};
 use crate::sys::signal;
 use crate::timing::mark;
+use crate::uplink::Uplink;
 use crate::userns::{self, IdMap};
 use crate::{cgroup, hooks, network, sealed, state, uplink};
 use rootless_core::lower::networks::Networks;
@@ -73,19 +75,23 @@ pub fn run(mut global: Global) -> Step<Rest> {
     let parent: Option<OwnedFd> = wish.parent.map(args::fd).transpose()?;
     // Whoever is waited for has to end when the caller is left; who leads a process group cannot leave its session either.
     let leads = rustix::process::getpgrp() == rustix::process::getpid();
-    let line = match wish.monitor.is_some() && (wish.detach || wish.front || leads) {
-        true => match leave::split(parent.as_ref(), wish.detach)? {
+    let ahead = global.ahead.take();
+    let (line, ahead) = match wish.monitor.is_some() && (wish.detach || wish.front || leads) {
+        true => match leave::split(parent.as_ref(), wish.detach, ahead)? {
             Side::Front(code) => return Ok(Rest::Done(code)),
-            Side::Monitor(line) => Some(line),
+            Side::Monitor(line, ahead) => (Some(line), ahead),
         },
-        false => None,
+        false => (None, ahead),
     };
     // From here on a signal waits for the monitor, and the end of the caller is noticed.
     let signals = signal::catch().during("init", "signalfd")?;
     launch.root = global.root.clone();
     let plan = match read {
-        Some(plan) => plan,
-        None => (read_late(&wish, parent.as_ref(), &mut launch)?, None),
+        Some(plan) => {
+            drop(ahead);
+            plan
+        }
+        None => (read_late(&wish, parent.as_ref(), &mut launch, ahead)?, None),
     };
     let (mut plan, text) = plan;
     if wish.monitor.is_none() {
@@ -167,15 +173,19 @@ fn read(wish: &Wish, global: &Global) -> Step<(Plan, Option<String>)> {
 }
 
 /// `--idmap`: the namespace is made while the bundle is still written.
-fn read_late(wish: &Wish, parent: Option<&OwnedFd>, launch: &mut LaunchOptions) -> Step<Plan> {
+fn read_late(wish: &Wish, parent: Option<&OwnedFd>, launch: &mut LaunchOptions, ahead: Option<Ahead>) -> Step<Plan> {
     let map = wish.idmap.clone().unwrap_or_default();
     // Maps take set-uid programs some milliseconds, in which what serves the network can begin.
-    let mut begun = match &wish.networks {
-        Some(networks) => Err(network::early(networks, &map, launch)?),
-        None => Ok(userns::begin(&map, wish.own_network)?),
+    let (mut begun, guess) = match (&wish.networks, ahead.filter(|_| wish.own_network && wish.wait)) {
+        (Some(networks), _) => (Err(network::early(networks, &map, launch)?), None),
+        (None, None) => (Ok(userns::begin(&map, wish.own_network)?), None),
+        (None, Some(ahead)) => {
+            let (stand_in, guess) = ahead.split();
+            (Ok(userns::resume(&map, stand_in)?), Some(guess))
+        }
     };
     if wish.wait {
-        await_bundle(args::required(parent, "--parent-fd")?, &mut begun, launch)?;
+        await_bundle(args::required(parent, "--parent-fd")?, &mut begun, launch, guess)?;
     }
     launch.userns = Some(begun.map_or_else(Ok, userns::Begun::finish)?);
     let plan = Plan::read(&wish.id, wish.place.bundle())?;
@@ -198,25 +208,47 @@ fn namespace_for(wish: &Wish, map: &IdMap, launch: &mut LaunchOptions) -> Step<O
 }
 
 /// The caller has written the bundle, or is gone. Before that it may say in a line what serves the network.
-fn await_bundle(parent: &OwnedFd, begun: &mut Result<userns::Begun, OwnedFd>, launch: &mut LaunchOptions) -> Step<()> {
+fn await_bundle(
+    parent: &OwnedFd,
+    begun: &mut Result<userns::Begun, OwnedFd>,
+    launch: &mut LaunchOptions,
+    mut guess: Option<Guess>,
+) -> Step<()> {
     let mut line = Vec::new();
     loop {
         match next_byte(parent)? {
             b'\n' => {
                 let early: Early = serde_json::from_slice(&line)
                     .map_err(|error| Failure::because("args", error.to_string()).on("parent-fd"))?;
-                let (uplink, netns) = match begun.as_mut().map_or(Ok(None), userns::Begun::take_network)? {
-                    Some((netns, stand_in)) => (uplink::serve(&early.companion, stand_in, &launch.root)?, netns),
-                    None => {
-                        let namespace = begun.as_ref().map_or_else(|made| made, userns::Begun::namespace);
-                        uplink::start(&early.companion, namespace, &launch.root)?
-                    }
-                };
+                let (uplink, netns) = serve_early(&early.companion, begun, launch, guess.take())?;
                 (launch.uplink, launch.netns) = (Some(uplink), Some(netns));
                 line.clear();
             }
             b'g' if line.is_empty() => return Ok(()),
             byte => line.push(byte),
+        }
+    }
+}
+
+/// A namespace that something else has served is of no use any more: then there is another one.
+fn serve_early(
+    argv: &[String],
+    begun: &mut Result<userns::Begun, OwnedFd>,
+    launch: &LaunchOptions,
+    guess: Option<Guess>,
+) -> Step<(Uplink, OwnedFd)> {
+    let guessed = guess.is_some();
+    let companion = guess.and_then(|guess| guess.fits(argv));
+    let stands = match begun {
+        Ok(begun) if !guessed || companion.is_some() => begun.take_network()?,
+        _ => None,
+    };
+    match (stands, companion) {
+        (Some((netns, stand_in)), Some(companion)) => Ok((Uplink { companion, stand_in }, netns)),
+        (Some((netns, stand_in)), None) => Ok((uplink::serve(argv, stand_in, &launch.root)?, netns)),
+        (None, _) => {
+            let namespace = begun.as_ref().map_or_else(|made| made, userns::Begun::namespace);
+            uplink::start(argv, namespace, &launch.root)
         }
     }
 }
