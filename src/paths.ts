@@ -1,8 +1,8 @@
 /** Where rootless keeps things: XDG folders. The only reader of path variables in the environment. */
 
-import { chmodSync, existsSync, lstatSync, mkdirSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, mkdirSync, statSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { RootlessError } from './errors.ts';
 
 /** Absolute folders. `data` outlives a reboot, `runtime` must not. */
@@ -90,7 +90,7 @@ function storeFolder(base: string): string {
   const store = join(base, 'store');
   try {
     const stat = lstatSync(base, { throwIfNoEntry: false });
-    if (stat === undefined) mkdirSync(base, { recursive: true, mode: 0o700 });
+    if (stat === undefined) makeFolders(base, 0o700);
     else if ((stat.mode & 0o077) !== 0) chmodSync(base, 0o700);
     // Others may pass through, as far as they come: with --userns nomap and auto the container's root is one of them.
     if (!existsSync(store)) mkdirSync(store, { mode: 0o711 });
@@ -98,6 +98,18 @@ function storeFolder(base: string): string {
     // A read-only store, no home, somebody else's folder: see above.
   }
   return store;
+}
+
+/** One by one: where a folder is there and nothing can be made in it (/proc, a home that is yet to be mounted) Node's own way never ends. */
+export function makeFolders(path: string, mode = 0o777): void {
+  const isThere = () => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+  if (isThere()) return;
+  if (dirname(path) !== path) makeFolders(dirname(path), mode);
+  try {
+    mkdirSync(path, { mode });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || !isThere()) throw error;
+  }
 }
 
 /** Chunks lie flat in dist/, so this file's own folder is dist/ once bundled; from source it is src/. */
@@ -112,7 +124,7 @@ function runtimeFolder(env: NodeJS.ProcessEnv): string {
     if (base && owner(base) === uid) return join(base, 'rootless');
   }
   const own = join(tmpdir(), `rootless-${uid}`);
-  mkdirSync(own, { recursive: true, mode: 0o700 });
+  makeFolders(own, 0o700);
   const stat = lstatSync(own);
   if (!stat.isDirectory() || stat.uid !== uid || (stat.mode & 0o077) !== 0) {
     throw new RootlessError({

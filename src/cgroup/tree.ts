@@ -1,7 +1,8 @@
 /** Where this process is in the tree of cgroups, and what may be done there (cgroups(7), "Delegation"). */
 
-import { accessSync, constants, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeFolders } from '../paths.ts';
 
 export const mountPoint = '/sys/fs/cgroup';
 
@@ -63,7 +64,7 @@ function handDown(folder: string, available: readonly string[], needed: readonly
 /** Until no process was born meanwhile; those that ended meanwhile do not matter. */
 function evacuate(folder: string): void {
   const leaf = join(folder, beside);
-  mkdirSync(leaf, { recursive: true });
+  makeFolders(leaf);
   for (let round = 0; round < 50; round++) {
     const inside = processesOf(folder);
     if (inside.length === 0) return;

@@ -3,6 +3,7 @@
 import { accessSync, constants, existsSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { RootlessError } from '../errors.ts';
+import { callersMode } from '../umask.ts';
 
 /** @throws RootlessError CIDFILE_EXISTS, CIDFILE_UNWRITABLE */
 export function checkCidfile(path: string): void {
@@ -12,7 +13,7 @@ export function checkCidfile(path: string): void {
 
 /** @throws RootlessError CIDFILE_EXISTS, CIDFILE_UNWRITABLE */
 export function writeCidfile(path: string, id: string): void {
-  attempt(path, () => writeFileSync(path, id, { flag: 'wx' }));
+  attempt(path, () => writeFileSync(path, id, { flag: 'wx', mode: callersMode(0o666) }));
 }
 
 const reasons: Readonly<Record<string, string>> = {

@@ -7,6 +7,7 @@ import { searchPath } from '../programs.ts';
 import { readyBundle } from '../runtime/bundle-ready.ts';
 import { commitContainer } from '../runtime/commit.ts';
 import { findContainer } from '../runtime/state.ts';
+import { callersMode } from '../umask.ts';
 import { command } from './command.ts';
 import { interruptible } from './interrupt.ts';
 import { print } from './output.ts';
@@ -56,7 +57,7 @@ export default command({
         signal,
       }),
     );
-    if (flags.iidfile !== undefined) writeFileSync(flags.iidfile, id);
+    if (flags.iidfile !== undefined) writeFileSync(flags.iidfile, id, { mode: callersMode(0o666) });
     print(`${id}\n`);
     return 0;
   },

@@ -6,6 +6,7 @@ import { copyImage } from '../image/copy.ts';
 import { parsePlatform } from '../image/platform.ts';
 import { parseTransport } from '../image/transport.ts';
 import { findPaths, type Paths } from '../paths.ts';
+import { callersMode } from '../umask.ts';
 import { command } from './command.ts';
 import type { Values } from './flags.ts';
 import { imageProgress } from './image-progress.ts';
@@ -63,7 +64,7 @@ export default command({
         copyImage(paths, source, target, { all, platform, format, ...ends, progress: tell, signal }),
       );
       close();
-      if (digestfile !== undefined) writeFileSync(digestfile, digest);
+      if (digestfile !== undefined) writeFileSync(digestfile, digest, { mode: callersMode(0o666) });
       print(`${digest}\n`);
       return 0;
     } finally {

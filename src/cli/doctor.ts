@@ -1,6 +1,6 @@
 /** `rootless doctor`: what this machine lacks for containers, why, and the commands that mend it. */
 
-import { checks, examine, repairScript } from '../doctor/index.ts';
+import { canMend, checks, examine, repairScript } from '../doctor/index.ts';
 import type { Result, Section, Status } from '../doctor/finding.ts';
 import { thisMachine } from '../doctor/machine.ts';
 import { RootlessError } from '../errors.ts';
@@ -23,8 +23,8 @@ export default command({
     const chosen = args.length === 0 ? checks : args.map(checkNamed);
     const results = await examine(thisMachine(findPaths(env), searchPath(env), env), chosen);
     if (flags.json) print(`${JSON.stringify(results, null, 2)}\n`);
-    else if (flags.fix) print(repairScript(results) ?? '#!/bin/sh\n# rootless doctor found nothing to mend.\n');
-    else print(report(flags.quiet ? results.filter(({ status }) => status === 'bad' || status === 'warn') : results));
+    else if (flags.fix) print(repairScript(results, args.length > 0) ?? '#!/bin/sh\n# rootless doctor found nothing to mend.\n');
+    else print(report(flags.quiet ? results.filter(({ status }) => status === 'bad' || status === 'warn') : results, args.length > 0));
     return results.some(({ status }) => status === 'bad') ? 1 : 0;
   },
 });
@@ -56,7 +56,8 @@ const headings: Readonly<Record<Section, string>> = {
   limits: 'The kernel for many containers',
 };
 
-function report(results: readonly Result[]): string {
+/** `asked`: what is well and could be wider is told in full. */
+function report(results: readonly Result[], asked: boolean): string {
   const width = Math.max(0, ...results.map(({ title }) => title.length));
   const lines: string[] = [];
   let section: Section | undefined;
@@ -65,19 +66,21 @@ function report(results: readonly Result[]): string {
       lines.push(...(section === undefined ? [] : ['']), paintOutput('bold', headings[result.section]));
       section = result.section;
     }
-    lines.push(...describe(result, width));
+    lines.push(...describe(result, width, asked));
   }
   return `${[...lines, '', summary(results)].join('\n')}\n`;
 }
 
-function describe({ status, title, message, why, fix, advice }: Result, width: number): string[] {
+function describe(result: Result, width: number, asked: boolean): string[] {
+  const { status, title, message, why, fix, advice } = result;
   const [colour, mark] = marks[status];
   const head = `  ${paintOutput(colour, mark)}  ${title.padEnd(width)}  ${plain(message)}`;
-  if (status === 'ok' || status === 'off') return [status === 'off' ? paintOutput('dim', head) : head];
+  if ((status === 'ok' || status === 'off') && !canMend(result, asked)) return [status === 'off' ? paintOutput('dim', head) : head];
+  const label = status === 'ok' ? 'for more:' : 'fix:';
   const margin = ' '.repeat(6);
   const more = [
     ...(why ? [`why: ${plain(why)}`] : []),
-    ...(fix ?? []).map((text, at) => `${at === 0 ? 'fix:' : '    '} ${asRoot(text)}`),
+    ...(fix ?? []).map((text, at) => `${at === 0 ? label : '    '} ${asRoot(text)}`),
     ...(advice ? [`fix: ${plain(advice)}`] : []),
   ];
   return [head, ...more.map((text) => margin + text)];

@@ -5,6 +5,7 @@ import { resolve } from 'node:path';
 import { RootlessError } from '../errors.ts';
 import { findPaths } from '../paths.ts';
 import { findContainer, latestContainer, type Listed } from '../runtime/state.ts';
+import { callersMode } from '../umask.ts';
 import { command } from './command.ts';
 import { unitOf } from './generate-unit.ts';
 import { print } from './output.ts';
@@ -110,7 +111,7 @@ function parseRestart(text: string): string {
 
 function write(path: string, text: string): string {
   try {
-    writeFileSync(path, text, { mode: 0o644 });
+    writeFileSync(path, text, { mode: callersMode(0o644) });
     return path;
   } catch (cause) {
     throw new RootlessError({

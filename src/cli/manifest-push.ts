@@ -11,6 +11,7 @@ import { openRegistry, type Registry } from '../image/registry.ts';
 import type { RegistrySettings } from '../image/session.ts';
 import { tagName } from '../image/tag.ts';
 import { findPaths } from '../paths.ts';
+import { callersMode } from '../umask.ts';
 import { command } from './command.ts';
 import { imageProgress } from './image-progress.ts';
 import { interruptible } from './interrupt.ts';
@@ -43,7 +44,7 @@ export default command({
         return await pushImage(listSource(paths, found, origins.fetch), target, { ...settings, progress: tell, signal });
       });
       close();
-      if (flags.digestfile !== undefined) writeFileSync(flags.digestfile, digest);
+      if (flags.digestfile !== undefined) writeFileSync(flags.digestfile, digest, { mode: callersMode(0o666) });
       if (flags.purge) {
         await changeList(paths, found.name, () => undefined);
         await collectBlobs(paths);

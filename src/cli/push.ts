@@ -16,6 +16,7 @@ import { findImage, listImages, type StoredImage } from '../image/store.ts';
 import { isTagged } from '../image/store-write.ts';
 import { platformsOf } from '../image/tag.ts';
 import { findPaths, type Paths } from '../paths.ts';
+import { callersMode } from '../umask.ts';
 import { command } from './command.ts';
 import { tellImage } from './image-events.ts';
 import { imageProgress } from './image-progress.ts';
@@ -74,7 +75,7 @@ export default command({
         });
         close();
         tellImage(paths, 'push', images[0].id, target.name);
-        if (flags.digestfile !== undefined) writeFileSync(flags.digestfile, digest);
+        if (flags.digestfile !== undefined) writeFileSync(flags.digestfile, digest, { mode: callersMode(0o666) });
         print(flags.quiet ? `${target.name}\n` : `${target.tag ?? target.digest}: digest: ${digest} size: ${size}\n`);
       } finally {
         close();

@@ -1,10 +1,11 @@
 /** `rootless quadlet`: containers as units, from .container files (podman-systemd.unit(5)): print, install, ls, rm. */
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { RootlessError } from '../errors.ts';
-import { findPaths } from '../paths.ts';
+import { makeFolders, findPaths } from '../paths.ts';
+import { callersMode } from '../umask.ts';
 import { command } from './command.ts';
 import { formatFlag, render, table } from './format.ts';
 import { notice } from './notice.ts';
@@ -118,11 +119,11 @@ function install(folder: string, { unit, text, links }: Quadlet, replace: boolea
     });
   }
   if (existsSync(path)) remove(folder, unit);
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(path, text, { mode: 0o644 });
+  makeFolders(folder, callersMode(0o777));
+  writeFileSync(path, text, { mode: callersMode(0o644) });
   for (const link of links) {
     const from = join(folder, link);
-    mkdirSync(dirname(from), { recursive: true });
+    makeFolders(dirname(from), callersMode(0o777));
     if (!existsSync(from)) symlinkSync(link.includes('/') ? `../${unit}` : unit, from);
   }
   return path;

@@ -397,6 +397,7 @@ export const runFlags = {
     parse: parseKeys,
     description: 'keys that leave it running (default ctrl-p,ctrl-q)',
   },
+  'sig-proxy': { type: 'boolean', group: container, default: true, description: 'pass signals on to it; =false leaves it running' },
   'preserve-fds': {
     type: 'string',
     group: program,

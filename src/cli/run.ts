@@ -37,7 +37,7 @@ async function start(input: RunInput): Promise<number> {
   const attach = flags.attach.length > 0 ? new Set(flags.attach) : undefined;
   const unseen = attach !== undefined && !attach.has('stdout') && !attach.has('stderr');
   if (attach && detach) throw attachDetached();
-  const more = { detach, detachKeys: flags['detach-keys'], preserve, attach };
+  const more = { detach, detachKeys: flags['detach-keys'], sigProxy: flags['sig-proxy'], preserve, attach };
   const code = await begin(input, options, (wanted, context) => run(wanted, { ...context, ...more }), {
     created: (id) => {
       made.id = id;

@@ -17,6 +17,7 @@ export default command({
     attach: { type: 'boolean', alias: 'a', description: 'connect its output, wait for its end, and leave with its exit code' },
     interactive: { type: 'boolean', alias: 'i', description: 'connect standard input too' },
     'detach-keys': { type: 'string', valueHint: 'KEYS', parse: parseKeys, description: 'keys that leave it (default ctrl-p,ctrl-q)' },
+    'sig-proxy': { type: 'boolean', default: true, description: 'pass signals on to the program' },
     all: { type: 'boolean', description: 'all that do not run' },
     sdnotify: {
       type: 'string',
@@ -35,7 +36,8 @@ export default command({
     const { latest, filter, cidfile } = flags;
     const all = flags.all || filter.length > 0 ? (container: Parameters<typeof isActive>[0]) => !isActive(container) : undefined;
     const targets = await chooseContainers(paths, { command: 'start', args, all, latest, filter, cidfile });
-    const context = { ...startContext(paths, env), detachKeys: flags['detach-keys'], notifyMode: flags.sdnotify, front };
+    const { sdnotify: notifyMode, 'detach-keys': detachKeys, 'sig-proxy': sigProxy } = flags;
+    const context = { ...startContext(paths, env), detachKeys, sigProxy, notifyMode, front };
     const attach = flags.attach || flags.interactive;
     if (!attach) {
       warnLinger();
@@ -50,7 +52,7 @@ export default command({
     if (outcome !== undefined) return outcome.detached ? 0 : outcome.code;
     const { attachTo } = await import('../runtime/attach.ts');
     const running = findContainer(paths, container.id);
-    return attachTo(paths, running, { input: flags.interactive, sigProxy: true, detachKeys: flags['detach-keys'], front });
+    return attachTo(paths, running, { input: flags.interactive, sigProxy, detachKeys, front });
   },
 });
 

@@ -8,6 +8,7 @@ import { explain } from '../runtime/explain.ts';
 import { gatherFacts } from '../runtime/explain-facts.ts';
 import { slotsInUse } from '../runtime/slots.ts';
 import { chooseMapping } from '../userns/choose.ts';
+import { asCaller } from '../umask.ts';
 import { readHost } from '../userns/host.ts';
 import { command } from './command.ts';
 import { notice } from './notice.ts';
@@ -44,7 +45,8 @@ export default command({
     for (const name of fromKeyboard) process.on(name, ignore);
     for (const name of passedOn) process.on(name, pass);
     try {
-      started = startHelper(paths, ['unshare', '--idmap', JSON.stringify(idMap), '--', ...argv], ['inherit', 'inherit', 'inherit']);
+      const words = ['unshare', '--idmap', JSON.stringify(idMap), '--', ...argv];
+      started = asCaller(() => startHelper(paths, words, ['inherit', 'inherit', 'inherit']));
       const { failure, code } = await started.done;
       if (failure !== undefined) throw explain(failure, gatherFacts(paths, host));
       return code;

@@ -1,11 +1,11 @@
-/** Subordinate ids and the set-uid programs that map them. */
+/** Subordinate ids: whether there are enough of them, whether they are this user's alone, and whether they can be mapped. */
 
-import { findObstacle, powerlessMapper } from '../userns/obstacles.ts';
-import { diagnoseMapper } from '../userns/newuidmap.ts';
+import { findObstacle } from '../userns/obstacles.ts';
 import { count, intersect } from '../userns/ranges.ts';
 import { parseSubidLines } from '../userns/subid.ts';
 import { type Check, type Finding, off, ok } from './finding.ts';
 import type { Machine } from './machine.ts';
+import { mapperChecks } from './mappers.ts';
 import { nsresourcedCheck } from './nsresourced.ts';
 
 /** Enough for `nobody` (65534), which nearly every image knows. */
@@ -14,13 +14,13 @@ const whole = 65_535;
 export const idChecks: readonly Check[] = [
   { id: 'subid', section: 'ids', title: 'subordinate ids', look: ranges },
   { id: 'subid-overlap', section: 'ids', title: 'nobody else has them', look: overlap },
-  { id: 'newuidmap', section: 'ids', title: 'newuidmap and newgidmap', look: mappers },
+  ...mapperChecks,
   { id: 'mapping', section: 'ids', title: 'mapping them, tried', look: mapping },
   nsresourcedCheck,
 ];
 
 /** Commands for ranges that no other owner in the file has. */
-function grant({ host, read }: Machine): string[] {
+function grant({ host, read }: Pick<Machine, 'host' | 'read'>): string[] {
   const taken = ['/etc/subuid', '/etc/subgid'].flatMap((file) => parseSubidLines(read(file)).map(({ start, size }) => start + size));
   const first = Math.max(100_000, ...taken);
   const range = `${first}-${first + 65_535}`;
@@ -67,43 +67,32 @@ function overlap({ host, read }: Machine): Finding {
       };
     }
   }
+  const account = accountWithin(host, read);
+  if (account) return account;
   return ok('each id has one owner');
 }
 
-function mappers({ host }: Machine): Finding {
-  if (host.canMap) return ok('not needed: this process holds CAP_SETUID');
-  const { uid, gid } = host.mappers;
-  if (uid === undefined || gid === undefined) {
-    const missing = uid === undefined ? 'newuidmap' : 'newgidmap';
-    return {
-      status: 'bad',
-      message: `${missing} is not installed`,
-      why: 'only this set-uid program may map subordinate ids for a user',
-      fix: ['apt-get install -y uidmap || dnf install -y shadow-utils || apk add shadow-uidmap || pacman -S --noconfirm shadow'],
-    };
+/** Files of a container's users would be that account's, and the other way round. */
+function accountWithin(host: Machine['host'], read: Machine['read']): Finding | undefined {
+  for (const [file, ranges] of [
+    ['/etc/passwd', host.subids.uid],
+    ['/etc/group', host.subids.gid],
+  ] as const) {
+    for (const line of read(file).split('\n')) {
+      const [name = '', , text = ''] = line.split(':');
+      if (!/^\d+$/.test(text) || intersect([{ start: Number(text), size: 1 }], ranges).length === 0) continue;
+      const [kind, flag] = file === '/etc/passwd' ? ['user', 'subuids'] : ['group', 'subgids'];
+      const range = ranges.find(({ start, size }) => Number(text) >= start && Number(text) < start + size);
+      const mine = range && `${range.start}-${range.start + range.size - 1}`;
+      return {
+        status: 'bad',
+        message: `the ${kind} "${name}" of this machine has an id of yours: ${text}`,
+        why: `${file} gives it to "${name}", and it is in your range ${mine}: a container's ${kind} is that ${kind} here`,
+        fix: [`usermod --del-${flag} ${mine} ${host.name}`, ...grant({ host, read })],
+      };
+    }
   }
-  if (host.privilegesBarred) {
-    const newPrivs = host.privilegesBarred === 'no-new-privs';
-    return {
-      status: 'bad',
-      message: 'set-uid programs have no effect for this process',
-      why: newPrivs
-        ? 'no_new_privs is set (/proc/self/status, NoNewPrivs)'
-        : 'CAP_SETUID or CAP_SETGID is missing from its bounding set (/proc/self/status, CapBnd)',
-      advice: newPrivs
-        ? 'in Kubernetes set allowPrivilegeEscalation: true, in docker leave out --security-opt no-new-privileges, in systemd NoNewPrivileges=no'
-        : 'give the outer container --cap-add SETUID --cap-add SETGID',
-    };
-  }
-  for (const mapper of [uid, gid]) {
-    const fault = diagnoseMapper(mapper);
-    if (fault === undefined) continue;
-    const { message, why } = powerlessMapper(mapper.path, fault);
-    const cause = why ? { why } : {};
-    if (fault === 'no-privilege') return { status: 'bad', message, ...cause, fix: [`chmod u+s ${uid.path} ${gid.path}`] };
-    return { status: 'bad', message, ...cause, advice: 'mount that filesystem without nosuid, or install the programs elsewhere' };
-  }
-  return ok(`${uid.path}, ${gid.path}`);
+  return undefined;
 }
 
 async function mapping({ mapping: chosen, probe, read }: Machine): Promise<Finding> {

@@ -36,9 +36,14 @@ export async function examine(machine: Machine, chosen: readonly Check[] = check
   return results;
 }
 
-/** A script for root that mends all that can be mended; undefined when there is nothing to do. */
-export function repairScript(results: readonly Result[]): string | undefined {
-  const broken = results.filter(({ status, fix }) => (status === 'bad' || status === 'warn') && fix !== undefined);
+/** Something is wrong, or there was asked for something that root could widen (low ports). */
+export function canMend({ status, fix }: Result, asked: boolean): boolean {
+  return fix !== undefined && (status === 'bad' || status === 'warn' || asked);
+}
+
+/** A script for root that mends all that can be mended; undefined when there is nothing to do. `asked`: these checks were named. */
+export function repairScript(results: readonly Result[], asked = false): string | undefined {
+  const broken = results.filter((result) => canMend(result, asked));
   if (broken.length === 0) return undefined;
   const done = new Set<string>();
   const parts = broken.map(({ title, message, fix }) => {

@@ -11,30 +11,36 @@ export const limitChecks: readonly Check[] = [
 ];
 
 /** They are counted per user of the host, and each container's ids count to its owner. */
-function inotify({ read }: Machine): Finding {
+function inotify({ read, watch, paths }: Machine): Finding {
   const value = (name: string) => Number(read(`/proc/sys/fs/inotify/${name}`).trim() || Number.NaN);
   const [instances, watches] = [value('max_user_instances'), value('max_user_watches')];
   if (Number.isNaN(instances) || Number.isNaN(watches)) return off('this kernel does not say');
-  if (instances >= 128 && watches >= 16_384) return ok(`${instances} instances, ${watches} watches`);
+  const code = watch(paths.data);
+  const used = code === 'EMFILE' || code === 'ENOSPC';
+  if (instances >= 128 && watches >= 16_384 && !used) return ok(`${instances} instances, ${watches} watches`);
   const settings = 'fs.inotify.max_user_instances=1024 fs.inotify.max_user_watches=524288';
   return {
     status: 'warn',
-    message: `${instances} instances and ${watches} watches: file watchers in containers fail with ENOSPC or EMFILE`,
+    message: used
+      ? `all of your ${code === 'EMFILE' ? `${instances} instances` : `${watches} watches`} are used (${code})`
+      : `${instances} instances and ${watches} watches: file watchers in containers fail with ENOSPC or EMFILE`,
     fix: [`sysctl -w ${settings}`, `printf '%s\\n' ${settings} > /etc/sysctl.d/93-rootless-inotify.conf`],
   };
 }
 
 /** Line of /proc/key-users: `UID: usage nkeys/nikeys qnkeys/maxkeys qnbytes/maxbytes`. */
-function keyring({ read, host }: Machine): Finding {
+async function keyring({ read, host, probe }: Machine): Promise<Finding> {
   const line = read('/proc/key-users')
     .split('\n')
     .find((text) => text.trim().startsWith(`${host.uid}:`));
   const [, used, most] = /(\d+)\/(\d+)\s+\d+\/\d+\s*$/.exec(line ?? '') ?? [];
-  if (used === undefined || most === undefined) return off('you have none yet');
-  if (Number(used) < Number(most) * 0.8) return ok(`${used} of ${most} used`);
+  const tried = await probe('keyring');
+  const full = tried.errno === 'EDQUOT';
+  if ((used === undefined || most === undefined) && !full) return off('you have none yet');
+  if (Number(used) < Number(most) * 0.8 && !full) return ok(`${used} of ${most} used`);
   return {
     status: 'warn',
-    message: `${used} of ${most} keys are used: programs that need one fail with EDQUOT`,
+    message: `${used ?? 'all'} of ${most ?? 'your'} keys are used: ${full ? 'a new one was refused (EDQUOT)' : 'programs that need one fail with EDQUOT'}`,
     fix: [
       'sysctl -w kernel.keys.maxkeys=2000 kernel.keys.maxbytes=200000',
       "printf '%s\\n' kernel.keys.maxkeys=2000 kernel.keys.maxbytes=200000 > /etc/sysctl.d/94-rootless-keys.conf",

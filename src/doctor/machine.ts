@@ -1,17 +1,25 @@
 /** What the doctor's checks may look at and try. A test hands in a machine that is broken in one place. */
 
 import { spawnSync } from 'node:child_process';
-import { closeSync, constants, openSync, readFileSync, readlinkSync, statfsSync, statSync } from 'node:fs';
-import { connect } from 'node:net';
+import { closeSync, constants, openSync, readFileSync, readlinkSync, rmSync, statfsSync, statSync, watch } from 'node:fs';
+import { join } from 'node:path';
 import { type IdMap, runHelper } from '../helper.ts';
 import type { Paths } from '../paths.ts';
 import { findProgram } from '../programs.ts';
 import { chooseMapping, type Mapping } from '../userns/choose.ts';
 import { type Host, readHost } from '../userns/host.ts';
+import { askNameServer, dial, listen } from './reach.ts';
+import { trySlirp } from './slirp.ts';
 import { callVarlink, type VarlinkAnswer } from './varlink.ts';
 
 /** Answer of one `probe` of the helper (docs/contract.md). */
-export type Probe = { readonly ok: boolean; readonly step?: string; readonly errno?: string; readonly message?: string };
+export type Probe = {
+  readonly ok: boolean;
+  readonly step?: string;
+  readonly errno?: string;
+  readonly message?: string;
+  readonly target?: string;
+};
 
 export type Ran = { readonly status: number | null; readonly stdout: string; readonly stderr: string };
 
@@ -37,8 +45,20 @@ export type Machine = {
   readonly exists: (path: string) => boolean;
   /** Opens it and closes it again; the error's code if that failed. */
   readonly open: (path: string, how: 'read' | 'write') => string | undefined;
+  /** Makes a file in a folder and removes it; the error's code if that failed. */
+  readonly write: (folder: string) => string | undefined;
+  /** Has a folder watched by the kernel (inotify(7)); the error's code if that failed. */
+  readonly watch: (folder: string) => string | undefined;
   /** Connects to a unix socket; the error's code if that failed. */
   readonly connect: (path: string) => Promise<string | undefined>;
+  /** Connects to a port of a host. */
+  readonly dial: (host: string, port: number) => Promise<string | undefined>;
+  /** Listens on a port of the loopback. */
+  readonly listen: (port: number) => Promise<string | undefined>;
+  /** Asks a name server something; the error's code if it does not answer. */
+  readonly ask: (server: string) => Promise<string | undefined>;
+  /** Lets slirp4netns serve a namespace; what it said if it could not. */
+  readonly slirp: (unshare: string, program: string) => Promise<string | undefined>;
   /** One varlink call without parameters; undefined when nobody answers. */
   readonly varlink: (path: string, method: string) => Promise<VarlinkAnswer | undefined>;
   readonly disk: (path: string) => Disk | undefined;
@@ -64,7 +84,13 @@ export function thisMachine(paths: Paths, searchPath: readonly string[], env: No
     link: (path) => attempt(() => readlinkSync(path)) ?? '',
     exists: (path) => attempt(() => statSync(path)) !== undefined,
     open: openCode,
-    connect: connectCode,
+    write: writeCode,
+    watch: watchCode,
+    connect: (path) => dial({ path }),
+    dial: (to, port) => dial({ host: to, port }),
+    listen,
+    ask: askNameServer,
+    slirp: (unshare, program) => trySlirp(unshare, program, host.uid === 0),
     varlink: (path, method) => callVarlink(path, method, patience),
     disk: (path) => {
       const stat = attempt(() => statfsSync(path));
@@ -92,25 +118,28 @@ async function probe(paths: Paths, what: string, idMap: IdMap): Promise<Probe> {
 }
 
 function openCode(path: string, how: 'read' | 'write'): string | undefined {
+  return codeOf(() => closeSync(openSync(path, (how === 'read' ? constants.O_RDONLY : constants.O_RDWR) | constants.O_NONBLOCK)));
+}
+
+function writeCode(folder: string): string | undefined {
+  const file = join(folder, `.doctor-${process.pid}`);
+  return codeOf(() => {
+    closeSync(openSync(file, 'wx', 0o600));
+    rmSync(file);
+  });
+}
+
+function watchCode(folder: string): string | undefined {
+  return codeOf(() => watch(folder, { persistent: false }).close());
+}
+
+function codeOf(work: () => void): string | undefined {
   try {
-    closeSync(openSync(path, (how === 'read' ? constants.O_RDONLY : constants.O_RDWR) | constants.O_NONBLOCK));
+    work();
     return undefined;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code ?? 'EIO';
   }
-}
-
-function connectCode(path: string): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    const socket = connect(path);
-    const end = (code: string | undefined) => {
-      socket.destroy();
-      resolve(code);
-    };
-    socket.setTimeout(patience, () => end('ETIMEDOUT'));
-    socket.once('connect', () => end(undefined));
-    socket.once('error', (error: NodeJS.ErrnoException) => end(error.code ?? 'EIO'));
-  });
 }
 
 function attempt<T>(work: () => T): T | undefined {

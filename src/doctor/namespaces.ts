@@ -4,23 +4,31 @@ import { apparmorProfile, findCause } from '../runtime/explain-userns.ts';
 import { readUsernsSwitches } from '../userns/host.ts';
 import { containerAround } from '../userns/inside.ts';
 import { count } from '../userns/ranges.ts';
-import { type Check, type Finding, ok } from './finding.ts';
+import { type Check, type Finding, off, ok } from './finding.ts';
 import { procOptions } from './ids.ts';
 import type { Machine } from './machine.ts';
 
 export const namespaceChecks: readonly Check[] = [
   { id: 'userns', section: 'surroundings', title: 'user namespaces, tried', look: userns },
+  { id: 'userns-sysctls', section: 'surroundings', title: 'their switches', look: switches },
   { id: 'apparmor', section: 'surroundings', title: 'AppArmor', look: apparmor },
-  { id: 'nesting', section: 'surroundings', title: 'around us', look: nesting },
+  { id: 'nesting', section: 'surroundings', title: 'one in another, tried', look: nesting },
   { id: 'proc', section: 'surroundings', title: 'a /proc for containers, tried', look: proc },
   { id: 'hidepid', section: 'surroundings', title: 'hidepid', look: hidepid },
 ];
 
+/** A container is one namespace, a network of yours two more; engines beside us need some too. */
+const fewNamespaces = 64;
+
+function ownIds({ uid, gid }: Machine['host']) {
+  const one = (id: number) => [{ containerID: 0, hostID: id, size: 1 }];
+  return { uid: one(uid), gid: one(gid) };
+}
+
 /** One id needs no program: what fails here is the namespace itself. */
 async function userns(machine: Machine): Promise<Finding> {
   const { host, probe, read, paths } = machine;
-  const one = (id: number) => [{ containerID: 0, hostID: id, size: 1 }];
-  const result = await probe('userns', { uid: one(host.uid), gid: one(host.gid) });
+  const result = await probe('userns', ownIds(host));
   if (result.ok) return ok('a user namespace was made');
   const underSeccomp = /^Seccomp:\s*2/m.test(read('/proc/self/status'));
   const failure = { event: 'error', step: result.step ?? 'clone', ...(result.errno ? { errno: result.errno } : {}) } as const;
@@ -50,12 +58,43 @@ async function apparmor({ read, probe, paths }: Machine): Promise<Finding> {
   };
 }
 
-/** In another container: which one, and what it took away. Nothing here is wrong by itself. */
-function nesting({ read, exists, host, env }: Machine): Finding {
+/** Only root can change them: of all kernels and distributions, those that are there. */
+function switches({ read }: Machine): Finding {
+  const all = [
+    ['kernel.unprivileged_userns_clone', '1', (value: number) => value !== 0],
+    ['user.max_user_namespaces', '15000', (value: number) => value >= fewNamespaces],
+  ] as const;
+  const found = all.map(([name, wanted, fine]) => ({ name, wanted, fine, text: read(`/proc/sys/${name.replaceAll('.', '/')}`).trim() }));
+  const there = found.filter(({ text }) => text !== '');
+  const wrong = there.filter(({ text, fine }) => !fine(Number(text)));
+  const list = (some: typeof there) => some.map(({ name, text }) => `${name} is ${text}`).join(', ');
+  if (wrong.length === 0) return there.length === 0 ? off('this kernel has none') : ok(list(there));
+  const none = wrong.some(({ text }) => text === '0');
+  return {
+    status: none ? 'bad' : 'warn',
+    message: none ? 'user namespaces are switched off' : 'a few containers use up all user namespaces that you may have',
+    why: list(wrong),
+    fix: wrong.flatMap(({ name, wanted }) => [`sysctl -w ${name}=${wanted}`, `echo ${name}=${wanted} >> /etc/sysctl.d/90-rootless.conf`]),
+  };
+}
+
+/** In another container: which one, and whether a namespace can be made below another (`user_namespaces(7)` has a limit of 32). */
+async function nesting({ read, exists, host, env, probe }: Machine): Promise<Finding> {
   const inside = containerAround({ exists, read, env, outer: host.outer.uid });
-  if (inside === undefined) return ok('no container');
   const ids = count(host.outer.uid);
-  return ok(`inside ${inside}${ids > 0 && ids < 0xffff_ffff ? `, with ${ids} ids` : ''}`);
+  const where = inside === undefined ? 'no container around' : `inside ${inside}${ids > 0 && ids < 0xffff_ffff ? `, with ${ids} ids` : ''}`;
+  const { ok: works, errno, message, step, target } = await probe('nested', ownIds(host));
+  if (works) return ok(`${where}; a namespace below another was made`);
+  if (target !== 'nested') return off(`${where}; no user namespace could be made`);
+  return {
+    status: 'warn',
+    message: `${where}; below a user namespace there can be no other: ${errno ?? message ?? 'refused'}`,
+    why:
+      errno === 'ENOSPC' || errno === 'EUSERS'
+        ? 'user.max_user_namespaces is used up, or namespaces are nested 32 deep'
+        : `the kernel refused it (${step ?? 'clone'}): networks of yours, and rootless in containers, need one`,
+    advice: 'run it in fewer containers inside of each other, or with a larger user.max_user_namespaces',
+  };
 }
 
 async function proc({ probe, read }: Machine): Promise<Finding> {

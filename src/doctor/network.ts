@@ -1,18 +1,15 @@
 /** What a container's network needs of this machine. */
 
-import { loopbackOnly } from '../network/dns.ts';
 import { type Check, type Finding, off, ok } from './finding.ts';
 import type { Machine } from './machine.ts';
+import { outsideChecks } from './outside.ts';
 
 export const networkChecks: readonly Check[] = [
   { id: 'tun', section: 'network', title: '/dev/net/tun', look: tun },
   { id: 'pasta', section: 'network', title: 'pasta, tried', look: pasta },
-  { id: 'slirp4netns', section: 'network', title: 'slirp4netns', look: slirp },
+  { id: 'slirp4netns', section: 'network', title: 'slirp4netns, tried', look: slirp },
   { id: 'bridges', section: 'network', title: 'networks of yours, tried', look: bridges },
-  { id: 'ports', section: 'network', title: 'ports', look: ports },
-  { id: 'ping', section: 'network', title: 'ping', look: ping },
-  { id: 'dns', section: 'network', title: 'names', look: dns },
-  { id: 'proxy', section: 'network', title: 'proxy', look: proxy },
+  ...outsideChecks,
 ];
 
 const install = (names: string): string[] => [
@@ -58,12 +55,23 @@ function pasta({ find, run, open, host }: Machine): Finding {
   };
 }
 
-function slirp({ find }: Machine): Finding {
-  const program = find('slirp4netns');
-  if (program !== undefined) return ok(find('pasta') ? `${program}; pasta is used` : program);
-  return find('pasta')
-    ? off('not needed: pasta is there')
-    : { status: 'warn', message: 'not installed either', fix: install('slirp4netns slirp4netns slirp4netns slirp4netns') };
+/** Used where pasta is not there. */
+async function slirp({ find, open, slirp: serve }: Machine): Promise<Finding> {
+  const [program, unshare] = [find('slirp4netns'), find('unshare')];
+  const pasta = find('pasta') !== undefined;
+  if (program === undefined && pasta) return off('not needed: pasta is there');
+  if (program === undefined) {
+    return { status: 'warn', message: 'not installed either', fix: install('slirp4netns slirp4netns slirp4netns slirp4netns') };
+  }
+  if (open('/dev/net/tun', 'write') !== undefined) return off('/dev/net/tun cannot be opened');
+  if (unshare === undefined) return off('not tried: "unshare" is needed for it');
+  const said = await serve(unshare, program);
+  if (said === undefined) return ok(pasta ? `${program}; pasta is used` : program);
+  return {
+    status: pasta ? 'warn' : 'bad',
+    message: `slirp4netns does not work: ${said}`,
+    advice: `look for "slirp4netns" in the kernel log (dmesg)${pasta ? '; pasta is used' : ', or install passt'}`,
+  };
 }
 
 /** A bridge and a pair of interfaces in a namespace of its own: the kernel may have been built, or booted, without them. */
@@ -82,60 +90,3 @@ function bridges({ find, run, host }: Machine): Finding {
     ...(missing ? { fix: ['modprobe -a bridge veth', 'printf "bridge\\nveth\\n" > /etc/modules-load.d/rootless-networks.conf'] } : {}),
   };
 }
-
-function ports({ read }: Machine): Finding {
-  const first = Number(read('/proc/sys/net/ipv4/ip_unprivileged_port_start').trim() || 1024);
-  if (first <= 80) return ok(`can be published from ${first} on`);
-  const fix = [
-    'sysctl -w net.ipv4.ip_unprivileged_port_start=80',
-    'echo net.ipv4.ip_unprivileged_port_start=80 > /etc/sysctl.d/91-rootless-ports.conf',
-  ];
-  return { status: 'ok', message: `can be published from ${first} on; inside containers every port is free`, fix };
-}
-
-/** pasta sends what a container's ping sends, as this user. */
-function ping({ read, host }: Machine): Finding {
-  const [low = 1, high = 0] = read('/proc/sys/net/ipv4/ping_group_range').trim().split(/\s+/).map(Number);
-  if (host.uid === 0 || (host.gid >= low && host.gid <= high)) return ok('reaches the world');
-  return {
-    status: 'warn',
-    message: 'ping from containers does not reach the world',
-    why: `your group ${host.gid} is not in net.ipv4.ping_group_range (${low} ${high})`,
-    fix: [
-      "sysctl -w net.ipv4.ping_group_range='0 2147483647'",
-      "echo 'net.ipv4.ping_group_range=0 2147483647' > /etc/sysctl.d/92-rootless-ping.conf",
-    ],
-  };
-}
-
-function dns({ read, exists }: Machine): Finding {
-  const text = read('/etc/resolv.conf');
-  const servers = text.split('\n').flatMap((line) => /^\s*nameserver\s+(\S+)/.exec(line)?.[1] ?? []);
-  if (servers.length === 0) {
-    return { status: 'warn', message: '/etc/resolv.conf names no resolver: names are not resolved, in containers neither' };
-  }
-  if (!loopbackOnly(servers)) return ok(servers.join(', '));
-  const behind = exists('/run/systemd/resolve/resolv.conf') ? ' (systemd-resolved)' : '';
-  return ok(`${servers.join(', ')}${behind} is on loopback: private networks ask it through their forwarder`);
-}
-
-function proxy({ paths, env }: Machine): Finding {
-  const { httpProxy, httpsProxy } = paths.registry;
-  const all = [httpProxy, httpsProxy].filter((url): url is string => url !== undefined);
-  for (const url of all) {
-    const parsed = URL.canParse(url) ? new URL(url) : undefined;
-    if (parsed === undefined || !/^https?:$/.test(parsed.protocol)) {
-      return {
-        status: 'bad',
-        message: `the proxy "${hidePassword(url)}" is no http:// address`,
-        advice: 'correct HTTP_PROXY and HTTPS_PROXY',
-      };
-    }
-  }
-  if (env['HTTP_PROXY'] && env['http_proxy'] && env['HTTP_PROXY'] !== env['http_proxy']) {
-    return { status: 'warn', message: 'HTTP_PROXY and http_proxy differ: the lower-case one is used' };
-  }
-  return ok(all.length === 0 ? 'none' : [...new Set(all.map(hidePassword))].join(', '));
-}
-
-const hidePassword = (url: string): string => url.replace(/\/\/[^@/]*@/, '//***@');

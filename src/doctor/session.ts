@@ -1,5 +1,6 @@
 /** The user's session: what ends with it, and what stays. */
 
+import { join } from 'node:path';
 import { type Check, type Finding, off, ok } from './finding.ts';
 import type { Machine } from './machine.ts';
 
@@ -13,10 +14,13 @@ const hasSystemd = ({ exists }: Machine): boolean => exists('/run/systemd/system
 
 function runtimeDir({ env, exists, host, paths }: Machine): Finding {
   const named = env['XDG_RUNTIME_DIR'];
-  if (named && !exists(named)) {
+  if (named && paths.runtime !== join(named, 'rootless')) {
     return {
       status: 'warn',
-      message: `XDG_RUNTIME_DIR is "${named}", which does not exist; ${paths.runtime} is used`,
+      message: `XDG_RUNTIME_DIR is "${named}", which ${exists(named) ? 'is not a folder of yours' : 'does not exist'}; ${paths.runtime} is used`,
+      why: env['SUDO_USER']
+        ? 'sudo and su change the user, and keep the variable'
+        : 'it is what the session of another user, or one that is over, has left',
       advice: 'unset XDG_RUNTIME_DIR, or log in anew',
     };
   }

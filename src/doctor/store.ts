@@ -31,23 +31,32 @@ const kinds: Readonly<Record<number, string>> = {
   61267: 'ext4',
 };
 
+const reasons: Readonly<Record<string, string>> = {
+  ENOENT: 'it is not there and cannot be made',
+  EACCES: 'it belongs to somebody else',
+  EROFS: 'its filesystem is read-only',
+  ENOSPC: 'its disk is full',
+  EDQUOT: 'your quota is used up',
+};
+
 const nameOf = (kind: number | undefined): string => kinds[kind ?? 0] ?? `filesystem 0x${(kind ?? 0).toString(16)}`;
 
-function store({ paths, open, read, disk: diskOf }: Machine): Finding {
-  const code = open(paths.data, 'read');
-  if (code !== undefined) {
-    return {
-      status: 'bad',
-      message: `"${paths.data}" cannot be opened: ${code}`,
-      advice: 'set ROOTLESS_DATA to a folder of yours on a local disk',
-    };
-  }
+function store({ paths, write, read, disk: diskOf }: Machine): Finding {
+  const code = write(paths.data);
   const flags = mountFlags(read('/proc/self/mountinfo'), paths.data);
   const kind = nameOf(diskOf(paths.data)?.kind);
   const remount = (flag: string): Pick<Finding, 'advice'> => ({
     advice: `set ROOTLESS_DATA to a folder on a filesystem that is mounted without ${flag}`,
   });
   if (flags.includes('ro')) return { status: 'bad', message: 'it is on a read-only filesystem', ...remount('ro') };
+  if (code !== undefined) {
+    return {
+      status: 'bad',
+      message: `no file can be made in "${paths.data}": ${code}`,
+      why: reasons[code] ?? 'found by making one',
+      advice: 'set ROOTLESS_DATA to a folder of yours on a local disk',
+    };
+  }
   if (flags.includes('noexec')) {
     return { status: 'bad', message: 'it is on a filesystem mounted with noexec: no program of an image can run', ...remount('noexec') };
   }
@@ -61,7 +70,9 @@ function store({ paths, open, read, disk: diskOf }: Machine): Finding {
   return ok(`${paths.data} (${kind})`);
 }
 
-async function overlay({ paths, probe, disk: diskOf, exists }: Machine): Promise<Finding> {
+async function overlay({ paths, probe, disk: diskOf, exists, write }: Machine): Promise<Finding> {
+  const code = write(paths.data);
+  if (code !== undefined) return off(`not tried: no file can be made in the store (${code})`);
   const folder = exists(`${paths.data}/containers`) ? `${paths.data}/containers` : paths.data;
   const result = await probe(`overlay=${folder}`);
   if (result.ok) return ok('the kernel stacks layers here');
@@ -77,7 +88,8 @@ async function overlay({ paths, probe, disk: diskOf, exists }: Machine): Promise
 
 async function fuse(machine: Machine): Promise<Finding> {
   const { find, probe, open, paths } = machine;
-  if ((await overlay(machine)).status === 'ok') return off('not needed');
+  const { status } = await overlay(machine);
+  if (status !== 'warn') return off(status === 'ok' ? 'not needed' : 'not tried');
   const program = find('fuse-overlayfs');
   if (program === undefined) {
     return {

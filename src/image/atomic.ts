@@ -1,8 +1,9 @@
 /** Writing a file whole or not at all: temporary file, fsync, rename, fsync of the folder. */
 
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { ownerTag } from './owner.ts';
+import { makeFolders } from '../paths.ts';
 
 let counter = 0;
 
@@ -13,8 +14,8 @@ export function temporaryName(path: string): string {
 }
 
 /** Replaces `path`; its folder is made if missing. A crash at any instant leaves the old file or the new one. */
-export function writeAtomically(path: string, content: string | Uint8Array): void {
-  write(path, content, 0o644);
+export function writeAtomically(path: string, content: string | Uint8Array, mode = 0o644): void {
+  write(path, content, mode);
 }
 
 /** For secrets: nobody else may read it, at no instant. */
@@ -24,7 +25,7 @@ export function writePrivately(path: string, content: string): void {
 
 function write(path: string, content: string | Uint8Array, mode: number): void {
   const temporary = temporaryName(path);
-  mkdirSync(dirname(path), { recursive: true });
+  makeFolders(dirname(path));
   try {
     const fd = openSync(temporary, 'wx', mode);
     try {

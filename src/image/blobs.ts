@@ -1,8 +1,8 @@
 /** Content on its way into the store: verified, on disk, and only then under its name. */
 
-import { mkdirSync, renameSync, rmSync, utimesSync } from 'node:fs';
+import { renameSync, rmSync, utimesSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { Paths } from '../paths.ts';
+import { makeFolders, type Paths } from '../paths.ts';
 import { temporaryName, writeAtomically } from './atomic.ts';
 import { BlobFile, type Tee } from './blob-file.ts';
 import { checkBytes, type Digest, digestOf, type Expected, verified } from './digest.ts';
@@ -21,14 +21,14 @@ export function addBytes(paths: Paths, expected: Expected, bytes: Uint8Array): v
  */
 export async function addBlob(paths: Paths, expected: Expected, source: AsyncIterable<Uint8Array>, tee?: Tee): Promise<void> {
   const path = blobFile(paths, expected.digest);
-  mkdirSync(dirname(path), { recursive: true });
+  makeFolders(dirname(path));
   await store(paths, temporaryName(path), verified(source, expected), () => expected.digest, tee);
 }
 
 /** Stores a stream whose digest nobody knows yet. @throws what `source` throws; nothing is left behind */
 export async function addUnknown(paths: Paths, source: AsyncIterable<Uint8Array>): Promise<Expected> {
   const folder = dirname(blobFile(paths, digestOf(Buffer.alloc(0))));
-  mkdirSync(folder, { recursive: true });
+  makeFolders(folder);
   const hash = process.getBuiltinModule('node:crypto').createHash('sha256');
   let size = 0;
   async function* hashed(): AsyncGenerator<Uint8Array> {
@@ -77,7 +77,7 @@ export function keepBlob(paths: Paths, blob: Expected): boolean {
  */
 export function lease(paths: Paths): Disposable {
   const folder = join(imagesFolder(paths), 'leases');
-  mkdirSync(folder, { recursive: true });
+  makeFolders(folder);
   const path = temporaryName(join(folder, 'pull'));
   writeAtomically(path, '');
   return { [Symbol.dispose]: () => rmSync(path, { force: true }) };

@@ -1,8 +1,8 @@
 /** Collecting what no name of the store needs: blobs, and temporary files of processes that are gone. */
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Paths } from '../paths.ts';
+import { makeFolders, type Paths } from '../paths.ts';
 import { withLock } from './lock.ts';
 import { type Descriptor, type Index, type Manifest, parseManifest } from './manifest.ts';
 import { isAlive, leftovers } from './owner.ts';
@@ -11,7 +11,7 @@ import { lockFile } from './store-write.ts';
 
 /** Deletes blobs that nothing refers to, and temporary files of processes that are gone. @returns the bytes that became free */
 export function collectBlobs(paths: Paths, signal?: AbortSignal): Promise<number> {
-  mkdirSync(imagesFolder(paths), { recursive: true });
+  makeFolders(imagesFolder(paths));
   return withLock(
     lockFile(paths),
     () => {

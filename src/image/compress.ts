@@ -1,10 +1,10 @@
 /** Layers in another compression: made once, and kept in the store until blobs that no image names are collected. */
 
-import { createReadStream, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { createReadStream, readFileSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { RootlessError } from '../errors.ts';
 import { type HelperResult, runHelper } from '../helper.ts';
-import type { Paths } from '../paths.ts';
+import { makeFolders, type Paths } from '../paths.ts';
 import { syncFolder, temporaryName, writeAtomically } from './atomic.ts';
 import { keepBlob } from './blobs.ts';
 import { type Digest, type Expected, hexOf, parseDigest } from './digest.ts';
@@ -53,7 +53,7 @@ function diffIdOf(paths: Paths, images: readonly StoredImage[], blob: Digest): D
 
 async function repack(paths: Paths, layer: Descriptor, to: Compression, diffId: Digest | undefined, stop: AbortSignal): Promise<Expected> {
   const record = recordFile(paths, layer, to);
-  for (const file of [record, blobFile(paths, layer.digest)]) mkdirSync(dirname(file), { recursive: true });
+  for (const file of [record, blobFile(paths, layer.digest)]) makeFolders(dirname(file));
   const temporary = temporaryName(blobFile(paths, layer.digest));
   try {
     const result = await runHelper(paths, ['repack', '--compress', to, '--to', temporary, readableBlob(paths, layer.digest)], stop);

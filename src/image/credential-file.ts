@@ -1,6 +1,6 @@
 /** One file of credentials: docker's config.json or containers-auth.json(5), which have the same form. What is not ours in it stays. */
 
-import { mkdirSync, readFileSync, realpathSync } from 'node:fs';
+import { readFileSync, realpathSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { fileReason } from '../errno.ts';
 import { RootlessError } from '../errors.ts';
@@ -8,6 +8,7 @@ import { writePrivately } from './atomic.ts';
 import type { Credentials } from './credentials.ts';
 import { type Fields, optionalObject, optionalText, parseJson, textMap } from './json.ts';
 import { withLock } from './lock.ts';
+import { makeFolders } from '../paths.ts';
 
 export type AuthFile = {
   readonly path: string;
@@ -59,7 +60,7 @@ export function clearAuthFile(path: string): Promise<void> {
 
 async function rewrite(path: string, change: (auths: object) => object): Promise<void> {
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    makeFolders(dirname(path), 0o700);
     await withLock(`${path}.lock`, () => {
       const whole = parseJson(readText(path) ?? '{}', 'AUTH_FILE_INVALID', `credentials file "${path}"`, (root) => ({
         rest: root.value,

@@ -1,11 +1,13 @@
 /** Where the files of an image go: a folder, or one tar archive. */
 
-import { existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { existsSync, renameSync, rmSync, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { callersMode } from '../umask.ts';
 import { syncFolder, temporaryName, writeAtomically } from './atomic.ts';
 import { readPart } from './files.ts';
 import { tarWriter } from './tar-write.ts';
+import { makeFolders } from '../paths.ts';
 
 export type FileSink = {
   /** What is there already; undefined for none. An archive begins empty. */
@@ -28,9 +30,9 @@ export function folderSink(folder: string): FileSink {
     add: async (name, size, content, fixed) => {
       const path = join(folder, name);
       if (fixed && statSync(path, { throwIfNoEntry: false })?.size === size) return;
-      mkdirSync(dirname(path), { recursive: true });
+      makeFolders(dirname(path), callersMode(0o777));
       if (fixed) made.push(path);
-      if (content instanceof Uint8Array) writeAtomically(path, content);
+      if (content instanceof Uint8Array) writeAtomically(path, content, callersMode(0o644));
       else await writeStream(path, content);
     },
     finish: async () => undefined,
@@ -79,7 +81,7 @@ function above(name: string): string[] {
 
 async function writeStream(path: string, content: AsyncIterable<Uint8Array>): Promise<void> {
   const temporary = temporaryName(path);
-  const file = await open(temporary, 'wx', 0o644);
+  const file = await open(temporary, 'wx', callersMode(0o644));
   try {
     try {
       for await (const chunk of content) for (let at = 0; at < chunk.length; ) at += (await file.write(chunk, at)).bytesWritten;

@@ -1,12 +1,12 @@
 /** Archives that are compressed as a whole have no offsets: they are inflated into a temporary file first. */
 
 import { spawn } from 'node:child_process';
-import { closeSync, constants, createReadStream, createWriteStream, mkdirSync, openSync, readSync, rmSync, statSync } from 'node:fs';
+import { closeSync, constants, createReadStream, createWriteStream, openSync, readSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Transform, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { RootlessError } from '../errors.ts';
-import type { Paths } from '../paths.ts';
+import { makeFolders, type Paths } from '../paths.ts';
 import { findProgram } from '../programs.ts';
 import { temporaryName } from './atomic.ts';
 import { explainDisk } from './disk.ts';
@@ -47,7 +47,7 @@ export async function inflate(
   signal?: AbortSignal,
   least = bomb.bytes,
 ): Promise<PlainArchive> {
-  mkdirSync(imagesFolder(paths), { recursive: true });
+  makeFolders(imagesFolder(paths));
   const plain = temporaryName(join(imagesFolder(paths), 'inflated'));
   try {
     const limit = Math.max(least, statSync(file).size * bomb.ratio);

@@ -1,11 +1,11 @@
 /** Archives are read by offset, and looked at before: what comes through a pipe or from a server is written down first. */
 
-import { createReadStream, createWriteStream, fstatSync, mkdirSync, rmSync, statSync } from 'node:fs';
+import { createReadStream, createWriteStream, fstatSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { RootlessError } from '../errors.ts';
-import type { Paths } from '../paths.ts';
+import { makeFolders, type Paths } from '../paths.ts';
 import { temporaryName } from './atomic.ts';
 import { explainDisk } from './disk.ts';
 import { openHttp } from './http.ts';
@@ -55,7 +55,7 @@ export function whole(file: string): PlainArchive {
 }
 
 async function spool(paths: Paths, source: Readable, signal: AbortSignal | undefined): Promise<PlainArchive> {
-  mkdirSync(imagesFolder(paths), { recursive: true });
+  makeFolders(imagesFolder(paths));
   const file = temporaryName(join(imagesFolder(paths), 'spooled'));
   try {
     await pipeline(source, createWriteStream(file, { mode: 0o600 }), signal ? { signal } : {});

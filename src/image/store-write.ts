@@ -1,8 +1,8 @@
 /** The names of the image store: they change under a lock, all at once or not at all. */
 
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Paths } from '../paths.ts';
+import { makeFolders, type Paths } from '../paths.ts';
 import { writeAtomically } from './atomic.ts';
 import { briefOf } from './facts.ts';
 import { withLock } from './lock.ts';
@@ -24,7 +24,7 @@ export async function changeIndex<T>(
   change: (index: StoreIndex) => readonly [StoreIndex, T],
   signal?: AbortSignal,
 ): Promise<T> {
-  mkdirSync(imagesFolder(paths), { recursive: true });
+  makeFolders(imagesFolder(paths));
   return await withLock(
     lockFile(paths),
     () => {

@@ -2,6 +2,7 @@
 
 import { type FileHandle, open } from 'node:fs/promises';
 import { RootlessError } from '../errors.ts';
+import { callersMode } from '../umask.ts';
 import { block } from './tar-header.ts';
 
 export type TarWriter = {
@@ -37,7 +38,7 @@ export async function tarWriter(to: string | number): Promise<TarWriter & { clos
 type Out = { write(bytes: Uint8Array): Promise<void>; close(sync: boolean): Promise<void> };
 
 async function openFile(path: string): Promise<Out> {
-  const file = await open(path, 'w', 0o644);
+  const file = await open(path, 'w', callersMode(0o644));
   return {
     write: (bytes) => writeAll(file, bytes),
     close: async (sync) => {

@@ -1,8 +1,7 @@
 /** Several processes want the same blob or layer at the same moment: one fetches or unpacks it, the others wait their turn and find it done. */
 
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Paths } from '../paths.ts';
+import { makeFolders, type Paths } from '../paths.ts';
 import { type Digest, hexOf } from './digest.ts';
 import { type LayerMapping, layerLock, layerName, layersFolder } from './layers.ts';
 import { hold } from './lock.ts';
@@ -11,7 +10,7 @@ import { imagesFolder } from './store.ts';
 /** Waits until nobody fetches this blob. */
 export function blobTurn(paths: Paths, digest: Digest, signal?: AbortSignal): Promise<Disposable> {
   const folder = locksFolder(paths);
-  mkdirSync(folder, { recursive: true });
+  makeFolders(folder);
   return hold(join(folder, hexOf(digest)), signal);
 }
 

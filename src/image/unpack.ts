@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { RootlessError } from '../errors.ts';
 import { type HelperFailure, type HelperResult, type IdMap, runHelper, startHelper } from '../helper.ts';
-import type { Paths } from '../paths.ts';
+import { makeFolders, type Paths } from '../paths.ts';
 import { temporaryName, writeAtomically } from './atomic.ts';
 import type { Digest } from './digest.ts';
 import { canonicalMapping, type LayerMapping, layerName, layersFolder, readStamp } from './layers.ts';
@@ -30,7 +30,7 @@ export async function prepareLayers(paths: Paths, mapping: LayerMapping): Promis
   const folder = layersFolder(paths, mapping);
   const record = join(folder, 'map.json');
   const text = canonicalMapping(mapping);
-  mkdirSync(folder, { recursive: true });
+  makeFolders(folder);
   if (!existsSync(record)) writeAtomically(record, text);
   else if (readFileSync(record, 'utf8') !== text) {
     throw new RootlessError({ code: 'LAYER_COLLISION', message: `"${folder}" belongs to another id mapping` });

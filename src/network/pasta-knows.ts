@@ -1,9 +1,10 @@
 /** What the pasta of this machine can do, and which of its builds is for this processor: asked once, and remembered until it changes. */
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pastaVaries } from './pasta.ts';
+import { makeFolders } from '../paths.ts';
 
 type Memory = {
   readonly program: string;
@@ -74,7 +75,7 @@ function recall(file: string): Memory | undefined {
 /** A folder that cannot be written to costs the question each time, and nothing else. */
 function remember(runtime: string, file: string, memory: Memory): void {
   try {
-    mkdirSync(runtime, { recursive: true, mode: 0o700 });
+    makeFolders(runtime, 0o700);
     const temporary = `${file}.${process.pid}.tmp`;
     writeFileSync(temporary, JSON.stringify(memory), { mode: 0o600 });
     renameSync(temporary, file);

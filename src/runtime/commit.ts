@@ -1,6 +1,6 @@
 /** `commit`: a container's changes as one more layer of its image, in the store. */
 
-import { mkdirSync, renameSync, rmSync } from 'node:fs';
+import { renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { RootlessError } from '../errors.ts';
 import { runHelper } from '../helper.ts';
@@ -13,7 +13,7 @@ import { type NewLayer, withLayer } from '../image/layered.ts';
 import { parseReference } from '../image/reference.ts';
 import { blobFile, imagesFolder } from '../image/store.ts';
 import { storeImage } from '../image/store-image.ts';
-import type { Paths } from '../paths.ts';
+import { makeFolders, type Paths } from '../paths.ts';
 import { applyChanges } from './change.ts';
 import { runConfigOf } from './commit-config.ts';
 import { treeArgs } from './diff.ts';
@@ -69,7 +69,7 @@ type Packed = { readonly diffId: string; readonly digest: string; readonly blobS
 /** The blob stands under its name when this returns; the lease keeps it there. */
 async function packLayer(paths: Paths, container: Listed, epoch: number | undefined): Promise<NewLayer> {
   const folder = join(imagesFolder(paths), 'blobs/sha256');
-  mkdirSync(folder, { recursive: true });
+  makeFolders(folder);
   const temporary = temporaryName(join(folder, 'layer'));
   try {
     const clamp = epoch === undefined ? [] : ['--epoch', String(epoch)];

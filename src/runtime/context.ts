@@ -31,6 +31,8 @@ export type RunContext = {
   readonly detach?: boolean | undefined;
   /** `ctrl-p,ctrl-q` (the default): leaves a container in the foreground; empty = nothing does. */
   readonly detachKeys?: string | undefined;
+  /** false: signals to the caller of a container in the foreground end the caller alone. */
+  readonly sigProxy?: boolean | undefined;
   /** Which streams of a container in the foreground are the caller's; undefined = all. */
   readonly attach?: ReadonlySet<'stdin' | 'stdout' | 'stderr'> | undefined;
   /** So many descriptors of the caller, from 3 on, are the program's too, and what it is told about them (`LISTEN_FDS=1`). */

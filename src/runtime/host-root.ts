@@ -5,10 +5,11 @@
  * namespace (EINVAL), and an upper folder that lies below its own lower one (ELOOP).
  */
 
-import { mkdirSync, readdirSync, readFileSync, readlinkSync, symlinkSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { OciMount } from './oci.ts';
 import type { RootPlan } from './spec.ts';
+import { makeFolders } from '../paths.ts';
 
 /** Kernel filesystems, run-time state and temporary files: every container has its own. So is /var/tmp below. */
 const ownInContainer = new Set(['proc', 'sys', 'dev', 'run', 'tmp']);
@@ -22,7 +23,7 @@ type MountPoint = { readonly path: string; readonly type: string };
 /** `folder` is the container's; `aside` takes what cannot be stored there because it lies below the folder that is overlaid. */
 export function planHostRoot(folder: string, aside: string): RootPlan {
   const path = join(folder, 'rootfs');
-  mkdirSync(path, { recursive: true, mode: 0o755 });
+  makeFolders(path, 0o755);
   const points = parseMountPoints(readFileSync('/proc/self/mountinfo', 'utf8'));
   const mounts: OciMount[] = [tmpfs('/run', '755'), tmpfs('/tmp', '1777')];
   for (const { name, kind } of topLevel()) {
@@ -62,8 +63,8 @@ export function canStack(folder: string, points: readonly MountPoint[]): boolean
 
 function overlay(target: string, store: string): OciMount {
   const [upper, work] = [join(store, 'upper'), join(store, 'work')];
-  mkdirSync(upper, { recursive: true, mode: 0o755 });
-  mkdirSync(work, { recursive: true, mode: 0o755 });
+  makeFolders(upper, 0o755);
+  makeFolders(work, 0o755);
   const options = ['userxattr', 'volatile', `lowerdir=${target}`, `upperdir=${upper}`, `workdir=${work}`];
   return { destination: target, type: 'overlay', source: 'overlay', options };
 }

@@ -1,8 +1,8 @@
 /** Images that a shell of `unshare` looks at (`image mount`): a note beside the mount keeps their layers for as long as it is there. */
 
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Paths } from '../paths.ts';
+import { makeFolders, type Paths } from '../paths.ts';
 import { isAlive, type Maker, ourselves } from './alive.ts';
 import { replace } from './replace.ts';
 
@@ -13,7 +13,7 @@ export const mountsFolder = (paths: Paths): string => join(paths.runtime, 'image
 
 /** Before it is looked whether the layers are there: whoever deletes layers sees the note, or is seen. */
 export function leaseLayers(paths: Paths, path: string, layers: readonly string[]): void {
-  mkdirSync(mountsFolder(paths), { recursive: true, mode: 0o700 });
+  makeFolders(mountsFolder(paths), 0o700);
   replace(`${path}.lease`, JSON.stringify({ maker: ourselves(), layers } satisfies Lease));
 }
 

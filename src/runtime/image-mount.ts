@@ -1,12 +1,12 @@
 /** `image mount`: an image's files on a folder, for the shell of `unshare` that asks. A user's mounts are seen nowhere else. */
 
-import { mkdirSync, readFileSync, rmdirSync } from 'node:fs';
+import { readFileSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { RootlessError } from '../errors.ts';
 import { type HelperResult, type IdMapping, runHelper } from '../helper.ts';
 import { type LayerMapping, layerFolder, layersFolder, missingLayers, stackOf } from '../image/layers.ts';
 import { readConfig, type StoredImage } from '../image/store.ts';
-import type { Paths } from '../paths.ts';
+import { makeFolders, type Paths } from '../paths.ts';
 import { leaseLayers, mountsFolder } from './image-leases.ts';
 
 export type MountedImage = { readonly id: string; readonly path: string };
@@ -31,7 +31,7 @@ export async function mountImage(paths: Paths, image: StoredImage, shown: string
     });
   }
   if (mountedImages(paths).some((mounted) => mounted.path === path)) return path;
-  mkdirSync(path, { recursive: true, mode: 0o700 });
+  makeFolders(path, 0o700);
   const { base, lower } = stackOf(folder, diffIds);
   const result = await runHelper(paths, ['mount', '--base', base, '--to', path, ...lower]);
   if (result.code === 0) return path;

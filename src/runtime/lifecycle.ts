@@ -44,6 +44,7 @@ async function live(asked: ContainerOptions, context: RunContext, undo: Undo, al
     input: asked.interactive && !context.detach && (context.attach?.has('stdin') ?? true),
     remove: asked.remove,
     detachKeys: context.detachKeys,
+    sigProxy: context.sigProxy,
     preserve: context.preserve?.count,
     settled: () => release(),
     // The front has the caller's streams, all of them.

@@ -1,9 +1,10 @@
 /** Links that name a container: claimed in one step, and taken over only from one that is no more. */
 
-import { lstatSync, mkdirSync, readlinkSync, symlinkSync, unlinkSync } from 'node:fs';
+import { lstatSync, readlinkSync, symlinkSync, unlinkSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { takeChain } from '../chain.ts';
 import { isAlive, type Maker, ourselves } from './alive.ts';
+import { makeFolders } from '../paths.ts';
 
 /** `isGone` says of the id that has the link whether that container is no more. @returns whether the link is now `id`'s */
 export function claimLink(path: string, id: string, isGone: (holder: string) => boolean): boolean {
@@ -13,7 +14,7 @@ export function claimLink(path: string, id: string, isGone: (holder: string) => 
       return true;
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      if (code === 'ENOENT') mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+      if (code === 'ENOENT') makeFolders(dirname(path), 0o700);
       else if (code !== 'EEXIST') throw error;
     }
     const holder = holderOf(path);

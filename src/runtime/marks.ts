@@ -1,8 +1,8 @@
 /** Marks in $DATA/live/ID: who makes or watches a container now, so that what a killed one left is seen. */
 
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Paths } from '../paths.ts';
+import { makeFolders, type Paths } from '../paths.ts';
 import { isAlive, type Maker } from './alive.ts';
 
 /** Milliseconds that writing a mark may take. */
@@ -18,7 +18,7 @@ export function leaveMark(paths: Paths, id: string, maker: Maker): void {
     writeFileSync(file, text, { mode: 0o600 });
   } catch (error) {
     const { code = '' } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT') mkdirSync(join(paths.data, 'live'), { recursive: true, mode: 0o700 });
+    if (code === 'ENOENT') makeFolders(join(paths.data, 'live'), 0o700);
     // Something that is closed to us, or no file: no reason to keep a container for ever.
     else if (['EACCES', 'EPERM', 'EISDIR', 'ELOOP'].includes(code)) rmSync(file, { recursive: true, force: true });
     else throw error;

@@ -1,11 +1,11 @@
 /** User-defined networks on disk, $DATA/networks/ID/: network.json, and leases/ID for each container that has an address of it. */
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { RootlessError } from '../errors.ts';
 import { explainDisk } from '../image/disk.ts';
 import type { Subnet } from '../network/subnets.ts';
-import type { Paths } from '../paths.ts';
+import { makeFolders, type Paths } from '../paths.ts';
 import { lockAt } from './lock.ts';
 import { replace } from './replace.ts';
 
@@ -91,7 +91,7 @@ export function findNetwork(paths: Paths, wanted: string): Network {
 /** Short synchronous changes of networks and their leases. @throws RootlessError NETWORKS_BUSY */
 export async function changeNetworks<T>(paths: Paths, work: () => T): Promise<T> {
   const folder = networksFolder(paths);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeFolders(folder, 0o700);
   const release = await lockAt(join(folder, '.lock'), busy, undefined, patience);
   try {
     return work();
@@ -105,7 +105,7 @@ export async function changeNetworks<T>(paths: Paths, work: () => T): Promise<T>
 /** Under the lock. */
 export function writeNetwork(paths: Paths, network: Network): void {
   const folder = networkFolder(paths, network.id);
-  mkdirSync(join(folder, 'leases'), { recursive: true, mode: 0o700 });
+  makeFolders(join(folder, 'leases'), 0o700);
   try {
     replace(join(folder, 'network.json'), JSON.stringify(network));
   } catch (cause) {

@@ -1,8 +1,8 @@
 /** `--requires`: containers that have to run before this one, and those that need this one. */
 
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Paths } from '../paths.ts';
+import { makeFolders, type Paths } from '../paths.ts';
 import { type Container, containerFolder, idsOf } from './state.ts';
 
 const folderOf = (paths: Paths, id: string): string => join(containerFolder(paths, id), 'required-by');
@@ -10,7 +10,7 @@ const folderOf = (paths: Paths, id: string): string => join(containerFolder(path
 /** Each of them knows by a file in its folder who needs it, so that nobody has to ask all others. */
 export function linkRequirements(paths: Paths, { id, options }: Pick<Container, 'id' | 'options'>): void {
   for (const required of options.requires) {
-    mkdirSync(folderOf(paths, required), { recursive: true, mode: 0o700 });
+    makeFolders(folderOf(paths, required), 0o700);
     writeFileSync(join(folderOf(paths, required), id), '', { mode: 0o600 });
   }
 }

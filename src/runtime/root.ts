@@ -1,9 +1,10 @@
 /** The root filesystem's plan: which folders are stacked, and where writes go. */
 
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RootPlan } from './spec.ts';
 import type { Storage } from './storage.ts';
+import { makeFolders } from '../paths.ts';
 
 /** Top first; relative names start at `base`. */
 export type Layers = { readonly base: string; readonly lower: readonly string[] };
@@ -14,7 +15,7 @@ export type Layers = { readonly base: string; readonly lower: readonly string[] 
  */
 export function planRoot(folder: string, layers: Layers, storage: Storage, throwaway: boolean, filled = false): RootPlan {
   const path = join(folder, 'rootfs');
-  mkdirSync(path, { recursive: true, mode: 0o755 });
+  makeFolders(path, 0o755);
   if (filled) return { path };
   const upper = join(folder, 'upper');
   if (storage.kind === 'copy') {
@@ -23,8 +24,8 @@ export function planRoot(folder: string, layers: Layers, storage: Storage, throw
     return { path, annotation: { name: 'io.rootless.copy', value: JSON.stringify({ ...layers, lower }) } };
   }
   const work = join(folder, 'work');
-  mkdirSync(upper, { recursive: true, mode: 0o755 });
-  mkdirSync(work, { recursive: true, mode: 0o755 });
+  makeFolders(upper, 0o755);
+  makeFolders(work, 0o755);
   const program = storage.kind === 'fuse' ? { program: storage.program } : {};
   const value = JSON.stringify({ ...layers, upper, work, ...(throwaway ? { volatile: true } : {}), ...program });
   return { path, annotation: { name: 'io.rootless.overlay', value } };

@@ -15,6 +15,8 @@ export type Ties = {
   readonly remove: boolean;
   /** `ctrl-p,ctrl-q`; empty = none. */
   readonly detachKeys: string | undefined;
+  /** Signals to the caller are the program's, if it is not false; else they end the caller alone. */
+  readonly sigProxy?: boolean | undefined;
   /** Which of the program's outputs the caller does not see. */
   readonly hidden?: { readonly stdout: boolean; readonly stderr: boolean } | undefined;
   /** So many descriptors of the caller, from 3 on, are the program's too. */
@@ -34,6 +36,7 @@ export function runArguments(paths: Paths, id: string, ties: Ties, more: readonl
     ...(ties.remove ? ['--rm'] : []),
     ...(ties.detach ? ['--detach'] : []),
     ...(ties.preserve ? ['--preserve-fds', String(ties.preserve)] : []),
+    ...(ties.sigProxy === false ? ['--no-sig-proxy'] : []),
     ...(ties.detachKeys === undefined ? [] : ['--detach-keys', ties.detachKeys]),
   ];
   return ['--root', paths.runtime, 'run', ...flags, ...more, '--bundle', folder, id];

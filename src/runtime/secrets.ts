@@ -1,9 +1,9 @@
 /** Secrets of this user, $DATA/secrets/NAME: a JSON file each, which only its owner can read. */
 
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { RootlessError } from '../errors.ts';
-import type { Paths } from '../paths.ts';
+import { makeFolders, type Paths } from '../paths.ts';
 import { newId } from './ids.ts';
 import { replace } from './replace.ts';
 
@@ -50,7 +50,7 @@ export function createSecret(
   }
   const now = new Date().toISOString();
   const secret = { id: newId().slice(0, 25), name, created: now, updated: now, labels, data: Buffer.from(data).toString('base64') };
-  mkdirSync(folderOf(paths), { recursive: true, mode: 0o700 });
+  makeFolders(folderOf(paths), 0o700);
   replace(join(folderOf(paths), name), JSON.stringify(secret));
   return secret;
 }

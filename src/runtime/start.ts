@@ -86,6 +86,7 @@ async function launched(
     input: wish.attach && wish.input,
     remove: found.remove,
     detachKeys: context.detachKeys,
+    sigProxy: context.sigProxy,
     settled: release,
     front: wish.attach ? context.front : undefined,
   };

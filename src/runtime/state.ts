@@ -1,9 +1,9 @@
 /** Containers on disk, $DATA/containers/ID/: what was asked for (container.json) and what became of it (status.json). */
 
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { IdMap } from '../helper.ts';
-import type { Paths } from '../paths.ts';
+import { makeFolders, type Paths } from '../paths.ts';
 import type { Maker } from './alive.ts';
 import type { Base } from './base.ts';
 import type { CommandLine } from './context.ts';
@@ -70,7 +70,7 @@ export const containerFolder = (paths: Paths, id: string): string => join(paths.
 
 export function makeFolder(paths: Paths, id: string): string {
   const folder = containerFolder(paths, id);
-  mkdirSync(folder, { recursive: true, mode: 0o711 });
+  makeFolders(folder, 0o711);
   return folder;
 }
 

@@ -1,10 +1,10 @@
 /** How a root filesystem can be stacked on layers here: the kernel's overlay, fuse-overlayfs, or a copy. Tried once a boot. */
 
-import { mkdirSync, readFileSync, statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type IdMap, runHelper } from '../helper.ts';
 import { bootId } from '../liveness.ts';
-import type { Paths } from '../paths.ts';
+import { makeFolders, type Paths } from '../paths.ts';
 import { findProgram } from '../programs.ts';
 import { replace } from './replace.ts';
 
@@ -36,7 +36,7 @@ async function probe(paths: Paths, idMap: IdMap, folder: string, fuse: string | 
 function deviceOf(folder: string): number {
   const stat = statSync(folder, { throwIfNoEntry: false });
   if (stat) return stat.dev;
-  mkdirSync(folder, { recursive: true, mode: 0o711 });
+  makeFolders(folder, 0o711);
   return statSync(folder).dev;
 }
 

@@ -1,9 +1,9 @@
 /** Checks config.json against the standard before anything is started: in WebAssembly, once for each kind of launch. */
 
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { RootlessError } from '../errors.ts';
-import type { Paths } from '../paths.ts';
+import { makeFolders, type Paths } from '../paths.ts';
 
 /** What the embedded image is told (cli/run.ts); another in each run. */
 const startTime = /ROOTLESS_STARTED_MS=[\d.]+/;
@@ -42,7 +42,7 @@ export function nameOf(text: string): string {
 
 function remember(folder: string, file: string, kind: string): void {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolders(folder, 0o700);
     const names = readdirSync(folder);
     if (names.length >= most) for (const name of names) rmSync(join(folder, name), { force: true });
     // Half a file is not equal to anything: no need for a rename.

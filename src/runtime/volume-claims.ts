@@ -1,8 +1,8 @@
 /** Which containers have a volume: users/ID in its folder, written before it is used, so that nobody removes it meanwhile. */
 
-import { existsSync, mkdirSync, readlinkSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readlinkSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Paths } from '../paths.ts';
+import { makeFolders, type Paths } from '../paths.ts';
 import { markOf } from './marks.ts';
 import { containerFolder } from './state.ts';
 import { isLodger, namesIn, type Volume, volumesFolder } from './volume-store.ts';
@@ -10,7 +10,7 @@ import { isLodger, namesIn, type Volume, volumesFolder } from './volume-store.ts
 /** Under the lock. `ids` are those that this container stores files with. Claims of containers that are no more are forgotten. */
 export function claimVolume(paths: Paths, volume: Volume, id: string, ids: string): void {
   const users = join(volume.folder, 'users');
-  mkdirSync(users, { recursive: true, mode: 0o711 });
+  makeFolders(users, 0o711);
   const current = usersOf(paths, volume);
   for (const user of namesIn(users)) if (!current.includes(user)) rmSync(join(users, user), { force: true });
   writeFileSync(join(users, id), ids, { mode: 0o600 });

@@ -1,10 +1,10 @@
 /** Named volumes on disk, $DATA/volumes/NAME/: volume.json, `_data`, `ids` once it was filled, and users/ID for each container. */
 
-import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { RootlessError } from '../errors.ts';
 import { explainDisk } from '../image/disk.ts';
-import type { Paths } from '../paths.ts';
+import { makeFolders, type Paths } from '../paths.ts';
 import { lockAt } from './lock.ts';
 import { replace } from './replace.ts';
 
@@ -88,7 +88,7 @@ export function listVolumes(paths: Paths): Volume[] {
 /** Short synchronous changes of the set of volumes; what takes long is done on a volume that is claimed. @throws RootlessError VOLUMES_BUSY */
 export async function changeVolumes<T>(paths: Paths, work: () => T): Promise<T> {
   const folder = volumesFolder(paths);
-  mkdirSync(folder, { recursive: true, mode: 0o711 });
+  makeFolders(folder, 0o711);
   const release = await lockAt(join(folder, '.lock'), busy, undefined, patience);
   try {
     return work();
@@ -107,8 +107,8 @@ export function makeVolume(paths: Paths, record: VolumeRecord, lodging?: string)
   const link = volumeFolder(paths, checkVolumeName(record.name));
   const folder = lodging === undefined ? link : join(lodging, 'volumes', record.name);
   try {
-    mkdirSync(join(folder, 'users'), { recursive: true, mode: 0o711 });
-    mkdirSync(join(folder, '_data'), { recursive: true, mode: 0o755 });
+    makeFolders(join(folder, 'users'), 0o711);
+    makeFolders(join(folder, '_data'), 0o755);
     replace(join(folder, 'volume.json'), JSON.stringify(record));
     if (lodging !== undefined) symlinkSync(lodgingLink(lodging, record.name), link);
   } catch (cause) {

@@ -1,10 +1,11 @@
 /** What stands behind the mounts of a container: volumes with their first content, folders that are missing, upper folders. */
 
-import { mkdirSync, readdirSync, statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { RootlessError } from '../errors.ts';
 import type { ResolveOptions } from '../image/resolve.ts';
-import type { Paths } from '../paths.ts';
+import { makeFolders, type Paths } from '../paths.ts';
+import { callersMode } from '../umask.ts';
 import { tellEvent } from './events.ts';
 import { newId } from './ids.ts';
 import { clean, type MountBacking } from './mounts.ts';
@@ -69,7 +70,7 @@ export async function backMounts(need: MountsNeed): Promise<Record<string, Mount
   for (const mount of options.mounts) {
     if (mount.kind === 'bind' && mount.chown) refuseWide(mount.source, paths.home);
     if (mount.kind === 'bind' && mount.createSource && !statSync(mount.source, { throwIfNoEntry: false })) {
-      mkdirSync(mount.source, { recursive: true });
+      makeFolders(mount.source, callersMode(0o777));
     }
     if (mount.kind === 'image') {
       const { backImage } = await import('./image-mounts.ts');
@@ -133,8 +134,8 @@ function upperOf(folder: string, mount: Exclude<MountRequest, { kind: 'tmpfs' }>
   const { upper, work } = mount.overlay ?? {};
   if (upper !== undefined && work !== undefined) return { upper, work };
   const all = join(folder, 'overlays');
-  mkdirSync(all, { recursive: true, mode: 0o711 });
+  makeFolders(all, 0o711);
   const own = join(all, Buffer.from(mount.target).toString('hex').slice(-128) || String(readdirSync(all).length));
-  for (const name of ['upper', 'work']) mkdirSync(join(own, name), { recursive: true, mode: 0o755 });
+  for (const name of ['upper', 'work']) makeFolders(join(own, name), 0o755);
   return { upper: join(own, 'upper'), work: join(own, 'work') };
 }

@@ -9,7 +9,7 @@ const source = resolve('src');
 
 /** Rooms by floor: a room may import itself and rooms on floors strictly below its own. */
 const floors: readonly (readonly string[])[] = [
-  ['chain', 'errno', 'errors', 'programs', 'tty'],
+  ['chain', 'errno', 'errors', 'programs', 'tty', 'umask'],
   ['liveness', 'paths'],
   ['wasm', 'helper', 'front'],
   ['userns', 'cgroup', 'image', 'network'],

@@ -63,6 +63,8 @@ fn story(plan: &Plan, channel: &Channel, options: &InitOptions, mut mapped: idma
     channel.expect(Message::Mapped, None)?;
     mark("told that ids are mapped");
     rustix::process::setsid().during("init", "setsid")?;
+    // The caller's would close what is made for users of the container; without one of its own the program has this, as in crun.
+    rustix::process::umask(Mode::from_raw_mode(0o022));
     let mut caller = None;
     if plan.in_user_namespace() {
         caller = mounts::Caller::current();

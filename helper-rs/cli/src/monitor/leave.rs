@@ -26,9 +26,9 @@ pub struct Line {
 }
 
 impl Line {
-    /// The front may end, and well.
-    pub fn let_go(self) {
-        let _ = rustix::io::write(&self.done, b"r");
+    /// The front may end, with this code.
+    pub fn let_go(self, code: u8) {
+        let _ = rustix::io::write(&self.done, &[code]);
     }
 
     /// Readable when the caller is gone, seen by its own pipe or through the front.
@@ -119,8 +119,9 @@ fn wait_in_front(monitor: &Child, mut wish: Signals<'_>, result: &OwnedFd) -> St
             wish.take(monitor, &caught);
         }
     }
-    if matches!(rustix::io::read(result, &mut [0; 1]), Ok(1)) {
-        return Ok(0);
+    let mut code = [0];
+    if matches!(rustix::io::read(result, &mut code), Ok(1)) {
+        return Ok(code[0]);
     }
     match process::wait_for(monitor.pid).during("wait", "monitor")? {
         Ended::Code(code) => Ok(code as u8),

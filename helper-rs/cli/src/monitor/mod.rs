@@ -67,6 +67,8 @@ pub struct Start {
     pub signals: OwnedFd,
     pub parent: Option<OwnedFd>,
     pub keys: DetachKeys,
+    /// Signals to the caller are the program's; without it they are the caller's own.
+    pub sig_proxy: bool,
     /// To a process in front, which is waited for.
     pub line: Option<Line>,
     pub detach: bool,
@@ -129,6 +131,7 @@ pub struct Monitor {
     /// A signal that came directly, and when.
     direct: Option<(i32, Instant)>,
     detached: bool,
+    sig_proxy: bool,
     /// Not to be removed, whatever the caller said at first.
     keep: bool,
     /// A stop was asked for and is to be told of.
@@ -200,6 +203,7 @@ impl Monitor {
                     direct: None,
                     line: start.line,
                     detached: start.detach,
+                    sig_proxy: start.sig_proxy,
                     keep: false,
                     stopping: false,
                     restarts_once: false,
@@ -240,7 +244,7 @@ impl Monitor {
         let launched = watch.and_then(|watch| self.begin(plan, LaunchOptions { parent: watch, ..launch }));
         let settled = launched.and_then(|()| match self.detached {
             true => {
-                self.leave();
+                self.leave(0);
                 Ok(())
             }
             false => self.stay(parent.filter(|_| !front), keys),
@@ -269,23 +273,23 @@ impl Monitor {
     }
 
     /// From here on nothing of the caller's matters.
-    fn leave(&mut self) {
+    fn leave(&mut self, code: u8) {
         self.detached = true;
         self.caller = None;
         self.reporter.silence();
         leave::forget_caller();
         if let Some(line) = self.line.take() {
-            line.let_go();
+            line.let_go(code);
         }
     }
 
-    /// The detach keys.
-    fn leave_caller(&mut self) {
+    /// The detach keys, or a signal that was not for the program: the caller ends with this code.
+    fn leave_caller(&mut self, code: u8) {
         // Its terminal is as it was before the caller hears of it.
         self.caller = None;
         crate::terminal::end_line();
         self.reporter.event(&json!({ "event": "detached" }));
-        self.leave();
+        self.leave(code);
         self.journal.say("detach", &[]);
     }
 

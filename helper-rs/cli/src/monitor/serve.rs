@@ -92,7 +92,7 @@ impl Monitor {
             self.hub.end_input();
         }
         if detach {
-            self.leave_caller();
+            self.leave_caller(0);
         }
     }
 
@@ -140,6 +140,12 @@ impl Monitor {
         if caught.signal == libc::SIGWINCH {
             if let Some(master) = self.hub.terminal() {
                 crate::terminal::copy_size(master);
+            }
+            return;
+        }
+        if !self.sig_proxy {
+            if ends(caught.signal) {
+                self.leave_caller(128 + caught.signal as u8);
             }
             return;
         }

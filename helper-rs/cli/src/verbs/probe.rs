@@ -7,6 +7,7 @@ use crate::layers::remove::remove_tree;
 use crate::rootfs;
 use crate::userns::{self, IdMap};
 use rootless_core::lower::annotations::{Overlay, Rootfs};
+use rootless_core::oci::runtime::IdMapping;
 use rustix::fs::Mode;
 use serde_json::{json, Map, Value};
 use std::path::Path;
@@ -47,6 +48,12 @@ fn answer(result: Step<()>) -> Value {
 
 fn attempt(what: &str, map: &IdMap) -> Step<()> {
     let (name, argument) = what.split_once('=').unwrap_or((what, ""));
+    match name {
+        // As the caller, whose groups and quota count.
+        "ping" => return ping(),
+        "keyring" => return crate::sys::process::new_keyring(c"_ses.probe").during("init", "keyring"),
+        _ => {}
+    }
     let more = match name {
         "net" => libc::CLONE_NEWNET,
         "proc" => libc::CLONE_NEWPID,
@@ -66,8 +73,24 @@ fn attempt(what: &str, map: &IdMap) -> Step<()> {
         "tmpfs-overlay" => tmpfs_overlay(),
         // The new pid namespace begins with the next process.
         "proc" => userns::in_child(new_proc),
+        // One more below it: what is mapped in there is all there is.
+        "nested" => {
+            userns::in_child(|| userns::enter(&own_root(), libc::CLONE_NEWNS).map_err(|failure| failure.on("nested")))
+        }
         _ => Err(Failure::because("args", "unknown probe").on(what)),
     }
+}
+
+/// Root alone.
+fn own_root() -> IdMap {
+    let one = || vec![IdMapping { container_id: 0, host_id: 0, size: 1 }];
+    IdMap { uid: one(), gid: one(), ..IdMap::default() }
+}
+
+/// A socket for echo requests, as pasta opens one for a container's ping (icmp(7)).
+fn ping() -> Step<()> {
+    use rustix::net::{ipproto, socket, AddressFamily, SocketType};
+    socket(AddressFamily::INET, SocketType::DGRAM, Some(ipproto::ICMP)).during("network", "ping").map(drop)
 }
 
 /// Mounts, changes a file, deletes one: what a container does.

@@ -43,6 +43,7 @@ struct Wish {
     /// The caller is the command line's parent, and the parent descriptor the command line's.
     front: bool,
     keys: Option<DetachKeys>,
+    no_sig_proxy: bool,
 }
 
 /// What both ways of staying begin with.
@@ -135,6 +136,7 @@ fn parse(global: &Global, launch: &mut LaunchOptions) -> Step<Wish> {
                 "front" => wish.front = true,
                 "detach" | "d" => wish.detach = true,
                 "detach-keys" => wish.keys = Some(DetachKeys::parse(&given.text()?)?),
+                "no-sig-proxy" => wish.no_sig_proxy = true,
                 "idmap" => wish.idmap = Some(IdMap::parse(&given.text()?)?),
                 "wait" => wish.wait = true,
                 "own-network" => wish.own_network = true,
@@ -348,9 +350,21 @@ fn monitored(begin: Begin, line: Option<Line>) -> Step<Rest> {
     let started = monitor::Options::read(&file).map_err(|failure| (failure, None)).and_then(|options| {
         let keys = wish.keys.unwrap_or_default();
         let root = global.root.clone();
-        let (detach, front) = (wish.detach, wish.front);
-        let start =
-            monitor::Start { root, file, options, reporter, signals, parent, keys, line, detach, front, launch };
+        let (detach, front, sig_proxy) = (wish.detach, wish.front, !wish.no_sig_proxy);
+        let start = monitor::Start {
+            root,
+            file,
+            options,
+            reporter,
+            signals,
+            parent,
+            keys,
+            sig_proxy,
+            line,
+            detach,
+            front,
+            launch,
+        };
         Monitor::start(&mut plan, start)
     });
     let monitor = match started {
