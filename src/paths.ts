@@ -102,9 +102,18 @@ function storeFolder(base: string): string {
 
 /** One by one: where a folder is there and nothing can be made in it (/proc, a home that is yet to be mounted) Node's own way never ends. */
 export function makeFolders(path: string, mode = 0o777): void {
+  try {
+    makeEach(path, mode);
+  } catch (error) {
+    // What was wanted says more than how far it went.
+    throw Object.assign(error as NodeJS.ErrnoException, { path });
+  }
+}
+
+function makeEach(path: string, mode: number): void {
   const isThere = () => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
   if (isThere()) return;
-  if (dirname(path) !== path) makeFolders(dirname(path), mode);
+  if (dirname(path) !== path) makeEach(dirname(path), mode);
   try {
     mkdirSync(path, { mode });
   } catch (error) {

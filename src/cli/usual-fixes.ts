@@ -12,6 +12,7 @@ export function usualFix(code: string): string | undefined {
 }
 
 /** A system error below the store, which the folders of a home that cannot be written lead to. */
-export function isUnwritable({ code, path }: NodeJS.ErrnoException): boolean {
-  return /^(EACCES|EPERM|EROFS)$/.test(code ?? '') && path !== undefined && /\/store(\/|$)/.test(path);
+export function isUnwritable({ code, path, syscall }: NodeJS.ErrnoException): boolean {
+  const refused = /^(EACCES|EPERM|EROFS)$/.test(code ?? '') || (code === 'ENOENT' && syscall === 'mkdir');
+  return refused && path !== undefined && /\/store(\/|$)/.test(path);
 }

@@ -1,5 +1,6 @@
 //! How the monitor leaves its caller: no session, no descriptor, no folder, no stream of it is kept.
 
+use super::stop;
 use crate::ahead::Ahead;
 use crate::failure::{During, Failure, Step};
 use crate::sys::process::{self, Child, Ended, Forked};
@@ -49,7 +50,8 @@ impl Line {
 
 /// Splits: the monitor goes on, with `detach` in a session of its own; this process waits until the container runs, or without
 /// `detach` until it has ended or its caller has left it. What was begun is the monitor's.
-pub fn split(parent: Option<&OwnedFd>, detach: bool, ahead: Option<Ahead>) -> Step<Side> {
+/// Without `sig_proxy` a signal ends this process and not the program.
+pub fn split(parent: Option<&OwnedFd>, detach: bool, sig_proxy: bool, ahead: Option<Ahead>) -> Step<Side> {
     let pipe = || pipe_with(PipeFlags::CLOEXEC).during("parent", "pipe");
     let ((front, lifeline), (result, done)) = (pipe()?, pipe()?);
     match process::fork().during("clone", "monitor")? {
@@ -66,7 +68,7 @@ pub fn split(parent: Option<&OwnedFd>, detach: bool, ahead: Option<Ahead>) -> St
             let wish = match detach {
                 // The bytes are the monitor's to read; the end is for both.
                 true => Signals::Cancel(parent, Some(lifeline)),
-                false => Signals::PassOn(lifeline),
+                false => Signals::PassOn { lifeline, once: !sig_proxy, passed: false },
             };
             wait_in_front(&child, wish, &result).map(Side::Front)
         }
@@ -78,7 +80,13 @@ enum Signals<'a> {
     /// The end of the lifeline: the monitor takes everything down. So does the end of the parent.
     Cancel(Option<&'a OwnedFd>, Option<OwnedFd>),
     /// A key press reaches the monitor as well; what was sent to us alone is passed on.
-    PassOn(#[expect(dead_code, reason = "its end of file says that we are gone")] OwnedFd),
+    /// `once`: to a monitor that has left us for the first that ends a program, the next one would be a stop.
+    PassOn {
+        #[expect(dead_code, reason = "its end of file says that we are gone")]
+        lifeline: OwnedFd,
+        once: bool,
+        passed: bool,
+    },
 }
 
 impl Signals<'_> {
@@ -86,7 +94,10 @@ impl Signals<'_> {
         let ends = matches!(caught.signal, libc::SIGINT | libc::SIGTERM | libc::SIGHUP | libc::SIGQUIT);
         match self {
             Signals::Cancel(_, lifeline) if ends => *lifeline = None,
-            Signals::PassOn(_) if caught.sender != 0 && caught.signal != libc::SIGCHLD => {
+            Signals::PassOn { once, passed, .. }
+                if caught.sender != 0 && caught.signal != libc::SIGCHLD && !(*once && *passed) =>
+            {
+                *passed |= stop::ends(caught.signal);
                 let _ = process::send_signal(&monitor.pidfd, caught.signal);
             }
             _ => {}

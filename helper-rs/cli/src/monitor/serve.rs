@@ -108,6 +108,8 @@ impl Monitor {
     }
 
     fn take_signals(&mut self) -> Step<()> {
+        // What comes with the one that ended the caller was for the caller too.
+        let had_caller = self.caller.is_some();
         while let Some(caught) = signal::next(self.signals.as_fd()).during("wait", "signalfd")? {
             match caught.signal {
                 libc::SIGCHLD => self.reap(),
@@ -117,6 +119,7 @@ impl Monitor {
                     let reopened = self.hub.log().reopen();
                     self.hub.note(reopened);
                 }
+                libc::SIGTERM | libc::SIGINT | libc::SIGQUIT if had_caller => {}
                 libc::SIGTERM | libc::SIGINT | libc::SIGQUIT => drop(self.stop(None, None)),
                 _ => {}
             }

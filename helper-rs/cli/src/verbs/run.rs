@@ -78,7 +78,7 @@ pub fn run(mut global: Global) -> Step<Rest> {
     let leads = rustix::process::getpgrp() == rustix::process::getpid();
     let ahead = global.ahead.take();
     let (line, ahead) = match wish.monitor.is_some() && (wish.detach || wish.front || leads) {
-        true => match leave::split(parent.as_ref(), wish.detach, ahead)? {
+        true => match leave::split(parent.as_ref(), wish.detach, !wish.no_sig_proxy, ahead)? {
             Side::Front(code) => return Ok(Rest::Done(code)),
             Side::Monitor(line, ahead) => (Some(line), ahead),
         },
