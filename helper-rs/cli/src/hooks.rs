@@ -14,6 +14,7 @@ use rustix::process::{kill_process_group, Pid, Signal};
 use std::collections::BTreeMap;
 use std::io::{Seek, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -45,11 +46,14 @@ pub fn run(hooks: &[Hook], state: &State, point: &str) -> Step<()> {
     }
 }
 
-/// The same in the container, where the host's files cannot be opened any more.
+/// The same in the container, where the host's files cannot be opened any more. As with runc and crun a hook stands in the bundle, as
+/// long as that can be seen.
 pub fn run_into(hooks: &[Hook], state: &State, point: &str, output: &Output) -> Step<()> {
-    let state = serde_json::to_string(state).unwrap_or_default();
+    let text = serde_json::to_string(state).unwrap_or_default();
+    let folder = Path::new(&state.bundle);
+    let folder = (point != "startContainer" && folder.join(".").exists()).then_some(folder);
     for (index, hook) in hooks.iter().enumerate() {
-        run_one(hook, &state, output).map_err(|failure| {
+        run_one(hook, &text, folder, output).map_err(|failure| {
             let reason = failure.message.unwrap_or_else(|| "could not be started".into());
             let message = format!("error running {point} hook #{index}: {point} hook {reason}");
             let target = format!("{point} {}", hook.path);
@@ -71,7 +75,7 @@ pub fn run_poststop(plan: &Plan, reporter: &Reporter) {
 
 /// A hook that does not read its state is within its rights, and so is one that says a lot: both are files in memory, and
 /// nobody waits for the other.
-fn run_one(hook: &Hook, state: &str, output: &Output) -> Step<()> {
+fn run_one(hook: &Hook, state: &str, folder: Option<&Path>, output: &Output) -> Step<()> {
     let said = memfd_create("hook", MemfdFlags::CLOEXEC).during("hook", "memfd")?;
     let copy = |fd: &OwnedFd| rustix::io::fcntl_dupfd_cloexec(fd, 3).during("hook", "memfd");
     let stdout = output.stdout.as_ref().map(copy).transpose()?;
@@ -83,6 +87,7 @@ fn run_one(hook: &Hook, state: &str, output: &Output) -> Step<()> {
     command.args(hook.args.iter().skip(1)).process_group(0);
     command.stdin(Stdio::from(in_memory(state)?)).stderr(Stdio::from(stderr));
     command.stdout(stdout.map_or_else(Stdio::null, Stdio::from));
+    folder.map(|folder| command.current_dir(folder));
     if let Some(env) = &hook.env {
         command.env_clear().envs(env.iter().filter_map(|entry| entry.split_once('=')));
     }

@@ -269,7 +269,8 @@ fn binds_dev(plan: &Plan) -> bool {
 }
 
 fn configure_namespaces(plan: &Plan, proc: &OwnedFd) -> Step<()> {
-    if let Some(name) = &plan.spec.hostname {
+    let given = |name: &Option<String>| name.clone().filter(|name| !name.is_empty());
+    if let Some(name) = &given(&plan.spec.hostname) {
         match rustix::system::sethostname(name.as_bytes()) {
             // Under a filter of a container around us; nobody has asked for this name.
             Err(rustix::io::Errno::PERM)
@@ -277,7 +278,7 @@ fn configure_namespaces(plan: &Plan, proc: &OwnedFd) -> Step<()> {
             done => done.during("hostname", name)?,
         }
     }
-    if let Some(name) = &plan.spec.domainname {
+    if let Some(name) = &given(&plan.spec.domainname) {
         rustix::system::setdomainname(name.as_bytes()).during("hostname", name)?;
     }
     if plan.namespaces.new & CLONE_NEWNET != 0 {
@@ -381,8 +382,10 @@ fn pass_gate(channel: &Channel, options: &InitOptions) -> Step<Channel> {
     Ok(channel)
 }
 
+/// The standard: hooks in the container get the pid that it has there.
 fn state(options: &InitOptions, status: &str) -> State {
-    State { status: status.to_string(), ..options.bundle_state.clone() }
+    let pid = Some(std::process::id() as i32);
+    State { status: status.to_string(), pid, ..options.bundle_state.clone() }
 }
 
 /// `--init`: this process goes on as pid 1, under the same filter and without the capabilities that the program has not

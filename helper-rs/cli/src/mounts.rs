@@ -9,11 +9,13 @@ use crate::sys::mount::{propagate, set_attr, MountAttr};
 use crate::sys::process::set_file_ids;
 use rootless_core::lower::mounts::{Attributes, MountOp, Source, ACCESS_TIMES, MOUNT_ATTR_RDONLY};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use rustix::fs::{fchmod, fchown, fstat, openat, Dir, FileType, Mode, OFlags};
+use rustix::fs::{
+    fchmod, fchown, fstat, openat, statx, AtFlags, Dir, FileType, Mode, OFlags, StatxAttributes, StatxFlags,
+};
 use rustix::io::Errno;
 use rustix::mount::{
-    fsconfig_create, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, move_mount, open_tree, FsMountFlags,
-    FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags,
+    fsconfig_create, fsconfig_reconfigure, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, fspick, move_mount,
+    open_tree, FsMountFlags, FsOpenFlags, FsPickFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags,
 };
 use rustix::process::{Gid, Uid};
 use std::ffi::CString;
@@ -87,9 +89,25 @@ pub fn execute(
     Ok(given)
 }
 
-/// Changes what is mounted on the target; the target has to be the root of a mount.
+/// Changes what is mounted on the target, as mount(8) does; the target has to be the root of a mount.
 fn remount(root: &OwnedFd, op: &MountOp) -> Result<(), Errno> {
     let target = inside::open(root, &op.target, Missing::Refuse, op.no_follow)?;
+    let status = statx(&target, "", AtFlags::EMPTY_PATH, StatxFlags::empty())?;
+    if !status.stx_attributes.contains(StatxAttributes::MOUNT_ROOT) {
+        return Err(Errno::INVAL);
+    }
+    if let Source::New { parameters, .. } = &op.source {
+        if !parameters.is_empty() {
+            let fs = fspick(&target, "", FsPickFlags::FSPICK_EMPTY_PATH | FsPickFlags::FSPICK_CLOEXEC)?;
+            for (key, value) in parameters {
+                match value {
+                    Some(value) => fsconfig_set_string(&fs, key.as_str(), value.as_str())?,
+                    None => fsconfig_set_flag(&fs, key.as_str())?,
+                }
+            }
+            fsconfig_reconfigure(&fs)?;
+        }
+    }
     change(target.as_fd(), false, op.attributes)?;
     change(target.as_fd(), true, op.recursive)
 }

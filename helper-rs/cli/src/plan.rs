@@ -6,7 +6,10 @@ use crate::sys::seccomp::{Filter, NEW_LISTENER};
 use crate::userns::{self, IdMap};
 use rootless_core::lower::annotations::{self, Annotations, Crun, Rootfs};
 use rootless_core::lower::mounts::{self, MountIds, MountOp, Source};
-use rootless_core::lower::namespaces::{self, Namespaces, CLONE_NEWCGROUP, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWUSER};
+use rootless_core::lower::namespaces::{
+    self, Namespaces, CLONE_NEWCGROUP, CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWUTS,
+};
+use rootless_core::lower::resources;
 use rootless_core::oci::runtime::{Capabilities, Hooks, Linux, Process, Root, Spec};
 use rootless_core::seccomp::{self, Arch};
 use rootless_core::{caps, validate};
@@ -116,7 +119,9 @@ impl Plan {
             let why = "devices are moved into a namespace of type \"network\", and there is none";
             return Err(Failure::because("config", why).on("$.linux.netDevices"));
         }
+        linux.resources.iter_mut().for_each(|resources| resources::as_of(&spec.oci_version, resources));
         refuse_conflicts(&spec, &linux)?;
+        refuse_names_of_host(&spec, &linux, &namespaces)?;
         linux.memory_policy.as_ref().map_or(Ok(()), |policy| memory_policy::numbers(policy).map(drop))?;
         let rootfs = bundle.join(&root.path);
         let mounts = spec
@@ -141,7 +146,16 @@ impl Plan {
             })
             .collect::<Step<Vec<_>>>()?;
         let process = spec.process.clone().unwrap_or_default();
-        let (caps, unknown) = masks(process.capabilities.as_ref());
+        let (caps, mut warnings) = masks(process.capabilities.as_ref());
+        // mount(2) takes what it is given beside a bind, and does nothing with it.
+        for op in mounts.iter().filter(|op| !op.unheeded.is_empty()) {
+            warnings.push(format!(
+                "mount {} {:?}: a bind has no option {}",
+                op.index,
+                op.target,
+                op.unheeded.join(",")
+            ));
+        }
         let id_map = IdMap {
             uid: linux.uid_mappings.clone(),
             gid: linux.gid_mappings.clone(),
@@ -163,7 +177,7 @@ impl Plan {
             namespaces,
             mounts,
             spec,
-            warnings: unknown,
+            warnings,
         })
     }
 
@@ -292,7 +306,7 @@ fn refuse_problems(text: &str) -> Step<()> {
 
 /// Against the standard, but what engines in use write (Go leaves zeroes out) and runc and crun run.
 fn is_bearable(problem: &validate::Problem) -> bool {
-    problem.rule == "user-namespace-mapping"
+    matches!(problem.rule, "user-namespace-mapping" | "annotation-image")
         // Judged again when it becomes numbers.
         || problem.path.starts_with("$.linux.memoryPolicy.")
         || problem.rule == "required" && ["user", "scheduler", "ioPriority"].iter().any(|name| within(problem, name))
@@ -337,6 +351,39 @@ fn refuse_conflicts(spec: &Spec, linux: &Linux) -> Step<()> {
     Ok(())
 }
 
+/// What is set for a namespace needs one that is not the runtime's own: root would change the host. The validator sees whether there is
+/// one, and not which.
+fn refuse_names_of_host(spec: &Spec, linux: &Linux, namespaces: &Namespaces) -> Step<()> {
+    let is_own = |flag: i32| {
+        let joined = namespaces.join.iter().find(|(joined, _)| *joined == flag);
+        let kind = namespaces::KINDS.iter().find(|(_, known, _)| *known == flag).map_or("", |(_, _, file)| *file);
+        let identity = |path: &str| rustix::fs::stat(path).map(|stat| (stat.st_dev, stat.st_ino)).ok();
+        let is_host = |path: &String| identity(path) == identity(&format!("/proc/self/ns/{kind}"));
+        namespaces.new & flag != 0 || joined.is_some_and(|(_, path)| !is_host(path))
+    };
+    let refuse = |kind: &str, at: String| {
+        Err(Failure::because("config", format!("without a private {kind} namespace it would be the host's")).on(at))
+    };
+    for (name, value) in [("hostname", &spec.hostname), ("domainname", &spec.domainname)] {
+        if value.as_ref().is_some_and(|value| !value.is_empty()) && !is_own(CLONE_NEWUTS) {
+            return refuse("uts", format!("$.{name}"));
+        }
+    }
+    for key in linux.sysctl.keys() {
+        let (kind, flag) = match key.split(['.', '/']).next() {
+            Some("net") => ("network", CLONE_NEWNET),
+            Some("fs") => ("ipc", CLONE_NEWIPC),
+            _ if key.ends_with("name") => ("uts", CLONE_NEWUTS),
+            Some("kernel") => ("ipc", CLONE_NEWIPC),
+            _ => continue,
+        };
+        if !is_own(flag) {
+            return refuse(kind, format!("$.linux.sysctl.{key}"));
+        }
+    }
+    Ok(())
+}
+
 /// The sets, and a warning for each name that this program does not know: a newer engine may.
 fn masks(sets: Option<&Capabilities>) -> (CapMasks, Vec<String>) {
     let Some(sets) = sets else { return (CapMasks::default(), Vec::new()) };
@@ -346,15 +393,26 @@ fn masks(sets: Option<&Capabilities>) -> (CapMasks, Vec<String>) {
         strangers.extend(others.into_iter().map(str::to_string));
         bits
     };
-    let (permitted, inheritable) = (mask(&sets.permitted), mask(&sets.inheritable));
+    let (bounding, permitted) = (mask(&sets.bounding), mask(&sets.permitted));
+    let (wanted, inheritable) = (mask(&sets.effective), mask(&sets.inheritable));
+    // The standard: what cannot be granted is told, and no reason to fail. The kernel would refuse all of capset(2).
+    let not_granted = wanted & !permitted | inheritable & !bounding;
+    let inheritable = inheritable & bounding;
     let masks = CapMasks {
-        bounding: mask(&sets.bounding),
-        effective: mask(&sets.effective),
+        bounding,
+        effective: wanted & permitted,
         permitted,
         inheritable,
         // The kernel has no ambient capability that is not both; documents that engines write name more.
         ambient: mask(&sets.ambient) & permitted & inheritable,
     };
+    strangers.extend(
+        caps::NAMES
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| not_granted & 1 << at != 0)
+            .map(|(_, name)| (*name).to_string()),
+    );
     strangers.sort();
     strangers.dedup();
     let mut unknown = Vec::new();

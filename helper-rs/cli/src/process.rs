@@ -23,11 +23,13 @@ pub fn limit(process: &Process) -> Step<()> {
         sys::set_io_priority(class, priority.priority as u32).during("rlimit", &priority.class)?;
     }
     if let Some(scheduler) = &process.scheduler {
+        // The standard: what is not said is 0. Where that takes a right, it is what it was.
+        let own = || rustix::process::getpriority_process(None).ok();
+        let usual = || if rustix::process::setpriority_process(None, 0).is_ok() { Some(0) } else { own() };
         let attr = SchedAttr {
             policy: policy(&scheduler.policy),
             flags: scheduler.flags.iter().fold(0, |all, flag| all | scheduler_flag(flag)),
-            // What is not said is not changed: to raise it takes a right.
-            nice: scheduler.nice.or_else(|| rustix::process::getpriority_process(None).ok()).unwrap_or(0),
+            nice: scheduler.nice.or_else(usual).unwrap_or(0),
             priority: scheduler.priority as u32,
             runtime: scheduler.runtime,
             deadline: scheduler.deadline,

@@ -1,6 +1,7 @@
 //! `features` (features.md), `version` and `help`.
 
 use super::state::print_json;
+use crate::args::{self, Global};
 use crate::failure::Step;
 use crate::memory_policy;
 use rootless_core::lower::namespaces::KINDS;
@@ -11,7 +12,10 @@ use serde_json::json;
 /// The newest specification whose words are all known.
 const SPEC: &str = "1.3.0";
 
-pub fn features() -> Step<u8> {
+pub fn features(global: &Global) -> Step<u8> {
+    if let Some(operand) = global.rest.first() {
+        return Err(args::surplus(operand));
+    }
     let names = |list: &[&str]| {
         let mut names: Vec<String> = list.iter().map(ToString::to_string).collect();
         names.sort();

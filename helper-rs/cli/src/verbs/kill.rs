@@ -16,7 +16,8 @@ pub fn kill(global: Global) -> Step<u8> {
             Argument::Option(name) if name == "regex" || name == "r" => regex = true,
             Argument::Option(name) => return Err(args::unknown(&name)),
             Argument::Operand(operand) if id.is_none() => args::only_id(&mut id, operand)?,
-            Argument::Operand(operand) => signal = Some(operand.to_string_lossy().into_owned()),
+            Argument::Operand(operand) if signal.is_none() => signal = Some(operand.to_string_lossy().into_owned()),
+            Argument::Operand(operand) => return Err(args::surplus(&operand)),
         }
     }
     let id = args::required(id, "container id")?;

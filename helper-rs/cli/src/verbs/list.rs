@@ -33,40 +33,21 @@ pub fn list(global: Global) -> Step<u8> {
     let mut all: Vec<Saved> =
         entries.filter_map(|entry| Saved::read(&global.root, entry.file_name().to_str()?).ok()).collect();
     all.sort_by(|a, b| a.id.cmp(&b.id));
-    let owner =
-        |saved: &Saved| fs::metadata(crate::state::folder(&global.root, &saved.id)).map_or(0, |folder| folder.uid());
     if as_json {
-        let rows = all.iter().map(|saved| {
-            let state = saved.standard(&global.root);
-            Row {
-                oci_version: state.oci_version,
-                id: state.id,
-                pid: state.pid.unwrap_or(0),
-                status: state.status,
-                bundle: state.bundle,
-                rootfs: saved.rootfs.display().to_string(),
-                created: saved.created.clone(),
-                annotations: state.annotations,
-                owner: host_name(owner(saved)),
-            }
-        });
+        let rows: Vec<Row> = all.iter().map(|saved| Row::of(saved, &global.root)).collect();
         // One line, in the order of runc: scripts cut it.
-        println!("{}", serde_json::to_string(&rows.collect::<Vec<_>>()).unwrap_or_default());
+        println!("{}", serde_json::to_string(&rows).unwrap_or_default());
         return Ok(0);
     }
     let mut text = String::new();
     if !quiet {
         text.push_str(&line(["ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"]));
     }
-    for saved in &all {
-        let state = saved.standard(&global.root);
+    for row in all.iter().map(|saved| Row::of(saved, &global.root)) {
+        let pid = row.pid.to_string();
         match quiet {
-            true => text.push_str(&format!("{}\n", saved.id)),
-            false => {
-                let pid = state.pid.unwrap_or(0).to_string();
-                let owner = host_name(owner(saved));
-                text.push_str(&line([&state.id, &pid, &state.status, &state.bundle, &saved.created, &owner]));
-            }
+            true => text.push_str(&format!("{}\n", row.id)),
+            false => text.push_str(&line([&row.id, &pid, &row.status, &row.bundle, &row.created, &row.owner])),
         }
     }
     use std::io::Write;
@@ -74,9 +55,10 @@ pub fn list(global: Global) -> Step<u8> {
     Ok(0)
 }
 
+/// A container as `state` and `list` show it.
 #[derive(Serialize)]
-struct Row {
-    #[serde(rename = "ociVersion")]
+#[serde(rename_all = "camelCase")]
+pub struct Row {
     oci_version: String,
     id: String,
     pid: i32,
@@ -87,6 +69,27 @@ struct Row {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     annotations: BTreeMap<String, String>,
     owner: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oom_killed: Option<bool>,
+}
+
+impl Row {
+    pub fn of(saved: &Saved, root: &Path) -> Row {
+        let state = saved.standard(root);
+        let owner = fs::metadata(crate::state::folder(root, &saved.id)).map_or(0, |folder| folder.uid());
+        Row {
+            oci_version: state.oci_version,
+            id: state.id,
+            pid: state.pid.unwrap_or(0),
+            status: state.status,
+            bundle: state.bundle,
+            rootfs: saved.rootfs.display().to_string(),
+            created: saved.created.clone(),
+            annotations: state.annotations,
+            owner: host_name(owner),
+            oom_killed: None,
+        }
+    }
 }
 
 fn line([id, pid, status, bundle, created, owner]: [&str; 6]) -> String {

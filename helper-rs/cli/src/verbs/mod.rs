@@ -88,7 +88,7 @@ fn end_at_once(global: Global) -> Step<u8> {
         "resume" => resources::pause(global, false),
         "update" => resources::update(global),
         "events" => events::events(global),
-        "features" => features::features(),
+        "features" => features::features(&global),
         "spec" => spec::spec(global),
         "remove" => remove::remove(global),
         "mount" => mount::mount(global),

@@ -4,6 +4,7 @@ use crate::args::{self, Argument, Global, Options};
 use crate::failure::{During, Failure, Step};
 use crate::state::{self, Saved};
 use crate::{cgroup, halt};
+use rootless_core::lower::resources::as_of;
 use rootless_core::oci::resources::{BlockIo, Cpu, Memory, Pids, Resources};
 use std::path::PathBuf;
 
@@ -84,7 +85,8 @@ pub fn update(global: Global) -> Step<u8> {
         block_io: Some(io),
         ..Resources::default()
     };
-    for resources in [document, flags] {
+    for mut resources in [document, flags] {
+        as_of(&saved.oci_version, &mut resources);
         // systemd first: it writes what it knows, and what it rounds is put right afterwards.
         if let Some(unit) = &saved.scope {
             cgroup::scope::update(unit, &resources)?;

@@ -1,5 +1,6 @@
-//! `state`: the standard's document of one container.
+//! `state`: the standard's document of one container, and what runc and crun say beside it.
 
+use super::list::Row;
 use crate::args::{self, Global};
 use crate::cgroup;
 use crate::failure::Step;
@@ -7,12 +8,10 @@ use crate::state::Saved;
 
 pub fn state(global: Global) -> Step<u8> {
     let saved = Saved::read(&global.root, &args::id_alone(&global.rest)?)?;
-    let mut document = serde_json::to_value(saved.standard(&global.root)).unwrap_or_default();
+    let mut row = Row::of(&saved, &global.root);
     // As long as its cgroup is there the kernel knows what it has killed for want of memory.
-    if saved.cgroup.as_deref().is_some_and(cgroup::was_oom_killed) {
-        document["oomKilled"] = true.into();
-    }
-    print_json(&document)?;
+    row.oom_killed = saved.cgroup.as_deref().is_some_and(cgroup::was_oom_killed).then_some(true);
+    print_json(&row)?;
     Ok(0)
 }
 

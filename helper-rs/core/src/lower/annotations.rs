@@ -139,8 +139,8 @@ pub fn parse(all: &BTreeMap<String, String>) -> Result<Annotations, (String, Str
         let Some(ours) = name.strip_prefix("io.rootless.") else { continue };
         let wrong = |reason: &dyn ToString| (name.clone(), reason.to_string());
         match ours {
-            "overlay" => out.rootfs = Rootfs::Overlay(serde_json::from_str(value).map_err(|e| wrong(&e))?),
-            "copy" => out.rootfs = Rootfs::Copy(serde_json::from_str(value).map_err(|e| wrong(&e))?),
+            "overlay" => out.rootfs = Rootfs::Overlay(object(value).map_err(|e| wrong(&e))?),
+            "copy" => out.rootfs = Rootfs::Copy(object(value).map_err(|e| wrong(&e))?),
             "bind-root" => {
                 if truth(value).map_err(|e| wrong(&e))? {
                     out.rootfs = Rootfs::ReadOnlyBind;
@@ -154,7 +154,7 @@ pub fn parse(all: &BTreeMap<String, String>) -> Result<Annotations, (String, Str
             "companion" => out.companion = serde_json::from_str(value).map_err(|e| wrong(&e))?,
             "mounts" => out.mounts = serde_json::from_str(value).map_err(|e| wrong(&e))?,
             "optional-sysctls" => out.optional_sysctls = serde_json::from_str(value).map_err(|e| wrong(&e))?,
-            "landlock" => out.landlock = Some(serde_json::from_str(value).map_err(|e| wrong(&e))?),
+            "landlock" => out.landlock = Some(landlock(value).map_err(|e| wrong(&e))?),
             "cgroup-apart" => out.apart = truth(value).map_err(|e| wrong(&e))?,
             "init" => out.init = truth(value).map_err(|e| wrong(&e))?,
             "networks" => out.networks = Some(networks::parse(value).map_err(|e| wrong(&e))?),
@@ -192,6 +192,22 @@ fn read_crun(name: &str, value: &str, out: &mut Annotations) -> Result<(), &'sta
         _ => {}
     }
     Ok(())
+}
+
+/// A list would be read as the fields in their order.
+fn object<T: for<'de> Deserialize<'de>>(value: &str) -> Result<T, String> {
+    match value.trim_start().starts_with('{') {
+        true => serde_json::from_str(value).map_err(|error| error.to_string()),
+        false => Err("it is no JSON object".into()),
+    }
+}
+
+fn landlock(value: &str) -> Result<Landlock, String> {
+    let wall: Landlock = object(value)?;
+    match wall.write.iter().flatten().find(|path| !path.starts_with('/') || path.contains('\0')) {
+        Some(path) => Err(format!("{path:?} is no absolute path")),
+        None => Ok(wall),
+    }
 }
 
 fn truth(value: &str) -> Result<bool, &'static str> {
@@ -245,5 +261,27 @@ mod tests {
         assert_eq!(one("org.example", "x").unwrap(), Annotations::default());
         assert_eq!(one("io.rootless.overly", "x").unwrap_err().0, "io.rootless.overly");
         assert!(one("io.rootless.init", "yes").is_err());
+    }
+
+    #[test]
+    fn a_wall_is_an_object_of_absolute_paths() {
+        assert_eq!(
+            one("io.rootless.landlock", r#" {"write":["/tmp"]}"#).unwrap().landlock.unwrap().write.unwrap(),
+            ["/tmp"]
+        );
+        assert_eq!(one("io.rootless.landlock", "{}").unwrap().landlock.unwrap().write, None);
+        for value in [
+            "",
+            "[]",
+            r#"[["/tmp"]]"#,
+            "null",
+            "true",
+            r#"{"write":["tmp"]}"#,
+            r#"{"write":[""]}"#,
+            r#"{"write":["/t\u0000"]}"#,
+            r#"{"read":[]}"#,
+        ] {
+            assert!(one("io.rootless.landlock", value).is_err(), "{value}");
+        }
     }
 }

@@ -153,11 +153,13 @@ pub struct MountOp {
     /// Only the attributes of what is mounted on the target already are changed.
     pub remount: bool,
     pub idmap: Option<MountIds>,
+    /// Options of a bind that nothing here knows: for a filesystem, which would be asked for nothing.
+    pub unheeded: Vec<String>,
     /// What the standard cannot say.
     pub extra: MountExtra,
 }
 
-/// Lowers one entry; the `Err` is the option that nothing understands.
+/// Lowers one entry; the `Err` is an option that is not written as it has to be.
 ///
 /// `cgroup` is whatever the host has: with a cgroup namespace of its own the container gets a new view of the v2 tree,
 /// without one only the host's tree can be shown.
@@ -175,6 +177,7 @@ pub fn lower(index: usize, mount: &Mount, own_cgroups: bool) -> Result<MountOp, 
         copy_link: false,
         remount: false,
         idmap: None,
+        unheeded: Vec::new(),
         extra: MountExtra::default(),
     };
     let mut bind = mount.kind.as_deref() == Some("bind");
@@ -214,7 +217,7 @@ pub fn lower(index: usize, mount: &Mount, own_cgroups: bool) -> Result<MountOp, 
                     // Engines label and relabel binds; without a filesystem there is nothing that could take the parameter.
                     // What belongs to the filesystem is shared with the source.
                     if !matches!(name, "z" | "Z") && !is_superblock(name) && !name.starts_with("context=") {
-                        return Err(name.to_string());
+                        op.unheeded.push(name.to_string());
                     }
                 } else {
                     parameters.push(split(if is_superblock(name) { name.trim_start_matches('r') } else { name }));
@@ -378,12 +381,12 @@ mod tests {
     }
 
     #[test]
-    fn unknown_words_are_parameters_of_a_filesystem_and_errors_of_a_bind() {
+    fn unknown_words_are_parameters_of_a_filesystem_and_mean_nothing_to_a_bind() {
         let op = lower(0, &mount("tmpfs", &["size=64k", "mode=755", "noswap"]), true).unwrap();
         let Source::New { parameters, .. } = op.source else { panic!("not a filesystem") };
         assert_eq!(parameters[0], ("size".to_string(), Some("64k".to_string())));
         assert_eq!(parameters[2], ("noswap".to_string(), None));
-        assert_eq!(lower(0, &mount("bind", &["bind", "size=64k"]), true), Err("size=64k".to_string()));
+        assert_eq!(lower(0, &mount("bind", &["bind", "size=64k"]), true).unwrap().unheeded, ["size=64k"]);
     }
 
     #[test]

@@ -43,8 +43,9 @@ pub fn lower(resources: &Resources) -> Result<Vec<Write>, Refused> {
     let mut out = Writes(Vec::new());
     resources.memory.iter().for_each(|memory| out.memory(memory));
     resources.cpu.iter().for_each(|cpu| out.cpu(cpu));
-    if let Some(limit) = resources.pids.as_ref().and_then(|pids| pids.limit).filter(|limit| *limit != 0) {
-        out.set("pids.max", or_max(limit));
+    if let Some(limit) = resources.pids.as_ref().and_then(|pids| pids.limit) {
+        // The first process counts too; systemd knows no 0 either.
+        out.set("pids.max", or_max(if limit == 0 { 1 } else { limit }));
     }
     resources.block_io.iter().for_each(|io| out.io(io));
     for huge in &resources.hugepage_limits {
@@ -61,6 +62,15 @@ pub fn lower(resources: &Resources) -> Result<Vec<Write>, Refused> {
         out.set(file, value.clone());
     }
     Ok(out.0)
+}
+
+/// As of 1.3 a `pids.limit` of 0 is a limit; before, engines wrote it for none.
+pub fn as_of(version: &str, resources: &mut Resources) {
+    let mut numbers = version.split('.').map(|number| number.parse::<u32>().unwrap_or(0));
+    let is_limit = (numbers.next(), numbers.next()) >= (Some(1), Some(3));
+    if let Some(pids) = resources.pids.as_mut().filter(|pids| pids.limit == Some(0) && !is_limit) {
+        pids.limit = None;
+    }
 }
 
 fn refuse(resources: &Resources) -> Result<(), Refused> {
@@ -294,13 +304,25 @@ mod tests {
     #[test]
     fn what_engines_always_send_is_no_limit() {
         assert_lowers(
-            r#"{"devices":[{"allow":false,"access":"rwm"}],"memory":{"limit":0},"pids":{"limit":0},"unified":null}"#,
+            r#"{"devices":[{"allow":false,"access":"rwm"}],"memory":{"limit":0},"pids":{},"unified":null}"#,
             &[],
         );
         assert_lowers(
             r#"{"memory":{"disableOOMKiller":false,"kernel":1},"cpu":{"shares":0,"realtimeRuntime":0}}"#,
             &[],
         );
+    }
+
+    #[test]
+    fn no_processes_at_all_is_a_limit_since_version_1_3() {
+        for (version, limit) in [("1.0.2-dev", None), ("1.2.1", None), ("1.3.0", Some("1")), ("1.10.0-rc.1", Some("1"))]
+        {
+            let mut resources: Resources = serde_json::from_str(r#"{"pids":{"limit":0}}"#).unwrap();
+            as_of(version, &mut resources);
+            let writes = lower(&resources).unwrap();
+            let written = writes.first().map(|write| write.value.clone());
+            assert_eq!(written, limit.map(|limit| Value::Text(limit.into())), "{version}");
+        }
     }
 
     #[test]

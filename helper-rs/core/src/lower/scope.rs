@@ -88,8 +88,8 @@ pub fn limits(resources: &Resources) -> Vec<(String, Value)> {
             None => {}
         }
     }
-    if let Some(limit) = given(resources.pids.as_ref().and_then(|pids| pids.limit)) {
-        set("TasksMax", bytes(limit));
+    if let Some(limit) = resources.pids.as_ref().and_then(|pids| pids.limit) {
+        set("TasksMax", bytes(if limit == 0 { 1 } else { limit }));
     }
     if let Some(weight) = resources.block_io.as_ref().and_then(|io| io.weight).filter(|weight| *weight > 0) {
         set("IOWeight", weight_of_block_io(weight));

@@ -1,7 +1,8 @@
 //! config.md: version, root, names of the host, annotations; and bytes that no system call can take.
 
 use super::has_namespace;
-use crate::validate::grammar::is_semver;
+use crate::validate::grammar::{is_semver, is_timestamp};
+use crate::validate::image::config::is_signal;
 use crate::validate::node::Node;
 use crate::validate::rule::{error, warning, Findings, Rule};
 
@@ -46,6 +47,13 @@ pub static RULES: &[Rule] = &[
     error("root-path", "config.md#root", "`root.path` is not empty", |root, found| {
         found.unless(root.find(&["root", "path"]), |text| !text.is_empty(), |_| "the path is empty".to_string());
     }),
+    warning("root-name", "config.md#root", "`root.path` is the conventional `rootfs`", |root, found| {
+        found.unless(
+            root.find(&["root", "path"]),
+            |text| text.is_empty() || text == "rootfs",
+            |text| format!("{text:?} is not the conventional \"rootfs\""),
+        );
+    }),
     warning(
         "hostname-namespace",
         "config.md#hostname",
@@ -66,12 +74,6 @@ pub static RULES: &[Rule] = &[
             }
         },
     ),
-    error(
-        "freebsd-sharing",
-        "config-freebsd.md#jail",
-        "what a FreeBSD jail shares is new or inherit, and for addresses and System V objects disable too",
-        freebsd_sharing,
-    ),
     error("annotation-key", "config.md#annotations", "no annotation has an empty key", |root, found| {
         if root.members(&["annotations"]).iter().any(|(name, _)| name.is_empty()) {
             found.at("$.annotations", "the empty key is not allowed");
@@ -90,6 +92,22 @@ pub static RULES: &[Rule] = &[
         "keys below `org.opencontainers` are those that the specification defines",
         annotation_reserved,
     ),
+    error(
+        "annotation-image",
+        "config.md#annotations",
+        "what annotations say of the image has the form that the image-spec gives it",
+        |root, found| {
+            let named = |name: &str| root.find(&["annotations", name]);
+            found.unless(named("org.opencontainers.image.created"), is_timestamp, |text| {
+                format!("{text:?} is no date of RFC 3339")
+            });
+            found.unless(
+                named("org.opencontainers.image.stopSignal"),
+                |text| text.is_empty() || is_signal(text),
+                |text| format!("{text:?} is no signal"),
+            );
+        },
+    ),
     error("nul-byte", "config.md#valid-values", "no path, argument or variable has a NUL byte", nul_byte),
 ];
 
@@ -99,22 +117,6 @@ fn hostname_namespace(root: &Node, found: &mut Findings) {
         if set && !has_namespace(root, "uts") {
             found.at(format!("$.{name}"), format!("\"{name}\" is set but the uts namespace is the host's"));
         }
-    }
-}
-
-/// Documents of other platforms are passed on by tools that only read them; here nothing of them runs.
-fn freebsd_sharing(root: &Node, found: &mut Findings) {
-    for (name, may_be_off) in [
-        ("host", false),
-        ("vnet", false),
-        ("ip4", true),
-        ("ip6", true),
-        ("sysvmsg", true),
-        ("sysvsem", true),
-        ("sysvshm", true),
-    ] {
-        let good = |text: &str| matches!(text, "new" | "inherit") || may_be_off && text == "disable";
-        found.unless(root.find(&["freebsd", "jail", name]), good, |text| format!("{text:?} is no way to share"));
     }
 }
 

@@ -8,6 +8,7 @@ mod ids;
 mod kernel;
 mod mounts;
 mod namespaces;
+mod platforms;
 mod process;
 pub mod seccomp;
 mod shapes;
@@ -28,6 +29,7 @@ pub static TABLE: Table = Table {
         cgroups::RULES,
         kernel::RULES,
         seccomp::IN_CONFIG,
+        platforms::RULES,
     ],
     null_is_absent: false,
 };

@@ -62,6 +62,12 @@ pub static RULES: &[Rule] = &[
         "an id-mapped mount has mappings, or the container a user namespace",
         idmap_source,
     ),
+    warning(
+        "default-filesystem",
+        "config-linux.md#default-filesystems",
+        "a container with a process has /proc, /sys, /dev/pts and /dev/shm",
+        default_filesystem,
+    ),
     error("masked-path", "config-linux.md#masked-paths", "masked paths are absolute", |root, found| {
         absolute(found, root.list(&["linux", "maskedPaths"]));
     }),
@@ -99,6 +105,26 @@ fn idmap_source(root: &Node, found: &mut Findings) {
         if is_idmapped(&mount) && !mapped && !has_namespace(root, "user") {
             found.at(mount.path, "idmap without mappings takes those of the user namespace, and there is none");
         }
+    }
+}
+
+/// A bind of a folder above may bring them along.
+fn default_filesystem(root: &Node, found: &mut Findings) {
+    if root.get("process").is_none() || ["vm", "windows", "zos", "freebsd"].iter().any(|name| root.get(name).is_some())
+    {
+        return;
+    }
+    let mounts = root.list(&["mounts"]);
+    let brings = |path: &str| {
+        mounts.iter().any(|mount| {
+            let target = mount.text_at("destination").unwrap_or_default().trim_end_matches('/');
+            target == path || is_bind(mount) && path.strip_prefix(target).is_some_and(|rest| rest.starts_with('/'))
+        })
+    };
+    let missing: Vec<&str> =
+        ["/proc", "/sys", "/dev/pts", "/dev/shm"].into_iter().filter(|path| !brings(path)).collect();
+    if !missing.is_empty() {
+        found.at("$.mounts", format!("programs expect {} too", missing.join(", ")));
     }
 }
 

@@ -1,5 +1,6 @@
 //! The properties of config.json (config.md and config-linux.md), their types, and which are required.
 
+use super::platforms;
 use crate::validate::shape::{optional, required, Object, Shape, I32, I64, TEXTS, TEXT_MAP, U16, U32, U64};
 
 pub static CONFIG: Object = Object {
@@ -14,6 +15,9 @@ pub static CONFIG: Object = Object {
         optional("hooks", Shape::Object(&HOOKS)),
         optional("annotations", TEXT_MAP),
         optional("linux", Shape::Object(&LINUX)),
+        optional("vm", Shape::Object(&platforms::VM)),
+        optional("windows", Shape::Object(&platforms::WINDOWS)),
+        optional("zos", Shape::Object(&platforms::ZOS)),
     ],
 };
 

@@ -129,7 +129,7 @@ fn is_port(text: &str) -> bool {
         && port.parse::<u16>().is_ok_and(|port| port > 0)
 }
 
-fn is_signal(text: &str) -> bool {
+pub fn is_signal(text: &str) -> bool {
     let number = |text: &str| text.bytes().all(|b| b.is_ascii_digit()) && text.parse::<u8>().is_ok_and(|n| n <= 64);
     let real_time = ["RTMIN+", "RTMAX-"];
     let name = text.strip_prefix("SIG").unwrap_or(text);

@@ -1,6 +1,6 @@
 //! Documents of the image-spec 1.1: manifest, index, config, oci-layout. docker's own media types are taken too.
 
-mod config;
+pub mod config;
 mod descriptor;
 mod layout;
 mod manifest;
