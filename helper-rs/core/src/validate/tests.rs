@@ -118,6 +118,7 @@ fn all_problems_are_found_at_once() {
         "version-semver $.ociVersion",
         "process-args $.process.args",
         "process-cwd $.process.cwd",
+        "default-filesystem $.mounts",
         "namespace-duplicate $.linux.namespaces[1]",
     ];
     assert_eq!(found("config", text), expected);
@@ -142,7 +143,7 @@ fn deep_documents_are_refused_on_a_small_stack() {
 #[test]
 fn documents_as_deep_as_allowed_are_checked() {
     let text = format!(
-        "{{\"ociVersion\":\"1.0.2\",\"root\":{{\"path\":\"r\"}},\"x\":{}{}}}",
+        "{{\"ociVersion\":\"1.0.2\",\"root\":{{\"path\":\"rootfs\"}},\"x\":{}{}}}",
         "[".repeat(126),
         "]".repeat(126)
     );

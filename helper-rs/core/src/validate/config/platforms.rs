@@ -5,6 +5,7 @@ use crate::validate::grammar::is_absolute;
 use crate::validate::node::Node;
 use crate::validate::rule::{error, warning, Findings, Rule};
 use crate::validate::shape::{optional, required, Object, Shape, TEXTS};
+use std::collections::BTreeSet;
 
 pub static RULES: &[Rule] = &[
     error(
@@ -37,18 +38,23 @@ pub static RULES: &[Rule] = &[
             }
         },
     ),
-    error("vm-path", "config-vm.md", "the files of a virtual machine have absolute paths", |root, found| {
-        let paths = [["hypervisor", "path"], ["kernel", "path"], ["kernel", "initrd"], ["image", "path"]];
-        let nodes = paths.iter().filter_map(|[part, name]| root.find(&["vm", part, name]));
-        found.unless(nodes, is_absolute, |text| format!("{text:?} is not absolute"));
-    }),
+    error(
+        "vm-path",
+        "config-vm.md#virtual-machine-specific-container-configuration",
+        "the files of a virtual machine have absolute paths",
+        |root, found| {
+            let paths = [["hypervisor", "path"], ["kernel", "path"], ["kernel", "initrd"], ["image", "path"]];
+            let nodes = paths.iter().filter_map(|[part, name]| root.find(&["vm", part, name]));
+            found.unless(nodes, is_absolute, |text| format!("{text:?} is not absolute"));
+        },
+    ),
     error(
         "windows-layers",
         "config-windows.md#layerfolders",
         "`layerFolders` has at least one entry",
         |root, found| {
             let folders = root.find(&["windows", "layerFolders"]);
-            if let Some(folders) = folders.filter(|folders| folders.items().next().is_none()) {
+            if let Some(folders) = folders.filter(|folders| folders.value.as_array().is_some_and(Vec::is_empty)) {
                 found.at(folders.path, "at least one folder is required");
             }
         },
@@ -58,13 +64,12 @@ pub static RULES: &[Rule] = &[
         "config-zos.md#namespaces",
         "no type stands twice, and paths are absolute",
         |root, found| {
-            let mut seen = Vec::new();
+            let mut seen = BTreeSet::new();
             for one in root.list(&["zos", "namespaces"]) {
                 let kind = one.text_at("type").unwrap_or_default();
-                if seen.contains(&kind) {
+                if !seen.insert(kind) {
                     found.at(&one.path, format!("namespace {kind:?} stands twice"));
                 }
-                seen.push(kind);
                 found.unless(
                     one.get("path"),
                     |text| text.is_empty() || is_absolute(text),
@@ -91,7 +96,7 @@ fn freebsd_sharing(root: &Node, found: &mut Findings) {
 }
 
 pub static VM: Object = Object {
-    section: "config-vm.md",
+    section: "config-vm.md#virtual-machine-specific-container-configuration",
     fields: &[
         optional("hypervisor", Shape::Object(&HYPERVISOR)),
         required("kernel", Shape::Object(&KERNEL)),
@@ -114,10 +119,13 @@ static IMAGE: Object = Object {
     fields: &[required("path", Shape::Text), required("format", Shape::Text)],
 };
 
-pub static WINDOWS: Object = Object { section: "config-windows.md", fields: &[required("layerFolders", TEXTS)] };
+pub static WINDOWS: Object =
+    Object { section: "config-windows.md#layerfolders", fields: &[required("layerFolders", TEXTS)] };
 
-pub static ZOS: Object =
-    Object { section: "config-zos.md", fields: &[optional("namespaces", Shape::List(&Shape::Object(&ZOS_NAMESPACE)))] };
+pub static ZOS: Object = Object {
+    section: "config-zos.md#namespaces",
+    fields: &[optional("namespaces", Shape::List(&Shape::Object(&ZOS_NAMESPACE)))],
+};
 
 static ZOS_NAMESPACE: Object = Object {
     section: "config-zos.md#namespaces",
