@@ -9,14 +9,18 @@ import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { rootless, timeAll } from './time.mjs';
 
-const rounds = 3;
-const seconds = 3;
+const rounds = 6;
+const seconds = 2;
 const answers = 200;
 const ports = { iperf: 15201, http: 15280, host: 15299 };
 
 export async function measure() {
   const rootfs = makeRootfs(join(tmpdir(), 'network'));
-  const imported = spawnSync('sh', ['-c', 'tar -C "$1" -cf - . | podman import -q - bench-network', 'sh', rootfs], { stdio: 'ignore' });
+  const imported = spawnSync('sh', ['-c', 'tar -C "$1" -cf - . | podman import -q - bench-network', 'sh', rootfs], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    encoding: 'utf8',
+  });
+  if (imported.status !== 0) console.error(`bench: no podman: ${imported.stderr.trim().split('\n').pop()}`);
   const ours = engine('rootless', rootless, `rootfs:${rootfs}`, 0);
   const argv = ['podman', '--cgroup-manager', 'cgroupfs', '--runtime', 'crun'];
   const podman = ['podman', 'slirp4netns'].map((name, at) => engine(name, argv, 'localhost/bench-network', at + 1));
@@ -199,7 +203,7 @@ function engine(name, program, image, shift) {
     name,
     argv,
     image,
-    network: 'bench-net',
+    network: `bench${shift}-net`,
     named: (what) => `bench${shift}-${what}`,
     ports: { iperf: ports.iperf + shift, http: ports.http + shift },
     run: (...args) => (args[0] === 'rm' || args[1] === 'rm' ? output(argv(...args)) : must(argv(...args))),
