@@ -56,7 +56,8 @@ export async function connect(
 
 /** What follows from the networks that it has now: its way out, its description, its files. */
 async function settle(paths: Paths, found: Listed, changed: Listed, searchPath: readonly string[]): Promise<void> {
-  const uplink = isRunning(found) ? await settleUplink(paths, changed, searchPath) : undefined;
+  // Between two lives there is nobody to ask: the next one begins with what is written down.
+  const uplink = isActive(found) ? await settleUplink(paths, changed, { searchPath, runs: isRunning(found) }) : undefined;
   describe(paths, uplink === undefined ? changed : { ...changed, ports: uplink.ports });
   const whole = found.life !== undefined && found.options.network === 'networks' && changed.options.network === 'networks';
   if (whole) await rewriteNetworks(paths, changed, readHost([]), uplink);

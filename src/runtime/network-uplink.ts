@@ -24,11 +24,14 @@ export type UplinkChange = {
   readonly ports: readonly PortRequest[];
 };
 
+/** `runs`: it has a process now, whose way out is changed. */
+type Means = { readonly searchPath: readonly string[]; readonly runs: boolean };
+
 /**
  * After its networks have changed. @returns undefined where the way out stays what it was
  * @throws RootlessError NETWORK_FAILED, and those of a private network: PORT_IN_USE, …
  */
-export async function settleUplink(paths: Paths, container: Listed, searchPath: readonly string[]): Promise<UplinkChange | undefined> {
+export async function settleUplink(paths: Paths, container: Listed, { searchPath, runs }: Means): Promise<UplinkChange | undefined> {
   const { id, options } = container;
   const joined = listNetworks(paths).filter(({ name }) => options.networks?.some((one) => one.network === name));
   const closed = isClosed(
@@ -37,7 +40,7 @@ export async function settleUplink(paths: Paths, container: Listed, searchPath: 
   );
   if (closed === (readUplink(paths, id) === undefined)) return undefined;
   const change = closed ? { companion: undefined, dns: undefined, ports: [] } : await newUplink(paths, container, searchPath);
-  await askHelper(paths, ['uplink', id], options.networks?.at(-1)?.network ?? '', JSON.stringify(change.companion ?? []));
+  if (runs) await askHelper(paths, ['uplink', id], options.networks?.at(-1)?.network ?? '', JSON.stringify(change.companion ?? []));
   return change;
 }
 

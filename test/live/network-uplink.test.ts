@@ -41,6 +41,20 @@ live('the way out comes with the first network that leads out, and goes with the
   ),
 );
 
+live('a life that is still to come has the way out that was asked for meanwhile', needs, () =>
+  withNetwork(['--internal'], (inner) =>
+    withNetwork([], async (outer) => {
+      // The first lives are short: the policy waits longer and longer.
+      const script = 'ls /sys/class/net | tr "\\n" " "; echo; test -e /sys/class/net/uplink0 || exit 1; exec sleep 300';
+      await run(['--name', 'w4', '--network', inner, '--restart', 'always'], ['sh', '-c', script]);
+      await eventually(async () => assert.match(await inspect('w4', '{{.RestartCount}} {{.State.Status}}'), /^[5-9] restarting$/));
+      await ok(['network', 'connect', outer, 'w4']);
+      await eventually(async () => assert.match(await ok(['logs', 'w4']), /^eth0 eth1 lo uplink0 $/m));
+      assert.match(await ok(['logs', 'w4']), /^eth0 lo $/m);
+    }),
+  ),
+);
+
 live('a way out that cannot be had leaves the container as it was', needs, () =>
   withNetwork(['--internal'], (inner) =>
     withNetwork([], async (outer) => {
