@@ -19,11 +19,15 @@ export const idChecks: readonly Check[] = [
   nsresourcedCheck,
 ];
 
-/** Commands for ranges that no other owner in the file has. */
-function grant({ host, read }: Pick<Machine, 'host' | 'read'>): string[] {
+/** One that no owner in the files has. */
+function freshRange(read: Machine['read']): string {
   const taken = ['/etc/subuid', '/etc/subgid'].flatMap((file) => parseSubidLines(read(file)).map(({ start, size }) => start + size));
   const first = Math.max(100_000, ...taken);
-  const range = `${first}-${first + 65_535}`;
+  return `${first}-${first + 65_535}`;
+}
+
+function grant({ host, read }: Machine): string[] {
+  const range = freshRange(read);
   return [`usermod --add-subuids ${range} --add-subgids ${range} ${host.name}`];
 }
 
@@ -88,7 +92,7 @@ function accountWithin(host: Machine['host'], read: Machine['read']): Finding | 
         status: 'bad',
         message: `the ${kind} "${name}" of this machine has an id of yours: ${text}`,
         why: `${file} gives it to "${name}", and it is in your range ${mine}: a container's ${kind} is that ${kind} here`,
-        fix: [`usermod --del-${flag} ${mine} ${host.name}`, ...grant({ host, read })],
+        fix: [`usermod --del-${flag} ${mine} --add-${flag} ${freshRange(read)} ${host.name}`],
       };
     }
   }

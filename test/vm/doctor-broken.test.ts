@@ -74,7 +74,7 @@ const rows: readonly Row[] = [
   { what: 'and no /dev/fuse', id: 'fuse', spoil: `${twice} && chmod 600 /dev/fuse`, restore: `chmod 666 /dev/fuse; ${twiceBack}`, first: store, status: 'warn', says: /\/dev\/fuse cannot be opened: EACCES/, mends: true },
   { what: 'ids that systemd could lend', id: 'nsresourced', spoil: "systemctl start systemd-nsresourced.socket; sed -i '/^ben:/d' /etc/subuid /etc/subgid", restore: 'systemctl stop systemd-nsresourced.socket systemd-nsresourced.service', status: 'off', says: /systemd 257\S* answers, and can lend none: .*"bpf"/ },
   { what: 'a tree that is not cgroup v2 alone', id: 'cgroup2', spoil: 'true', become: `unshare -m bash -c 'umount -R /sys/fs/cgroup; mount -t tmpfs none /sys/fs/cgroup; exec "$0" "$@"' ${toBen}`, status: 'warn', says: /no limits/ },
-  { what: 'keys that are used up', id: 'keyring', spoil: sysctl('kernel.keys.maxkeys', '1'), restore: back('kernel.keys.maxkeys'), status: 'warn', says: /a new one was refused \(EDQUOT\)/, mends: true },
+  { what: 'keys that are used up', id: 'keyring', spoil: sysctl('kernel.keys.maxbytes', '1'), restore: back('kernel.keys.maxbytes'), status: 'warn', says: /a new one was refused \(EDQUOT\)/, mends: true },
   { what: 'an outer container', id: 'nesting', spoil: 'true', first: 'export container=lxc;', status: 'ok', says: /inside lxc/ },
   { what: 'few open files', id: 'files', spoil: 'true', first: 'ulimit -n 512;', status: 'warn', says: /up to 512/ },
   { what: 'few processes', id: 'processes', spoil: 'true', first: 'ulimit -u 300;', status: 'warn', says: /up to 300/ },
