@@ -1,6 +1,7 @@
 // Runs the suite of another runtime against runtimes on this machine, and writes docs/conformance.md from what it says.
 //
-//   node scripts/conformance.mjs run SUITE CHECKOUT RESULTS NAME=PATH…     as root; SUITE: runc, crun, runtime-tools or youki. The first two run as $ROOTLESS_TEST_USER
+//   node scripts/conformance.mjs run SUITE CHECKOUT RESULTS NAME=PATH… [-- PART…]
+//       as root; SUITE: runc, crun, runtime-tools or youki. The first two run as $ROOTLESS_TEST_USER. PART: a file or group of it, in place of all
 //   node scripts/conformance.mjs report RESULTS
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
@@ -23,18 +24,20 @@ else if (verb === 'report' && rest.length === 1) {
     ),
   );
 } else {
-  console.error('usage: conformance.mjs run SUITE CHECKOUT RESULTS NAME=PATH…, or report RESULTS');
+  console.error('usage: conformance.mjs run SUITE CHECKOUT RESULTS NAME=PATH… [-- PART…], or report RESULTS');
   process.exit(2);
 }
 
-function run(name, checkout, results, ...runtimes) {
+function run(name, checkout, results, ...words) {
+  const end = words.indexOf('--');
+  const [runtimes, only] = end < 0 ? [words, []] : [words.slice(0, end), words.slice(end + 1)];
   const { parts, command } = suites[name];
   const top = resolve(checkout);
   const input = endless();
   for (const [runtime, path] of runtimes.map((one) => one.split('='))) {
     const to = join(results, name, runtime);
     mkdirSync(to, { recursive: true });
-    for (const part of parts(top).sort()) {
+    for (const part of only.length > 0 ? only : parts(top).sort()) {
       const options = { encoding: 'utf8', timeout: patience, maxBuffer: 1 << 28, stdio: [input, 'pipe', 'ignore'] };
       const { stdout } = spawnSync(...inLook(command(part, resolve(path), top)), options);
       writeFileSync(join(to, `${part}.tap`), stdout ?? '');

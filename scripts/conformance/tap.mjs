@@ -9,8 +9,9 @@ export function readResults(folder) {
     .filter((file) => file.endsWith('.tap'))
     .sort()) {
     const file = name.replace(/(\.bats|\.py)?\.tap$/, '');
+    const text = readFileSync(join(folder, name), 'utf8').replaceAll('\r', '');
     let current;
-    for (const line of readFileSync(join(folder, name), 'utf8').replaceAll('\r', '').split('\n')) {
+    for (const line of text.split('\n')) {
       const match = /^(ok|not ok) \d+ (?:- )?(.*)$/.exec(tapOf(line));
       if (match === null) {
         if (line.startsWith('#')) current?.said.push(line);
@@ -20,7 +21,8 @@ export function readResults(folder) {
       current = { result: skip !== undefined ? 'skipped' : match[1] === 'ok' ? 'ok' : 'fails', said: [] };
       results.set(unique(results, `${file}: ${test}`), current);
     }
-    if (current === undefined) results.set(`${file}: ends without a result`, { result: 'fails', said: [] });
+    // A file may have nothing for this user.
+    if (current === undefined && !/^1\.\.0$/m.test(text)) results.set(`${file}: ends without a result`, { result: 'fails', said: [] });
   }
   return results;
 }

@@ -20,6 +20,8 @@ type Engines = {
   /** `podman run --rm --network none`, with these options before the image. */
   readonly run: (options: readonly string[], ...command: string[]) => Result;
   readonly buildah: (...args: string[]) => Result;
+  /** Any program, with their store. */
+  readonly call: (program: string, args: readonly string[]) => Result;
 };
 
 /** podman and buildah with a store of their own, in which `bb` is; afterwards the runtime may have nothing left. */
@@ -38,8 +40,8 @@ async function withEngines(use: (engines: Engines) => Promise<void> | void): Pro
     try {
       const archive = join(folder, 'bb.tar');
       assert.is(spawnSync('tar', ['-C', busyboxRootfs(join(folder, 'rootfs')), '-cf', archive, '.']).status, 0);
-      good(podman('import', '-q', '--change', 'ENV PATH=/bin', archive, 'bb'));
-      await use({ folder, podman, run, buildah });
+      good(podman('import', '-q', '--change', 'ENV PATH=/bin', '--change', 'CMD ["sleep","1000"]', archive, 'bb'));
+      await use({ folder, podman, run, buildah, call });
       assert.equal(state(session), []);
     } finally {
       podman('rm', '--all', '--force', '--time', '0');
@@ -56,7 +58,7 @@ function configuration(folder: string): Record<string, string> {
   for (const name of ['home', 'tmp']) mkdirSync(join(folder, name));
   writeFileSync(
     engine,
-    `[engine]\nruntime = "helper"\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n` +
+    `[engine]\nruntime = "helper"\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\ninfra_image = "localhost/bb"\n` +
       `runtime_supports_json = ["helper", "rootless-helper"]\nruntime_supports_nocgroup = ["helper", "rootless-helper"]\n` +
       `[engine.runtimes]\nhelper = ["${helper}"]\n`,
   );
@@ -172,6 +174,52 @@ live('what podman’s options ask of a runtime is there', needs, () =>
     }
     const terminal = run(['--annotation', 'a=b', '-t'], 'sh', '-c', 'test -t 1 && echo terminal');
     assert.is(terminal.out.trim(), 'terminal', terminal.err);
+  }),
+);
+
+live('podman’s daily verbs go through it: a terminal, health, copies, restarts, another container from one', needs, () =>
+  withEngines(async ({ podman, folder, call }) => {
+    const options = ['--name', 'a', '--network', 'none', '--health-cmd', 'test -e /ok', '--health-interval', 'disable'];
+    good(podman('run', '-d', ...options, 'bb', 'sh', '-c', 'touch /ok; echo ready; exec sleep 1000'));
+    await eventually(() => assert.is(good(podman('logs', 'a')), 'ready\n'));
+    const terminal = call('script', ['-qec', "podman exec -it a sh -c 'test -t 0 && tty; exit 4'", '/dev/null']);
+    assert.match(terminal.out, /\/dev\/pts\/0/);
+    assert.is(terminal.code, 4);
+    assert.is(podman('healthcheck', 'run', 'a').code, 0);
+    good(podman('exec', '-d', 'a', 'rm', '/ok'));
+    await eventually(() => assert.is(podman('healthcheck', 'run', 'a').code, 1));
+    assert.match(good(podman('exec', '--privileged', 'a', 'grep', 'CapEff', '/proc/self/status')), /\t0*[1-9a-f][0-9a-f]{8,}$/m);
+    good(podman('cp', 'a:/etc/passwd', join(folder, 'passwd')));
+    assert.match(readFileSync(join(folder, 'passwd'), 'utf8'), /^root:/);
+    good(podman('restart', '-t', '0', 'a'));
+    good(podman('rename', 'a', 'b'));
+    good(podman('container', 'clone', 'b', 'c'));
+    good(podman('init', 'c'));
+    assert.is(good(podman('inspect', '--format', '{{.State.Status}}', 'c')), 'initialized\n');
+    good(podman('start', 'c'));
+    for (const verb of ['checkpoint', 'restore']) assert.is(podman('container', verb, 'c').code, 125);
+    // Whether it has a cgroup of its own is the machine's affair; what podman then says, and leaves, is the same as with crun.
+    const limited = podman('update', '--memory', '64m', 'c');
+    if (limited.code !== 0) assert.match(limited.err, /cgroup/);
+    assert.is(good(podman('inspect', '--format', '{{.State.Status}}', 'b', 'c')), 'running\nrunning\n');
+    good(podman('rm', '-f', '-t', '0', 'b', 'c'));
+    assert.is(good(podman('ps', '-aq')), '');
+  }),
+);
+
+live('a pod that kube play makes has a process of its own, and goes whole', needs, () =>
+  withEngines(async ({ podman, folder }) => {
+    const file = join(folder, 'pod.yaml');
+    const command = '[sh, -c, "echo from kube; exec sleep 1000"]';
+    const container = `{ name: one, image: localhost/bb:latest, command: ${command} }`;
+    writeFileSync(file, `apiVersion: v1\nkind: Pod\nmetadata: { name: kube }\nspec:\n  hostNetwork: true\n  containers: [${container}]\n`);
+    good(podman('play', 'kube', file));
+    await eventually(() => assert.is(good(podman('logs', 'kube-one')), 'from kube\n'));
+    assert.is(good(podman('pod', 'ps', '--format', '{{.Name}} {{.Status}} {{.NumberOfContainers}}')), 'kube Running 2\n');
+    assert.is(good(podman('pod', 'top', 'kube', 'args')).match(/sleep 1000/g)?.length, 2);
+    assert.match(good(podman('generate', 'kube', 'kube')), /name: kube\n/);
+    good(podman('play', 'kube', '--down', file));
+    assert.is(good(podman('ps', '-aq')), '');
   }),
 );
 

@@ -91,6 +91,7 @@ fn story(plan: &Plan, channel: &Channel, entry: &Entry<'_>, joined: i32, host_pr
     }
     let program = Program::new(&plan.process, identity.home.as_deref())?;
     let labels = labels::prepare(&plan.process, host_proc)?;
-    init::become_program(plan, &identity, channel, entry.preserve_fds, entry.die_with_parent, &labels)?;
+    let kept = (entry.preserve_fds, entry.die_with_parent);
+    init::become_program(plan, &identity, channel, kept, &labels, plan.filter.as_ref())?;
     Ok(program)
 }

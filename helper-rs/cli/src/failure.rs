@@ -63,6 +63,12 @@ impl Failure {
         format!("{self}: {words}")
     }
 
+    /// The line for a terminal where the program cannot be executed: not the runtime's fault, and said as shells and runc say it.
+    pub fn of_program(&self) -> Option<String> {
+        let target = self.target.as_ref().filter(|_| self.step == "exec" && self.names_a_path())?;
+        Some(format!("exec {target}: {}", in_words(self.errno?)))
+    }
+
     fn names_a_path(&self) -> bool {
         self.target.as_ref().is_some_and(|target| target.contains('/'))
     }

@@ -76,8 +76,7 @@ fn story(plan: &Plan, channel: &Channel, options: &InitOptions, mut mapped: idma
     }
     // Among the processes of a container that runs already, nobody may look into this one. In a namespace of its own there
     // is nobody yet, and the network companion needs its /proc entry, which the change of ids has closed.
-    sys_process::set_dumpable(plan.namespaces.join.is_empty() && plan.annotations.join.is_none())
-        .during("init", "dumpable")?;
+    sys_process::set_dumpable(is_alone(plan)).during("init", "dumpable")?;
     if options.die_with_parent {
         sys_process::die_with_parent().during("init", "pdeathsig")?;
     }
@@ -154,11 +153,27 @@ fn story(plan: &Plan, channel: &Channel, options: &InitOptions, mut mapped: idma
         program.look_for()?;
     }
     mark("limits, user, streams");
+    let change = |channel: &Channel, filter: Option<&SeccompFilter>| {
+        let kept = (options.preserve_fds, options.die_with_parent);
+        become_program(plan, &identity, channel, kept, &labels, filter)
+    };
+    let (early, late_filter) = before_gate(plan, options);
+    if early {
+        change(channel, plan.filter.as_ref().filter(|_| late_filter.is_none()))?;
+        // Engines look for its namespaces, to connect its network for example.
+        sys_process::set_dumpable(is_alone(plan)).during("init", "dumpable")?;
+    }
     channel.send(Message::Ready, None)?;
     channel.expect(Message::Go, None)?;
     let channel = pass_gate(channel, options)?;
     let last_steps = || -> Step<()> {
-        become_program(plan, &identity, &channel, options.preserve_fds, options.die_with_parent, &labels)?;
+        match early {
+            true => {
+                sys_process::set_dumpable(false).during("init", "dumpable")?;
+                load_filter(late_filter, &channel)?;
+            }
+            false => change(&channel, plan.filter.as_ref())?,
+        }
         // With the rights of the program and under its filter, as in runc.
         let hooks = start_hooks(plan, identity.home.as_deref());
         hooks::run_into(&hooks, &state(options, "created"), "startContainer", &options.output)?;
@@ -179,6 +194,21 @@ fn story(plan: &Plan, channel: &Channel, options: &InitOptions, mut mapped: idma
     Ok((program, channel))
 }
 
+/// No other process is in its namespaces.
+fn is_alone(plan: &Plan) -> bool {
+    plan.namespaces.join.is_empty() && plan.annotations.join.is_none()
+}
+
+/// `create`: whether the process takes the program's rights before it waits for `start`, so that it is `create` that fails, as with
+/// runc and crun; and the filter that it takes after the wait. One that asks an agent is announced by `create`. Without
+/// no_new_privs a filter has to come before the rights go, and waiting may be what it forbids: then all of that comes after.
+fn before_gate<'a>(plan: &'a Plan, options: &InitOptions) -> (bool, Option<&'a SeccompFilter>) {
+    let filter = plan.filter.as_ref();
+    let notifies = filter.is_some_and(|filter| filter.notifies);
+    let early = options.gate.is_some() && (filter.is_none() || notifies || plan.process.no_new_privileges);
+    (early, filter.filter(|_| early && !notifies))
+}
+
 /// Those that name no environment have that of the program, as in runc.
 fn start_hooks(plan: &Plan, home: Option<&str>) -> Vec<Hook> {
     let mut hooks = plan.hooks.start_container.clone();
@@ -193,9 +223,9 @@ pub fn become_program(
     plan: &Plan,
     identity: &Identity,
     channel: &Channel,
-    preserve_fds: u32,
-    die_with_parent: bool,
+    (preserve_fds, die_with_parent): (u32, bool),
     labels: &[Label],
+    filter: Option<&SeccompFilter>,
 ) -> Step<()> {
     sys_process::cloexec_from(3 + preserve_fds).during("init", "close_range")?;
     signal::reset();
@@ -211,7 +241,7 @@ pub fn become_program(
     // Without no_new_privs only CAP_SYS_ADMIN may load a filter, so then it has to be before the capabilities go.
     if !late {
         plan.annotations.landlock.as_ref().map_or(Ok(()), landlock::enforce)?;
-        load_filter(plan.filter.as_ref(), channel)?;
+        load_filter(filter, channel)?;
     }
     process::become_user(identity, &plan.caps, plan.process.user.umask)?;
     // With the program's ids: others in the container that have them may not look into what is not the program yet (CVE-2016-9962).
@@ -225,7 +255,7 @@ pub fn become_program(
     if late {
         sys_process::no_new_privileges().during("capabilities", "no_new_privs")?;
         plan.annotations.landlock.as_ref().map_or(Ok(()), landlock::enforce)?;
-        load_filter(plan.filter.as_ref(), channel)?;
+        load_filter(filter, channel)?;
     }
     Ok(())
 }

@@ -283,6 +283,8 @@ fn escort(
                 Some(path) => terminal::hand_over(&master, path)?,
                 None => terminal = Some(master),
             },
+            // With a gate; otherwise the filter is the last thing before the program.
+            (Message::Listener, Some(listener)) => crate::agent::send(plan, child.pid, &listener)?,
             (Message::Ready, _) => break,
             (message, _) => return Err(Failure::because("init", format!("ended early ({message:?})"))),
         }

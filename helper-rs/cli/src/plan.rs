@@ -10,7 +10,7 @@ use rootless_core::lower::namespaces::{
     self, Namespaces, CLONE_NEWCGROUP, CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWUTS,
 };
 use rootless_core::lower::resources;
-use rootless_core::oci::runtime::{Capabilities, Hooks, Linux, Process, Root, Spec};
+use rootless_core::oci::runtime::{Capabilities, Hooks, Linux, Process, Root, SeccompRule, Spec};
 use rootless_core::seccomp::{self, Arch};
 use rootless_core::{caps, validate};
 use std::io::Read;
@@ -156,6 +156,7 @@ impl Plan {
                 op.unheeded.join(",")
             ));
         }
+        refuse_strangers(process.capabilities.as_ref())?;
         let id_map = IdMap {
             uid: linux.uid_mappings.clone(),
             gid: linux.gid_mappings.clone(),
@@ -384,6 +385,18 @@ fn refuse_names_of_host(spec: &Spec, linux: &Linux, namespaces: &Namespaces) -> 
     Ok(())
 }
 
+/// Where not one of the names is known nobody could have been meant: it is refused, as by crun. Some are left out, with a warning, as by runc.
+fn refuse_strangers(sets: Option<&Capabilities>) -> Step<()> {
+    let all = sets.map(|sets| [&sets.bounding, &sets.effective, &sets.inheritable, &sets.permitted, &sets.ambient]);
+    let mut names = all.into_iter().flatten().flatten();
+    match names.clone().next() {
+        Some(first) if names.all(|name| caps::number(name).is_none()) => {
+            Err(Failure::because("capabilities", "not one of the capabilities is known").on(first))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The sets, and a warning for each name that this program does not know: a newer engine may.
 fn masks(sets: Option<&Capabilities>) -> (CapMasks, Vec<String>) {
     let Some(sets) = sets else { return (CapMasks::default(), Vec::new()) };
@@ -461,6 +474,12 @@ fn instruction(bytes: &[u8]) -> Filter {
 fn compile(linux: &Linux, strict: bool) -> Step<Option<SeccompFilter>> {
     let Some(profile) = &linux.seccomp else { return Ok(None) };
     let failed = |reason: String| Failure::because("seccomp", reason);
+    let asks_of_write =
+        |rule: &SeccompRule| rule.action == "SCMP_ACT_NOTIFY" && rule.names.iter().any(|name| name == "write");
+    if profile.syscalls.iter().any(asks_of_write) {
+        // As in runc: what a runtime says until the program is executed would wait for an agent that is not asked yet.
+        return Err(failed("SCMP_ACT_NOTIFY cannot be used for the write syscall".into()));
+    }
     let native = Arch::native().ok_or_else(|| failed("no filter for this architecture".into()))?;
     let program = seccomp::compile(profile, native).map_err(|error| failed(error.to_string()))?;
     if let (true, [unknown, ..]) = (strict, program.unknown_syscalls.as_slice()) {

@@ -48,7 +48,10 @@ impl Reporter {
         if let Some(fd) = &self.events {
             write_all(fd, format!("{}\n", failure.to_json()).as_bytes());
         } else {
-            let _ = writeln!(std::io::stderr(), "rootless-helper: error: {words}");
+            let _ = match failure.of_program() {
+                Some(line) => writeln!(std::io::stderr(), "{line}"),
+                None => writeln!(std::io::stderr(), "rootless-helper: error: {words}"),
+            };
         }
         self.log("error", &words);
     }

@@ -35,6 +35,9 @@ pub struct Saved {
     /// Folders of resctrl that go with it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resctrl: Vec<PathBuf>,
+    /// What 0, 1 and 2 of the caller are, a list written as text: under the name that runc and crun have for it.
+    #[serde(default, rename = "external_descriptors")]
+    pub external_descriptors: String,
 }
 
 impl Saved {
@@ -51,6 +54,7 @@ impl Saved {
             cgroup: None,
             scope: None,
             resctrl: Vec::new(),
+            external_descriptors: descriptors(),
             creating: false,
         })
     }
@@ -59,7 +63,12 @@ impl Saved {
         let name = if self.creating { HALF_MADE } else { "state.json" };
         let file = folder(root, &self.id).join(name);
         let text = serde_json::to_vec(self).map_err(|error| Failure::because("state", error.to_string()))?;
-        write_atomically(&file, &text).during("state", file.display())
+        write_atomically(&file, &text).during("state", file.display())?;
+        if !self.creating {
+            // Where those who know crun look for it; that it is there already is no reason to fail.
+            let _ = rustix::fs::symlink("state.json", folder(root, &self.id).join("status"));
+        }
+        Ok(())
     }
 
     pub fn read(root: &Path, id: &str) -> Step<Saved> {
@@ -128,6 +137,11 @@ impl Saved {
             annotations: self.annotations.clone(),
         }
     }
+}
+
+fn descriptors() -> String {
+    let link = |number: i32| fs::read_link(format!("/proc/self/fd/{number}")).unwrap_or_default();
+    serde_json::json!([link(0), link(1), link(2)]).to_string()
 }
 
 /// The document for hooks of a container that has no saved state yet.

@@ -295,7 +295,8 @@ fn finish(name: &str, child: Option<Child>) -> Step<()> {
         return Ok(());
     }
     let said = String::from_utf8_lossy(&output.stderr);
-    Err(Failure::because("map-ids", said.trim()).on(name))
+    let whose = if said.contains("not allowed") { " for this user (/etc/subuid, /etc/subgid)" } else { "" };
+    Err(Failure::because("map-ids", format!("{}{whose}", said.trim())).on(name))
 }
 
 /// Two descriptors of one namespace.

@@ -5,6 +5,7 @@ use crate::args::{self, Argument, Global, Options};
 use crate::failure::{During, Failure, Step};
 use crate::launch::{self, LaunchOptions, Partial};
 use crate::plan::Plan;
+use crate::report::Reporter;
 use crate::sys::process;
 use crate::timing::mark;
 use crate::{cgroup, hooks, network, sealed, state};
@@ -40,10 +41,7 @@ pub fn make(global: &Global, id: &str, place: &Place, mut options: LaunchOptions
         return Err(Failure::because("config", "networks need a monitor (run --monitor)").on("$.annotations"));
     }
     sealed::ensure(&plan.id_map, plan.in_user_namespace(), global.reporter.events.as_deref())?;
-    global.reporter.debug(&format!("{id}: {} is right, its processes are made", place.config().display()));
-    if let Some(flags) = plan.seccomp_flags() {
-        global.reporter.debug(&format!("seccomp filter flags: {flags}"));
-    }
+    announce(&global.reporter, &plan);
     mark("configuration checked");
     state::claim(&global.root, id)?;
     options.root.clone_from(&global.root);
@@ -52,13 +50,15 @@ pub fn make(global: &Global, id: &str, place: &Place, mut options: LaunchOptions
     let made = state::keep_config(&global.root, id, &text).and_then(|()| {
         options.gate = Some(listen(&state::gate(&global.root, id))?);
         network::prepare(&mut plan, &mut options)?;
-        launch::launch(&plan, options, &mut partial, &mut |_| {})
+        launch::launch(&plan, options, &mut partial, &mut |pid| report_made(&global.reporter, &plan, pid))
     });
     match made {
         Ok(launched) => {
             // Companions serve the container, not this process: they stay, and end with its network namespace.
             launched.companions.into_iter().for_each(std::mem::forget);
-            global.reporter.debug(&format!("{id}: process {} waits to be started", launched.child.pid));
+            global
+                .reporter
+                .debug(&format!("{id}: init: closing the pipe to signal completion: it waits to be started"));
             Ok(())
         }
         Err(failure) => {
@@ -68,6 +68,20 @@ pub fn make(global: &Global, id: &str, place: &Place, mut options: LaunchOptions
             Err(failure)
         }
     }
+}
+
+/// With `--debug`: what is about to happen. The words are those that readers of runc's log look for.
+pub fn announce(reporter: &Reporter, plan: &Plan) {
+    let (id, bundle) = (&plan.id, plan.bundle.display());
+    reporter.debug(&format!("{id}: nsexec container setup: {bundle} is right, its processes are made"));
+    if let Some(flags) = plan.seccomp_flags() {
+        reporter.debug(&format!("seccomp filter flags: {flags}"));
+    }
+}
+
+/// The first process stands in its namespaces and its root.
+pub fn report_made(reporter: &Reporter, plan: &Plan, pid: i32) {
+    reporter.debug(&format!("{}: child process in init(): {pid} has its mounts, names and limits", plan.id));
 }
 
 /// The socket is bound by a short relative name: state folders may be deeper than a socket address is long.

@@ -12,6 +12,7 @@ use crate::streams::{self, Streams};
 use crate::sys::process as sys;
 use crate::sys::signal;
 use crate::{agent, cgroup, sealed, terminal};
+use rootless_core::caps;
 use rootless_core::lower::ranges;
 use rootless_core::oci::runtime::Process;
 use rustix::fd::{AsFd, OwnedFd};
@@ -85,7 +86,10 @@ pub fn exec(global: Global) -> Step<u8> {
         (Some((_, folder)), Some(unit)) if cgroup.is_none() => cgroup::scope::join(unit, folder),
         _ => Ok(()),
     };
+    global.reporter.debug(&format!("{id}: nsexec container setup: into the namespaces of process {}", saved.pid));
     let (child, channel) = enter::begin(&entry, || join().map(|()| &plan))?.finish()?;
+    global.reporter.debug(&format!("{id}: child process in init(): {}", child.pid));
+    global.reporter.debug(&format!("{id}: setns_init: about to exec {:?}", plan.process.args.first()));
     drop(streams.child);
     let (mut notifier, mut master) = (None, None);
     loop {
@@ -200,6 +204,9 @@ fn wanted_process(own: &Process, wish: &Wish) -> Step<Process> {
     process.no_new_privileges |= wish.no_new_privileges;
     process.apparmor_profile = wish.apparmor.clone().or(process.apparmor_profile);
     process.selinux_label = wish.label.clone().or(process.selinux_label);
+    if let Some(unknown) = wish.caps.iter().find(|name| caps::number(name).is_none()) {
+        return Err(Failure::because("args", "unknown capability").on(unknown));
+    }
     let sets = process.capabilities.get_or_insert_default();
     for set in [&mut sets.bounding, &mut sets.effective, &mut sets.permitted] {
         set.extend(wish.caps.iter().cloned());

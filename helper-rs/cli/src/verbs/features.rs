@@ -1,4 +1,4 @@
-//! `features` (features.md), `version` and `help`.
+//! `features` (features.md) and `version`.
 
 use super::state::print_json;
 use crate::args::{self, Global};
@@ -57,22 +57,5 @@ pub fn features(global: &Global) -> Step<u8> {
 
 pub fn version() -> Step<u8> {
     println!("rootless-helper version {}\nspec: {SPEC}", env!("CARGO_PKG_VERSION"));
-    Ok(0)
-}
-
-pub fn help_of(verb: &str) -> Step<u8> {
-    println!("usage: rootless-helper {verb} [OPTION…] [CONTAINER [ARG…]]\n\nThe options are those of runc and crun; docs/contract.md lists what is ours.");
-    Ok(0)
-}
-
-pub fn help() -> Step<u8> {
-    println!(
-        "rootless-helper {}: the OCI runtime behind rootless\n\n\
-         usage: rootless-helper [--root DIR] [--log FILE] [--log-format text|json] [--events-fd N] VERB [ARG…]\n\n\
-         OCI runtime:  create start run state kill delete exec list ps pause resume update events features spec\n\
-         layers:       unpack flatten layer remove\n\
-         others:       validate unshare probe version",
-        env!("CARGO_PKG_VERSION")
-    );
     Ok(0)
 }

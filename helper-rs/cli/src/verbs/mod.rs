@@ -11,6 +11,7 @@ mod exec;
 mod features;
 mod flags;
 pub mod front;
+mod help;
 mod kill;
 mod list;
 mod log;
@@ -64,14 +65,14 @@ pub fn run(global: Global) -> Step<u8> {
 #[inline(never)]
 pub fn begin(global: Global) -> Step<Rest> {
     match global.verb.as_str() {
-        "run" => run::run(global),
+        "run" if !args::asks_for_help(&global) => run::run(global),
         _ => end_at_once(global).map(Rest::Done),
     }
 }
 
 fn end_at_once(global: Global) -> Step<u8> {
     if args::asks_for_help(&global) {
-        return features::help_of(&global.verb);
+        return help::of_verb(&global.verb);
     }
     match global.verb.as_str() {
         "create" => create::create(global),
@@ -99,7 +100,7 @@ fn end_at_once(global: Global) -> Step<u8> {
         "probe" => probe::probe(global),
         "checkpoint" | "restore" => Err(Failure::because("args", "checkpoint and restore are not supported")),
         "version" => features::version(),
-        "help" => features::help(),
+        "help" => help::all(),
         _ => of_layers(global),
     }
 }

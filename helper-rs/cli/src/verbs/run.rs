@@ -316,12 +316,13 @@ fn live(begin: &mut Begin, partial: &mut Partial) -> Step<(Ended, bool)> {
     options.streams = streams.child;
     options.plain_lines = options.console_socket.is_none();
     options.parent = copy_of(begin.parent.as_ref())?;
-    global.reporter.debug(&format!("{}: {} is right, its processes are made", plan.id, plan.bundle.display()));
-    if let Some(flags) = plan.seccomp_flags() {
-        global.reporter.debug(&format!("seccomp filter flags: {flags}"));
-    }
-    let mut created = |pid: i32| global.reporter.event(&json!({ "event": "created", "pid": pid }));
+    create::announce(&global.reporter, plan);
+    let mut created = |pid: i32| {
+        create::report_made(&global.reporter, plan, pid);
+        global.reporter.event(&json!({ "event": "created", "pid": pid }));
+    };
     let mut launched = launch::launch(plan, options, partial, &mut created)?;
+    global.reporter.debug(&format!("{}: init: closing the pipe to signal completion: the program runs", plan.id));
     global.reporter.event(&json!({ "event": "running", "pid": launched.child.pid }));
     hooks::run(&plan.hooks.poststart, &state::standard(plan, "running", Some(launched.child.pid)), "poststart")?;
     let watcher = Foreground {

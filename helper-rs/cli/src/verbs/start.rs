@@ -4,8 +4,8 @@ use super::delete;
 use crate::args::{self, Global};
 use crate::channel::{Channel, Message};
 use crate::failure::{During, Failure, Step};
+use crate::hooks;
 use crate::state::{self, Saved};
-use crate::{agent, hooks};
 use rustix::net::{connect, socket_with, AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
 pub fn start(global: Global) -> Step<u8> {
@@ -31,12 +31,9 @@ pub fn release(global: &Global, id: &str) -> Step<()> {
     connect(&socket, &address).during("state", &at)?;
     let channel = Channel::from_fd(socket);
     channel.send(Message::Go, None)?;
-    loop {
-        match channel.receive(None)? {
-            (Message::End, _) => break,
-            (Message::Listener, Some(listener)) => agent::send(&plan, saved.pid, &listener)?,
-            (message, _) => return Err(Failure::because("init", format!("{message:?} before exec"))),
-        }
+    match channel.receive(None)? {
+        (Message::End, _) => {}
+        (message, _) => return Err(Failure::because("init", format!("{message:?} before exec"))),
     }
     let _ = std::fs::remove_file("start");
     let running = state::standard(&plan, "running", Some(saved.pid));
