@@ -10,7 +10,7 @@ import { bundles, runFiles } from './files.mjs';
 import { ensureUser, privateCopy } from './user.mjs';
 
 /** Files that count processes, mounts or folders: nothing else may run beside them. */
-const alone = ['kill', 'faults-life', 'network-holder'];
+const alone = ['kill', 'faults-life', 'network-holder', 'ahead'];
 /** What is worth running again with the other two ways of mapping ids. */
 const asRoot = ['run-basic', 'isolation', 'stdio', 'ids', 'subid', 'mounts', 'kill', 'lifecycle', 'detach', 'networks', 'network-uplink'];
 const asSingle = [
