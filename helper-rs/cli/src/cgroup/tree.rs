@@ -78,10 +78,11 @@ pub fn claim(folder: &Path) -> Step<bool> {
     }
     // Nobody born in it would ever get to its program; runc refuses it too.
     if let Some(frozen) = folder.ancestors().take_while(|path| path.starts_with(MOUNT)).find(|path| is_frozen(path)) {
-        return Err(Failure::because("cgroup", "it is frozen, and so would be the container").on(frozen.display()));
+        return Err(Failure::because("cgroup", "container's cgroup unexpectedly frozen: so would be the container")
+            .on(frozen.display()));
     }
     match folder.exists() {
-        true if is_populated(folder) => refuse("there are processes in it already"),
+        true if is_populated(folder) => refuse("container's cgroup is not empty: there are processes in it already"),
         exists => Ok(!exists),
     }
 }

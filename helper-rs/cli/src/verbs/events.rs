@@ -6,7 +6,8 @@ use crate::cgroup::stats;
 use crate::failure::{During, Failure, Step};
 use crate::state::Saved;
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
-use serde_json::{json, Value};
+use serde::Serialize;
+use serde_json::Value;
 use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -72,12 +73,19 @@ fn follow(saved: &Saved, folder: &Path, interval: Duration) -> Step<u8> {
     }
 }
 
+/// In runc's order, which those who look at the text know.
+#[derive(Serialize)]
+struct Event<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    id: &'a str,
+    #[serde(skip_serializing_if = "Value::is_null")]
+    data: Value,
+}
+
 /// False when nobody reads any more.
 fn say(saved: &Saved, kind: &str, data: Value) -> bool {
-    let mut event = json!({ "type": kind, "id": saved.id });
-    if !data.is_null() {
-        event["data"] = data;
-    }
+    let Ok(event) = serde_json::to_string(&Event { kind, id: &saved.id, data }) else { return false };
     let mut out = std::io::stdout();
     writeln!(out, "{event}").and_then(|()| out.flush()).is_ok()
 }
