@@ -18,6 +18,7 @@ if (asked.includes('fuzz')) {
   process.env.PATH = `${dirname(process.execPath)}:${process.env.PATH}`;
   const results = [];
   for (const name of wanted) results.push(...(await (await import(`./${name}.mjs`)).measure()));
+  (await import('./podman.mjs')).removePodman();
   console.log(`\0${JSON.stringify(results)}`);
 } else {
   setUp(benchPackages, { optional: process.getuid() !== 0 });

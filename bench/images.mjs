@@ -8,6 +8,7 @@ import { inflateFloor } from './images/floor.mjs';
 import { makeImages } from './images/make.mjs';
 import { startRegistry } from './images/registry.mjs';
 import { fillStore } from './images/store.mjs';
+import { podmanStore } from './podman.mjs';
 import { peakMemory, rootless, timeAll } from './time.mjs';
 
 const env = (data) => ['env', `ROOTLESS_DATA=${data}`];
@@ -29,7 +30,7 @@ export async function measure() {
 function pulls(folder, { name, reference, url, blobs, note, runs }) {
   const at = (what) => join(folder, what);
   const clean = `${rootless.join(' ')} unshare rm -rf '${at('data')}' 2>/dev/null; rm -rf '${at('data')}'`;
-  const podman = ['podman', '--root', at('podman'), '--runroot', at('podman-run'), '--storage-opt', 'ignore_chown_errors=false'];
+  const podman = ['podman', ...podmanStore(folder)];
   const curls = blobs.map(
     (digest, index) =>
       `mkdir -p ${at('tar')}/${index}; curl -sf ${url}/blobs/${digest} | gzip -dc | tar -x --exclude './dev/*' -C ${at('tar')}/${index}`,
@@ -39,7 +40,7 @@ function pulls(folder, { name, reference, url, blobs, note, runs }) {
     {
       name: 'podman pull',
       argv: [...podman, 'pull', '-q', '--tls-verify=false', reference],
-      prepare: `podman unshare rm -rf '${at('podman')}' '${at('podman-run')}'`,
+      prepare: `podman unshare rm -rf '${at('podman')}' '${at('run')}'`,
     },
     {
       name: 'skopeo copy, umoci unpack',
@@ -90,7 +91,7 @@ async function pushes(folder, { reference, runs }) {
   const other = join(folder, 'other');
   mkdirSync(other);
   const { host, stop } = await startRegistry(other);
-  const podman = ['podman', '--root', join(folder, 'podman-push'), '--runroot', join(folder, 'podman-push-run')];
+  const podman = ['podman', ...podmanStore(join(folder, 'push'))];
   spawnSync(env(data)[0], [...env(data).slice(1), ...rootless, 'pull', '-q', reference]);
   spawnSync(podman[0], [...podman.slice(1), 'pull', '-q', '--tls-verify=false', reference]);
   const prepare = `rm -rf '${join(other, 'registry')}'/*`;

@@ -1,9 +1,11 @@
 // The life of containers beside podman's: start, exec, stop, rm, logs, ps among a thousand, a hundred at once, and what stays in memory.
+// Both engines have a store of their own here, which goes at the end: whose machine this is keeps what they have.
 import { spawn, spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { proportional, processes } from './memory.mjs';
+import { podman, podmanImage } from './podman.mjs';
 import { rootless, timeAll } from './time.mjs';
 
 const many = 1000;
@@ -11,14 +13,20 @@ const atOnce = 100;
 const megabytes = 300;
 
 export async function measure() {
-  const rootfs = makeRootfs(join(tmpdir(), 'lifecycle'));
-  const image = spawnSync('sh', ['-c', 'tar -C "$1" -cf - . | podman import -q - bench', 'sh', rootfs], { stdio: 'ignore' }).status === 0;
+  const folder = mkdtempSync(join(tmpdir(), 'lifecycle-'));
+  const rootfs = makeRootfs(join(folder, 'rootfs'));
+  const users = process.env.ROOTLESS_DATA;
+  process.env.ROOTLESS_DATA = join(folder, 'rootless');
   const ours = engine('rootless', rootless, [`rootfs:${rootfs}`]);
-  const theirs = image ? engine('podman', ['podman', '--cgroup-manager', 'cgroupfs', '--runtime', 'crun'], ['localhost/bench']) : undefined;
-  const engines = [ours, ...(theirs ? [theirs] : [])];
-  const rows = [...single(engines), ...(await talk(engines)), ...(await crowd(engines)), ...among(engines)];
-  for (const { run } of engines) run('rm', '-f', '-a');
-  return rows;
+  const engines = [ours, ...(podmanImage('bench', rootfs) ? [engine('podman', podman, ['localhost/bench'])] : [])];
+  try {
+    return [...single(engines), ...(await talk(engines)), ...(await crowd(engines)), ...among(engines)];
+  } finally {
+    for (const { argv } of engines) spawnSync('sh', ['-c', `${line(argv('rm', '-f', '-a', '-t', '0'))} >/dev/null`]);
+    must([...rootless, 'unshare', 'rm', '-rf', folder]);
+    if (users === undefined) delete process.env.ROOTLESS_DATA;
+    else process.env.ROOTLESS_DATA = users;
+  }
 }
 
 /** @returns how to call it: `argv` of a command, `run` it to its end, `make` the arguments of a new container */
@@ -151,7 +159,6 @@ function line(argv) {
 }
 
 function makeRootfs(folder) {
-  rmSync(folder, { recursive: true, force: true });
   mkdirSync(join(folder, 'bin'), { recursive: true });
   for (const name of ['proc', 'sys', 'dev', 'tmp', 'etc']) mkdirSync(join(folder, name));
   const busybox = spawnSync('sh', ['-c', 'command -v busybox'], { encoding: 'utf8' }).stdout.trim();

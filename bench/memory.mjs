@@ -1,6 +1,10 @@
 // What stays in memory beside a running container's own program: proportional set size of the helper's processes, and of conmon.
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { makeBundle } from './bundle.mjs';
+import { podman, podmanImage } from './podman.mjs';
 import { rootless } from './time.mjs';
 
 export async function measure() {
@@ -8,22 +12,8 @@ export async function measure() {
     [...rootless, 'run', '--rm', '--network', 'none', 'host:', 'sh', '-c', 'echo ready; exec sleep 60'],
     /^(memfd:)?rootless/,
   );
-  const podman = [
-    'podman',
-    '--cgroup-manager',
-    'cgroupfs',
-    '--runtime',
-    'crun',
-    'run',
-    '--rm',
-    '--network',
-    'none',
-    'localhost/bench',
-    'sh',
-    '-c',
-    'echo ready; exec sleep 60',
-  ];
-  const theirs = spawnSync('podman', ['image', 'exists', 'localhost/bench']).status === 0 ? await resident(podman, /^conmon/) : undefined;
+  const argv = [...podman, 'run', '--rm', '--network', 'none', 'localhost/bench', 'sh', '-c', 'echo ready; exec sleep 60'];
+  const theirs = podmanImage('bench', makeBundle(join(tmpdir(), 'memory'))) ? await resident(argv, /^conmon/) : undefined;
   return [
     {
       section: 'memory',

@@ -7,6 +7,7 @@ import { get } from 'node:http';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { podman, podmanImage } from './podman.mjs';
 import { rootless, timeAll } from './time.mjs';
 
 const rounds = 6;
@@ -16,15 +17,9 @@ const ports = { iperf: 15201, http: 15280, host: 15299 };
 
 export async function measure() {
   const rootfs = makeRootfs(join(tmpdir(), 'network'));
-  const imported = spawnSync('sh', ['-c', 'tar -C "$1" -cf - . | podman import -q - bench-network', 'sh', rootfs], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-    encoding: 'utf8',
-  });
-  if (imported.status !== 0) console.error(`bench: no podman: ${imported.stderr.trim().split('\n').pop()}`);
   const ours = engine('rootless', rootless, `rootfs:${rootfs}`, 0);
-  const argv = ['podman', '--cgroup-manager', 'cgroupfs', '--runtime', 'crun'];
-  const podman = ['podman', 'slirp4netns'].map((name, at) => engine(name, argv, 'localhost/bench-network', at + 1));
-  const engines = [ours, ...(imported.status === 0 ? podman : [])];
+  const theirs = ['podman', 'slirp4netns'].map((name, at) => engine(name, podman, 'localhost/bench-network', at + 1));
+  const engines = [ours, ...(podmanImage('bench-network', rootfs) ? theirs : [])];
   try {
     return [...(await flows(engines)), ...started(engines.filter(({ name }) => name !== 'slirp4netns'))];
   } finally {

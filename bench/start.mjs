@@ -1,8 +1,8 @@
 // Start to end of `true`: one bundle in the helper, crun, runc; the same root filesystem in bubblewrap; the command line and podman.
-import { spawnSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeBundle } from './bundle.mjs';
+import { podman, podmanImage } from './podman.mjs';
 import { helper, rootless, timeAll } from './time.mjs';
 
 export async function measure() {
@@ -18,25 +18,12 @@ export async function measure() {
       argv: ['bwrap', '--ro-bind', rootfs, '/', '--proc', '/proc', '--dev', '/dev', '--unshare-all', '--die-with-parent', 'true'],
     },
   ]);
-  spawnSync('sh', ['-c', 'tar -C "$1" -cf - . | podman import -q - bench', 'sh', rootfs], { stdio: 'ignore' });
-  const podman = [
-    'podman',
-    '--cgroup-manager',
-    'cgroupfs',
-    '--runtime',
-    'crun',
-    'run',
-    '--rm',
-    '--network',
-    'none',
-    'localhost/bench',
-    'true',
-  ];
+  podmanImage('bench', rootfs);
   const engines = timeAll([
     { name: 'node -e 0', argv: [process.execPath, '-e', '0'] },
     { name: 'rootless run', argv: [...rootless, 'run', '--rm', '--network', 'none', `rootfs:${rootfs}`, 'true'] },
     { name: 'rootless run, image', argv: [...rootless, 'run', '--rm', '--network', 'none', 'embedded:hello'] },
-    { name: 'podman run, crun', argv: podman },
+    { name: 'podman run, crun', argv: [...podman, 'run', '--rm', '--network', 'none', 'localhost/bench', 'true'] },
   ]);
   const row = (times, name, peer, limit) => ({
     section: 'start',

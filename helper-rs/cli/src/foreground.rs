@@ -5,7 +5,7 @@ use crate::launch::Launched;
 use crate::monitor::stop;
 use crate::relay::Flow;
 use crate::streams;
-use crate::sys::memory;
+use crate::sys::memory::Patience;
 use crate::sys::process::{self, Ended};
 use crate::sys::signal::{self, Caught};
 use crate::terminal::{copy_size, Raw};
@@ -32,9 +32,6 @@ struct Woken {
     parent_gone: bool,
 }
 
-/// A container that lives longer than this is worth giving memory back for.
-const A_WHILE: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
-
 /// A copy of a signal from the CLI within this time of one that came directly is the same key press.
 const ECHO: Duration = Duration::from_secs(1);
 
@@ -48,13 +45,10 @@ impl Foreground<'_> {
         let mut direct: Option<(i32, Instant)> = None;
         let mut killed_by: Option<i32> = None;
         let had_parent = self.parent.is_some();
-        let mut shrunk = false;
+        let mut patience = Patience::default();
         let ended = loop {
-            let woken = self.wait(true, if shrunk { None } else { Some(&A_WHILE) })?;
-            if !woken.any && !shrunk {
-                memory::shrink();
-                shrunk = true;
-            }
+            let woken = self.wait(true, patience.left())?;
+            patience.waited(usize::from(woken.any));
             for caught in self.caught()? {
                 self.forward(&caught, &mut direct, &mut killed_by);
             }

@@ -3,6 +3,7 @@
 use super::stop;
 use crate::ahead::Ahead;
 use crate::failure::{During, Failure, Step};
+use crate::sys::memory::Patience;
 use crate::sys::process::{self, Child, Ended, Forked};
 use crate::sys::signal::{self, Caught};
 use crate::verbs::front;
@@ -107,15 +108,16 @@ impl Signals<'_> {
 
 fn wait_in_front(monitor: &Child, mut wish: Signals<'_>, result: &OwnedFd) -> Step<u8> {
     let signals = signal::catch().during("init", "signalfd")?;
+    let mut patience = Patience::default();
     loop {
         let mut fds = vec![PollFd::new(result, PollFlags::IN), PollFd::new(&signals, PollFlags::IN)];
         if let Signals::Cancel(parent, Some(_)) = &wish {
             fds.extend(parent.map(|fd| PollFd::new(fd, PollFlags::empty())));
         }
-        match poll(&mut fds, None) {
+        match poll(&mut fds, patience.left()) {
             Err(Errno::INTR) => continue,
-            other => other.during("wait", "poll")?,
-        };
+            other => patience.waited(other.during("wait", "poll")?),
+        }
         let fired: Vec<bool> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
         if fired[0] {
             break;

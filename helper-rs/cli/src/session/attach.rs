@@ -6,6 +6,7 @@ use super::{code_of, scanner, Connection, End, Manner, Monitor};
 use crate::failure::{During, Failure, Step};
 use crate::keys::Scanner;
 use crate::monitor::queue::Outlet;
+use crate::sys::memory::Patience;
 use crate::terminal::Raw;
 use rustix::event::{poll, PollFd, PollFlags};
 use rustix::fd::{BorrowedFd, OwnedFd};
@@ -26,6 +27,7 @@ pub fn run(monitor: &Monitor<'_>, connection: Connection, watch: Watch<'_>, tty:
         forward: manner.sig_proxy && !tty,
         out: Vec::new(),
         end: None,
+        patience: Patience::default(),
     };
     session.resize(true);
     let end = loop {
@@ -55,6 +57,7 @@ struct Session<'a> {
     /// Frames for the monitor.
     out: Vec<u8>,
     end: Option<u8>,
+    patience: Patience,
 }
 
 /// Which descriptors of a poll came true.
@@ -100,7 +103,7 @@ impl Session<'_> {
         Ok(None)
     }
 
-    fn sleep(&self) -> Step<Fired> {
+    fn sleep(&mut self) -> Step<Fired> {
         let mut fds = self.watch.interest();
         let outside = fds.len();
         let outlets_at = self.outlets.each_ref().map(|outlet| {
@@ -122,9 +125,9 @@ impl Session<'_> {
         let stdin = self.stdin.as_ref().filter(|_| self.out.is_empty() && self.end.is_none());
         let stdin_at = stdin.map(|_| fds.len());
         fds.extend(stdin.map(|stdin| PollFd::new(stdin, PollFlags::IN)));
-        match poll(&mut fds, None) {
+        match poll(&mut fds, self.patience.left()) {
             Err(Errno::INTR) => {}
-            result => drop(result.during("session", "poll")?),
+            result => self.patience.waited(result.during("session", "poll")?),
         }
         let revents: Vec<PollFlags> = fds.iter().map(PollFd::revents).collect();
         let of = |at: Option<usize>| at.map_or(PollFlags::empty(), |at| revents[at]);

@@ -1,5 +1,6 @@
 //! set_mempolicy(2), and madvise(2): a process that stays for as long as its container gives back what only the launch needed.
 
+use rustix::event::Timespec;
 use rustix::fd::{AsRawFd, OwnedFd};
 use rustix::io::Errno;
 use std::ops::Range;
@@ -12,6 +13,29 @@ pub fn shrink() {
         drop_pages(range);
     }
     trim_heap();
+}
+
+/// A process that has waited this long will wait for longer: worth giving memory back for.
+const A_WHILE: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
+
+/// Of a process that waits for a container's end: it gives memory back once, the first time that nothing happened for a while.
+#[derive(Default)]
+pub struct Patience {
+    shrunk: bool,
+}
+
+impl Patience {
+    /// How long poll(2) may take; without end when there is nothing left to give back.
+    pub fn left(&self) -> Option<&'static Timespec> {
+        (!self.shrunk).then_some(&A_WHILE)
+    }
+
+    /// After poll(2): the number of descriptors that it found ready.
+    pub fn waited(&mut self, ready: usize) {
+        if ready == 0 && !std::mem::replace(&mut self.shrunk, true) {
+            shrink();
+        }
+    }
 }
 
 /// glibc keeps what was freed; musl gives it back by itself.
