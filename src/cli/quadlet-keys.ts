@@ -1,22 +1,8 @@
 /** Keys of [Container] in a .container file (podman-systemd.unit(5)) and the flags of `rootless run` that they mean. Pure. */
 
+import { isTrue, onOff, type Rule, value, when, words } from './quadlet-rules.ts';
 import { splitWords } from './systemd-text.ts';
 
-/** How a value becomes words of the command line. */
-type Rule = (value: string) => readonly string[];
-
-const value =
-  (flag: string): Rule =>
-  (text) => [`--${flag}`, text];
-/** Several in one value, quoted as systemd quotes. */
-const words =
-  (flag: string): Rule =>
-  (text) =>
-    splitWords(text).flatMap((word) => [`--${flag}`, word]);
-const onOff =
-  (flag: string): Rule =>
-  (text) =>
-    isTrue(text) ? [`--${flag}`] : [`--${flag}=false`];
 const option =
   (prefix: string): Rule =>
   (text) => ['--security-opt', `${prefix}${text}`];
@@ -58,7 +44,7 @@ export const containerKeys: Readonly<Record<string, Rule>> = Object.assign(Objec
   PidsLimit: value('pids-limit'),
   PublishPort: value('publish'),
   Pull: value('pull'),
-  ReadOnly: (text: string) => (isTrue(text) ? ['--read-only'] : []),
+  ReadOnly: when('read-only'),
   RunInit: onOff('init'),
   SeccompProfile: option('seccomp='),
   Secret: value('secret'),
@@ -92,7 +78,3 @@ export const otherKeys: readonly string[] = [
   'Notify',
   'Rootfs',
 ];
-
-export function isTrue(text: string): boolean {
-  return /^(1|yes|true|on)$/i.test(text);
-}

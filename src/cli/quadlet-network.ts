@@ -1,21 +1,7 @@
 /** Networks in quadlets (podman-systemd.unit(5)): a .network file as a unit, and what Network= of a .container file means. Pure. */
 
-import { isTrue } from './quadlet-keys.ts';
+import { isTrue, type Rule, value, when, words } from './quadlet-rules.ts';
 import { formatUnit, quoteWord, splitWords, type UnitLine, type UnitSection, unitWord, valuesOf } from './systemd-text.ts';
-
-type Rule = (value: string) => readonly string[];
-
-const value =
-  (flag: string): Rule =>
-  (text) => [`--${flag}`, text];
-const words =
-  (flag: string): Rule =>
-  (text) =>
-    splitWords(text).flatMap((word) => [`--${flag}`, word]);
-const when =
-  (flag: string): Rule =>
-  (text) =>
-    isTrue(text) ? [`--${flag}`] : [];
 
 /** Keys of [Network] and the flags of `network create` that they mean. */
 export const networkKeys: Readonly<Record<string, Rule>> = Object.assign(Object.create(null), {

@@ -2,8 +2,9 @@
 
 import { basename, dirname, resolve } from 'node:path';
 import { RootlessError } from '../errors.ts';
-import { containerKeys, isTrue, otherKeys } from './quadlet-keys.ts';
+import { containerKeys, otherKeys } from './quadlet-keys.ts';
 import { networkKeys, networkOrder, networkText, networkUnit, networkValue, otherNetworkKeys } from './quadlet-network.ts';
+import { isTrue } from './quadlet-rules.ts';
 import { formatUnit, parseUnit, quoteWord, splitWords, type UnitLine, type UnitSection, unitWord, valuesOf } from './systemd-text.ts';
 import type { UnitEnvironment } from './unit-environment.ts';
 import { unitVariable } from './generate-unit.ts';

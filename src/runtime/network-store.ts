@@ -3,11 +3,10 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { RootlessError } from '../errors.ts';
-import { explainDisk } from '../image/disk.ts';
 import type { Subnet } from '../network/subnets.ts';
 import { makeFolders, type Paths } from '../paths.ts';
-import { lockAt } from './lock.ts';
 import { replace } from './replace.ts';
+import { changeSet } from './set-lock.ts';
 
 /** network.json. */
 export type Network = {
@@ -27,9 +26,6 @@ export type Network = {
   readonly labels: Readonly<Record<string, string>>;
   readonly options: Readonly<Record<string, string>>;
 };
-
-/** Milliseconds; what is done under the lock takes a few. */
-const patience = 30_000;
 
 /** Words of `--network` that are no network of the user's. */
 export const predefined = ['private', 'host', 'none'] as const;
@@ -89,17 +85,8 @@ export function findNetwork(paths: Paths, wanted: string): Network {
 }
 
 /** Short synchronous changes of networks and their leases. @throws RootlessError NETWORKS_BUSY */
-export async function changeNetworks<T>(paths: Paths, work: () => T): Promise<T> {
-  const folder = networksFolder(paths);
-  makeFolders(folder, 0o700);
-  const release = await lockAt(join(folder, '.lock'), busy, undefined, patience);
-  try {
-    return work();
-  } catch (cause) {
-    throw explainDisk(cause, paths);
-  } finally {
-    release();
-  }
+export function changeNetworks<T>(paths: Paths, work: () => T): Promise<T> {
+  return changeSet(paths, { folder: networksFolder(paths), mode: 0o700, name: 'networks', code: 'NETWORKS_BUSY' }, work);
 }
 
 /** Under the lock. */
@@ -135,12 +122,4 @@ function idsIn(folder: string): string[] {
 
 function quoted(name: string): string {
   return /^[\w.-]+$/.test(name) ? name : 'NAME';
-}
-
-function busy(holder: string | undefined): RootlessError {
-  return new RootlessError({
-    code: 'NETWORKS_BUSY',
-    message: `the set of networks has been locked for ${patience / 1000} s`,
-    why: holder === undefined ? undefined : `process ${holder.split(' ')[0]} changes it`,
-  });
 }

@@ -3,10 +3,9 @@
 import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { RootlessError } from '../errors.ts';
-import { explainDisk } from '../image/disk.ts';
 import { makeFolders, type Paths } from '../paths.ts';
-import { lockAt } from './lock.ts';
 import { replace } from './replace.ts';
+import { changeSet } from './set-lock.ts';
 
 /** volume.json. */
 export type VolumeRecord = {
@@ -21,9 +20,6 @@ export type VolumeRecord = {
 };
 
 export type Volume = VolumeRecord & { readonly folder: string; readonly mountpoint: string };
-
-/** Milliseconds; what is done under the lock takes a few. */
-const patience = 30_000;
 
 export const volumesFolder = (paths: Paths): string => join(paths.data, 'volumes');
 export const volumeFolder = (paths: Paths, name: string): string => join(volumesFolder(paths), name);
@@ -86,17 +82,8 @@ export function listVolumes(paths: Paths): Volume[] {
 }
 
 /** Short synchronous changes of the set of volumes; what takes long is done on a volume that is claimed. @throws RootlessError VOLUMES_BUSY */
-export async function changeVolumes<T>(paths: Paths, work: () => T): Promise<T> {
-  const folder = volumesFolder(paths);
-  makeFolders(folder, 0o711);
-  const release = await lockAt(join(folder, '.lock'), busy, undefined, patience);
-  try {
-    return work();
-  } catch (cause) {
-    throw explainDisk(cause, paths);
-  } finally {
-    release();
-  }
+export function changeVolumes<T>(paths: Paths, work: () => T): Promise<T> {
+  return changeSet(paths, { folder: volumesFolder(paths), mode: 0o711, name: 'volumes', code: 'VOLUMES_BUSY' }, work);
 }
 
 /**
@@ -162,13 +149,5 @@ function notAVolume(folder: string): RootlessError {
     code: 'VOLUME_INVALID',
     message: `"${folder}" is not the folder of a volume`,
     why: 'a link or a file has the name; volumes in other places are made with -o type=none -o o=bind -o device=FOLDER',
-  });
-}
-
-function busy(holder: string | undefined): RootlessError {
-  return new RootlessError({
-    code: 'VOLUMES_BUSY',
-    message: `the set of volumes has been locked for ${patience / 1000} s`,
-    why: holder === undefined ? undefined : `process ${holder.split(' ')[0]} changes it`,
   });
 }

@@ -1,12 +1,12 @@
 /** The way out of containers on networks while they run: it comes and goes with the networks that lead out, and so do published ports. */
 
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import * as assert from 'uvu/assert';
 import { ok } from '../support/detached.ts';
 import { eventually } from '../support/eventually.ts';
 import { live } from '../support/live.ts';
 import { addressOn, exec, inspect, lookUp, refusal, run, withNetwork } from '../support/networks.ts';
-import { freePorts } from '../support/ports.ts';
+import { closed, freePorts } from '../support/ports.ts';
 
 const needs = ['userns', 'busybox', 'pasta', 'tun'] as const;
 
@@ -88,15 +88,5 @@ live('on a network without IPv6 no neighbour is one, and none says that it is a 
     }),
   ),
 );
-
-function closed(port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(port, '127.0.0.1', () => {
-      socket.destroy();
-      reject(new Error(`port ${port} still answers`));
-    });
-    socket.once('error', () => resolve());
-  });
-}
 
 live.run();

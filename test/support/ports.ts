@@ -1,6 +1,6 @@
 /** Ports of this machine that nobody listens on. */
 
-import { createServer, type Server } from 'node:net';
+import { connect, createServer, type Server } from 'node:net';
 
 /** The first of so many free ones in a row; all were held at the same time, so they were free together. */
 export async function freePorts(count = 1): Promise<number> {
@@ -16,6 +16,17 @@ export async function freePorts(count = 1): Promise<number> {
       await Promise.all(held.map((server) => new Promise((resolve) => server.close(resolve))));
     }
   }
+}
+
+/** Fails as long as somebody answers there. */
+export function closed(port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1', () => {
+      socket.destroy();
+      reject(new Error(`port ${port} still answers`));
+    });
+    socket.once('error', () => resolve());
+  });
 }
 
 function hold(port: number, held: Server[]): Promise<number> {

@@ -2,7 +2,6 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { RootlessError } from '../../src/errors.ts';
 import { repeatable, unitOf, type UnitWish } from '../../src/cli/generate-unit.ts';
 import { parseFlags } from '../../src/cli/flags.ts';
 import { containerKeys } from '../../src/cli/quadlet-keys.ts';
@@ -12,8 +11,7 @@ import { parseUnit, quoteWord, splitWords, unitWord, valuesOf } from '../../src/
 import type { ContainerOptions } from '../../src/runtime/options.ts';
 import type { Container, Listed } from '../../src/runtime/state.ts';
 import { containerFacts } from '../support/container-facts.ts';
-
-const hasCode = (code: string) => (error: unknown) => error instanceof RootlessError && error.code === code;
+import { hasCode } from '../support/errors.ts';
 
 for (const word of ['plain', '', 'a b', 'a"b', "it's", 'back\\slash', '100%', '$HOME ${X}', 'tab\tline\nend', '-e', 'ä;b', '\x01']) {
   test(`the word ${JSON.stringify(word)} survives quoting and splitting`, () => {

@@ -2,7 +2,6 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { BadValue } from '../../src/cli/values/bad.ts';
 import { parseHealthAction, parseHealthCommand, parseHealthTime, toHealth } from '../../src/cli/values/health.ts';
 import {
   parseAnnotation,
@@ -20,21 +19,8 @@ import { parseLogDriver, parseLogOption, toLog } from '../../src/cli/values/log.
 import { parseSeconds, parseWhole } from '../../src/cli/values/numbers.ts';
 import { parseRestart } from '../../src/cli/values/restart.ts';
 import { parseSecret } from '../../src/cli/values/secret.ts';
-import { RootlessError } from '../../src/errors.ts';
-
-const hasCode = (code: string) => (error: unknown) => error instanceof RootlessError && error.code === code;
-
-function table<T>(name: string, parse: (text: string) => T, good: readonly (readonly [string, T])[], bad: readonly string[]): void {
-  for (const [text, value] of good) test(`${name} takes "${text}"`, () => assert.equal(parse(text), value));
-  for (const text of bad) {
-    test(`${name} refuses "${text}"`, () => {
-      assert.throws(
-        () => parse(text),
-        (error: unknown) => error instanceof BadValue && error.message !== '',
-      );
-    });
-  }
-}
+import { hasCode } from '../support/errors.ts';
+import { table } from '../support/values.ts';
 
 table(
   '--restart',

@@ -2,7 +2,6 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { BadValue } from '../../src/cli/values/bad.ts';
 import { parseBytes, parseSwap } from '../../src/cli/values/bytes.ts';
 import { parseDns, parseDnsOption, parseDnsSearch } from '../../src/cli/values/dns.ts';
 import { parseDevice } from '../../src/cli/values/device.ts';
@@ -16,18 +15,7 @@ import { parsePull } from '../../src/cli/values/pull.ts';
 import { parseCapability, parseSecurity } from '../../src/cli/values/security.ts';
 import { parseUlimit } from '../../src/cli/values/ulimit.ts';
 import { parseUserns } from '../../src/cli/values/userns.ts';
-
-function table<T>(name: string, parse: (text: string) => T, good: readonly (readonly [string, T])[], bad: readonly string[]): void {
-  for (const [text, value] of good) test(`${name} takes "${text}"`, () => assert.equal(parse(text), value));
-  for (const text of bad) {
-    test(`${name} refuses "${text}"`, () => {
-      assert.throws(
-        () => parse(text),
-        (error: unknown) => error instanceof BadValue && error.message !== '',
-      );
-    });
-  }
-}
+import { table } from '../support/values.ts';
 
 table(
   'a size',

@@ -10,19 +10,10 @@ import type { Machine } from '../../src/doctor/machine.ts';
 import type { Paths } from '../../src/paths.ts';
 import type { Host } from '../../src/userns/host.ts';
 import { checkout } from '../support/checkout.ts';
+import { ana as usual } from '../support/host.ts';
 
 const range = (start: number, size: number) => [{ start, size }];
-const whole = { uid: range(0, 0xffffffff), gid: range(0, 0xffffffff) };
-const ana: Host = {
-  uid: 1000,
-  gid: 100,
-  name: 'ana',
-  canMap: false,
-  privilegesBarred: undefined,
-  outer: whole,
-  subids: { uid: range(100000, 65536), gid: range(100000, 65536) },
-  mappers: { uid: { path: '/usr/bin/newuidmap', setuid: true }, gid: { path: '/usr/bin/newgidmap', setuid: true } },
-};
+const ana: Host = { ...usual, subids: { uid: range(100000, 65536), gid: range(100000, 65536) } };
 
 /** Nothing is wrong with it. */
 const files: Readonly<Record<string, string>> = {

@@ -17,6 +17,7 @@ import { planSlirp } from '../../src/network/slirp4netns.ts';
 import { writeFiles } from '../../src/runtime/files.ts';
 import { defaults } from '../../src/runtime/options.ts';
 import { withTmp } from '../support/tmp.ts';
+import { hasCode } from '../support/errors.ts';
 
 const tcp = (hostPort: number, containerPort: number, hostAddress?: string): PortRequest => ({
   hostPort,
@@ -26,8 +27,6 @@ const tcp = (hostPort: number, containerPort: number, hostAddress?: string): Por
 });
 const udp = (hostPort: number, containerPort: number): PortRequest => ({ hostPort, containerPort, protocol: 'udp' });
 const plain: PastaWish = { ports: [], knows: new Set(), asRoot: false };
-const hasCode = (code: string) => (error: unknown) => error instanceof RootlessError && error.code === code;
-
 const conflicts: readonly (readonly [string, readonly PortRequest[], boolean])[] = [
   ['one port twice', [tcp(80, 1), tcp(80, 2)], true],
   ['one port on all addresses and on one', [tcp(80, 1), tcp(80, 2, '127.0.0.1')], true],

@@ -22,8 +22,8 @@ import { interfacesOf } from '../../src/runtime/network-settle.ts';
 import { changeNetworks, findNetwork, listNetworks, networkFolder } from '../../src/runtime/network-store.ts';
 import { containerFolder } from '../../src/runtime/state.ts';
 import { withTmp } from '../support/tmp.ts';
+import { hasCode } from '../support/errors.ts';
 
-const hasCode = (code: string) => (error: unknown) => error instanceof RootlessError && error.code === code;
 const present = <T>(value: T | undefined): T => value ?? (assert.unreachable('nothing there') as never);
 const block = (text: string) => present(parseBlock(text));
 

@@ -2,14 +2,13 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { RootlessError } from '../../src/errors.ts';
 import { formatConfig } from '../../src/runtime/bundle.ts';
 import { allCapabilities, chooseCapabilities, defaultCapabilities } from '../../src/runtime/capabilities.ts';
 import { defaults } from '../../src/runtime/options.ts';
 import { buildProcess, chooseCommand, type ImageDefaults, mergeEnv, splitGroups } from '../../src/runtime/process.ts';
 import { buildSpec } from '../../src/runtime/spec.ts';
+import { hasCode } from '../support/errors.ts';
 
-const hasCode = (code: string) => (error: unknown) => error instanceof RootlessError && error.code === code;
 const image: ImageDefaults = { entrypoint: [], cmd: [], env: [], user: '', workingDir: '', volumes: [], stopSignal: undefined, labels: {} };
 
 const commands: readonly (readonly [

@@ -4,7 +4,6 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { RootlessError } from '../../src/errors.ts';
 import { findPaths, type Paths } from '../../src/paths.ts';
 import { willEndAtLogout } from '../../src/runtime/linger.ts';
 import type { Mapping } from '../../src/runtime/options.ts';
@@ -12,9 +11,9 @@ import { secretFiles, secretVariables } from '../../src/runtime/secret-files.ts'
 import { createSecret, findSecret, listSecrets, removeSecret, secretLimit } from '../../src/runtime/secrets.ts';
 import { timezoneFile } from '../../src/runtime/timezone.ts';
 import { withTmp } from '../support/tmp.ts';
+import { hasCode } from '../support/errors.ts';
 
 const inFolder = (data: string): Paths => findPaths({ HOME: data, ROOTLESS_DATA: data, XDG_RUNTIME_DIR: data });
-const hasCode = (code: string) => (error: unknown) => error instanceof RootlessError && error.code === code;
 const extents = (own: number | undefined) => [{ containerID: 0, hostID: own ?? 0, size: 1 }];
 const mapping: Mapping = { mode: 'single', idMap: { uid: extents(process.getuid?.()), gid: extents(process.getgid?.()) } };
 const request = (more: object = {}) => ({ name: 'key', as: 'mount' as const, target: 'key', uid: 0, gid: 0, mode: 0o440, ...more });

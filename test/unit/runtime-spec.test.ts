@@ -2,12 +2,12 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { RootlessError } from '../../src/errors.ts';
 import { canStack, parseMountPoints } from '../../src/runtime/host-root.ts';
 import type { OciConfig } from '../../src/runtime/oci.ts';
 import { type ContainerOptions, defaults, type Mapping } from '../../src/runtime/options.ts';
 import type { ImageDefaults } from '../../src/runtime/process.ts';
 import { buildSpec, pingGroups, type SpecFacts } from '../../src/runtime/spec.ts';
+import { hasCode } from '../support/errors.ts';
 
 const image: ImageDefaults = {
   entrypoint: [],
@@ -45,8 +45,6 @@ const spec = (options: Partial<ContainerOptions> = {}, more: Partial<SpecFacts> 
   buildSpec({ ...defaults, image: 'i', ...options }, { ...facts, ...more });
 const mountAt = (config: OciConfig, path: string) => config.mounts.filter((mount) => mount.destination === path);
 const kinds = (config: OciConfig) => config.linux.namespaces.map((namespace) => namespace.type);
-const hasCode = (code: string) => (error: unknown) => error instanceof RootlessError && error.code === code;
-
 test('every namespace is new, but for the network of the host', () => {
   assert.equal(kinds(spec()), ['user', 'mount', 'pid', 'ipc', 'uts', 'cgroup', 'network']);
   assert.equal(kinds(spec({ network: 'none' })), kinds(spec()));

@@ -27,8 +27,8 @@ import { sweep } from '../../src/runtime/sweep.ts';
 import { newUndo } from '../../src/runtime/undo.ts';
 import { defaults, type Mapping } from '../../src/runtime/options.ts';
 import { withTmp } from '../support/tmp.ts';
+import { hasCode } from '../support/errors.ts';
 
-const hasCode = (code: string) => (error: unknown) => error instanceof RootlessError && error.code === code;
 const inFolder = (data: string): Paths => ({
   ...findPaths({ HOME: data, ROOTLESS_DATA: data, XDG_RUNTIME_DIR: data }),
   helper: join(data, 'helper'),

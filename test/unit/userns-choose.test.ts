@@ -6,22 +6,12 @@ import { RootlessError } from '../../src/errors.ts';
 import { chooseMapping, mapWantedUser, type UsernsRequest } from '../../src/userns/choose.ts';
 import { barred, type Host, holdsSetids } from '../../src/userns/host.ts';
 import { mountFlags } from '../../src/userns/newuidmap.ts';
+import { ana } from '../support/host.ts';
 
 const range = (start: number, size: number) => ({ start, size });
-const whole = { uid: [range(0, 0xffffffff)], gid: [range(0, 0xffffffff)] };
 const none = { uid: [], gid: [] };
-const some = { uid: [range(100000, 65536)], gid: [range(200000, 65536)] };
-const programs = { uid: { path: '/usr/bin/newuidmap', setuid: true }, gid: { path: '/usr/bin/newgidmap', setuid: true } };
-const ana: Host = {
-  uid: 1000,
-  gid: 100,
-  name: 'ana',
-  canMap: false,
-  privilegesBarred: undefined,
-  outer: whole,
-  subids: some,
-  mappers: programs,
-};
+const some = ana.subids;
+const programs = ana.mappers;
 
 const thrown = (request: UsernsRequest, host: Host): RootlessError => {
   try {

@@ -8,6 +8,7 @@ import type { IdMapping } from '../../src/helper.ts';
 import { chooseMapping } from '../../src/userns/choose.ts';
 import type { Host } from '../../src/userns/host.ts';
 import { bothKinds, type MapLine, mapLines, ownIds } from '../../src/userns/lines.ts';
+import { ana } from '../support/host.ts';
 
 const line = (containerID: number, hostID: number, size: number): IdMapping => ({ containerID, hostID, size });
 const there = ownIds(1000, [
@@ -111,17 +112,6 @@ test('the values of --userns', () => {
     assert.throws(() => parseUserns(text), /invalid/, text);
 });
 
-const whole = { uid: [{ start: 0, size: 0xffffffff }], gid: [{ start: 0, size: 0xffffffff }] };
-const ana: Host = {
-  uid: 1000,
-  gid: 100,
-  name: 'ana',
-  canMap: false,
-  privilegesBarred: undefined,
-  outer: whole,
-  subids: { uid: [{ start: 100000, size: 65536 }], gid: [{ start: 200000, size: 65536 }] },
-  mappers: { uid: { path: '/usr/bin/newuidmap', setuid: true }, gid: { path: '/usr/bin/newgidmap', setuid: true } },
-};
 const ask = (uid: readonly string[], gid: readonly string[] = [], host = ana) =>
   chooseMapping({ kind: 'map', uid: uid.map(parseIdLine), gid: gid.map(parseIdLine) }, host);
 const refused = (code: string) => (error: unknown) => error instanceof RootlessError && error.code === code;

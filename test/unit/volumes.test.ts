@@ -4,7 +4,6 @@ import { existsSync, lstatSync, mkdirSync, readdirSync, readlinkSync, symlinkSyn
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { RootlessError } from '../../src/errors.ts';
 import { findPaths, type Paths } from '../../src/paths.ts';
 import { ourselves } from '../../src/runtime/alive.ts';
 import { closedFolder } from '../../src/runtime/closed-folder.ts';
@@ -31,8 +30,8 @@ import {
 import { allMounts } from '../../src/runtime/volumes.ts';
 import type { Host } from '../../src/userns/host.ts';
 import { withTmp } from '../support/tmp.ts';
+import { hasCode } from '../support/errors.ts';
 
-const hasCode = (code: string) => (error: unknown) => error instanceof RootlessError && error.code === code;
 const inFolder = (data: string): Paths => findPaths({ HOME: data, ROOTLESS_DATA: data, XDG_RUNTIME_DIR: data });
 const record = (name: string, more: Partial<VolumeRecord> = {}): VolumeRecord => ({
   name,

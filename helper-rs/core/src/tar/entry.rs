@@ -58,3 +58,24 @@ pub struct Entry {
     /// The parts that have data, in order, if the file is sparse.
     pub sparse: Option<Vec<Segment>>,
 }
+
+impl Entry {
+    /// Root's, from the beginning of time, with nothing in it.
+    pub fn bare(path: Vec<u8>, kind: Kind, mode: u32) -> Entry {
+        Entry {
+            offset: 0,
+            path,
+            link: Vec::new(),
+            kind,
+            mode,
+            uid: 0,
+            gid: 0,
+            size: 0,
+            mtime: Time::default(),
+            major: 0,
+            minor: 0,
+            xattrs: Vec::new(),
+            sparse: None,
+        }
+    }
+}

@@ -165,20 +165,9 @@ fn mount_point(kind: FileType, mut path: Vec<u8>) -> Described {
     if folder {
         path.push(b'/');
     }
-    let entry = Entry {
-        offset: 0,
-        path,
-        link: Vec::new(),
-        kind: if folder { Kind::Folder } else { Kind::File },
-        mode: if folder { 0o755 } else { 0o644 },
-        uid: 0,
-        gid: 0,
-        size: 0,
-        mtime: Time::default(),
-        major: 0,
-        minor: 0,
-        xattrs: Vec::new(),
-        sparse: None,
+    let entry = match folder {
+        true => Entry::bare(path, Kind::Folder, 0o755),
+        false => Entry::bare(path, Kind::File, 0o644),
     };
     Described { entry, file: None }
 }

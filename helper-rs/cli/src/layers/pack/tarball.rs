@@ -4,7 +4,7 @@ use super::describe::{Described, Describer};
 use super::walk::{At, Change, Visitor};
 use super::{failure, Style, STEP};
 use crate::failure::{During, Step};
-use rootless_core::tar::{header, padding, stored, Entry, Kind, Segment, Time, BLOCK, END};
+use rootless_core::tar::{header, padding, stored, Entry, Kind, Segment, BLOCK, END};
 use rustix::io::{pread, Errno, Result};
 use std::ffi::{CStr, CString};
 use std::io::Write;
@@ -80,22 +80,7 @@ impl<W: Write> Tarball<W> {
     }
 
     fn mark(&mut self, path: Vec<u8>) -> Step<()> {
-        let entry = Entry {
-            offset: 0,
-            path,
-            link: Vec::new(),
-            kind: Kind::File,
-            mode: 0,
-            uid: 0,
-            gid: 0,
-            size: 0,
-            mtime: Time::default(),
-            major: 0,
-            minor: 0,
-            xattrs: Vec::new(),
-            sparse: None,
-        };
-        self.write(Described { entry, file: None })
+        self.write(Described { entry: Entry::bare(path, Kind::File, 0), file: None })
     }
 
     fn put(&mut self, bytes: &[u8]) -> Step<()> {

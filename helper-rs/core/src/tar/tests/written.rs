@@ -4,21 +4,8 @@ use super::{fault, one, read};
 use crate::tar::{header, padding, stored, Entry, Kind, Segment, Time, END};
 
 fn entry() -> Entry {
-    Entry {
-        offset: 0,
-        path: b"folder/file".to_vec(),
-        link: Vec::new(),
-        kind: Kind::File,
-        mode: 0o4755,
-        uid: 1000,
-        gid: 100,
-        size: 5,
-        mtime: Time { seconds: 1_700_000_000, nanoseconds: 0 },
-        major: 0,
-        minor: 0,
-        xattrs: Vec::new(),
-        sparse: None,
-    }
+    let mtime = Time { seconds: 1_700_000_000, nanoseconds: 0 };
+    Entry { uid: 1000, gid: 100, size: 5, mtime, ..Entry::bare(b"folder/file".to_vec(), Kind::File, 0o4755) }
 }
 
 fn archive(entry: &Entry, body: &[u8]) -> Vec<u8> {

@@ -37,6 +37,21 @@ pub static INDEX: Object = Object {
     ],
 };
 
+const MEDIA_TYPE: Rule = error(
+    "descriptor-media-type",
+    PROPERTIES,
+    "the media type of a descriptor follows RFC 6838",
+    descriptor::media_types,
+);
+const DIGEST: Rule = error(
+    "descriptor-digest",
+    DIGESTS,
+    "digests follow the grammar, and the length of their algorithm",
+    descriptor::digests,
+);
+const URL: Rule = error("descriptor-url", PROPERTIES, "the URLs of a descriptor follow RFC 3986", descriptor::urls);
+const DATA: Rule = error("descriptor-data", EMBEDDED, "embedded data is base 64 of `size` bytes", descriptor::embedded);
+
 pub static OF_MANIFEST: &[Rule] = &[
     error("schema-version", OF, "`schemaVersion` is 2", schema_version),
     error("media-type", OF, "`mediaType` is that of an image manifest", |root, found| {
@@ -58,20 +73,10 @@ pub static OF_MANIFEST: &[Rule] = &[
             found.at("$.layers", "for portability there should be at least one layer");
         }
     }),
-    error(
-        "descriptor-media-type",
-        PROPERTIES,
-        "the media type of a descriptor follows RFC 6838",
-        descriptor::media_types,
-    ),
-    error(
-        "descriptor-digest",
-        DIGESTS,
-        "digests follow the grammar, and the length of their algorithm",
-        descriptor::digests,
-    ),
-    error("descriptor-url", PROPERTIES, "the URLs of a descriptor follow RFC 3986", descriptor::urls),
-    error("descriptor-data", EMBEDDED, "embedded data is base 64 of `size` bytes", descriptor::embedded),
+    MEDIA_TYPE,
+    DIGEST,
+    URL,
+    DATA,
 ];
 
 pub static OF_INDEX: &[Rule] = &[
@@ -84,20 +89,10 @@ pub static OF_INDEX: &[Rule] = &[
         );
     }),
     error("artifact-type", INDEX_OF, "`artifactType` is a media type (RFC 6838)", descriptor::artifact_types),
-    error(
-        "descriptor-media-type",
-        PROPERTIES,
-        "the media type of a descriptor follows RFC 6838",
-        descriptor::media_types,
-    ),
-    error(
-        "descriptor-digest",
-        DIGESTS,
-        "digests follow the grammar, and the length of their algorithm",
-        descriptor::digests,
-    ),
-    error("descriptor-url", PROPERTIES, "the URLs of a descriptor follow RFC 3986", descriptor::urls),
-    error("descriptor-data", EMBEDDED, "embedded data is base 64 of `size` bytes", descriptor::embedded),
+    MEDIA_TYPE,
+    DIGEST,
+    URL,
+    DATA,
 ];
 
 fn schema_version(root: &Node, found: &mut Findings) {
