@@ -76,10 +76,7 @@ impl Channel {
     pub fn receive(&self, watch: Option<BorrowedFd<'_>>) -> Step<(Message, Option<OwnedFd>)> {
         self.wait(watch)?;
         let mut buffer = [0; 8192];
-        let (got, fd) = match socket::receive(&self.0, &mut buffer) {
-            Err(Errno::CONNRESET) => (0, None),
-            other => other.during("init", "channel")?,
-        };
+        let (got, fd) = socket::receive(&self.0, &mut buffer).during("init", "channel")?;
         match buffer.first() {
             _ if got == 0 => Ok((Message::End, None)),
             Some(&FAILED) => Err(Failure::unpack(&buffer[1..got])),

@@ -198,7 +198,6 @@ impl Connection {
                 self.fds.truncate(MOST_FDS);
                 Ok(count > 0)
             }
-            Err(Errno::CONNRESET) => Ok(false),
             Err(errno) => Err(Failure::new("session").errno(errno).on("answer")),
         }
     }

@@ -34,13 +34,14 @@ pub fn send_all(socket: impl AsFd, data: &[u8], fds: &[BorrowedFd<'_>]) -> Resul
     }
 }
 
-/// Receives one message; an empty one means that the other side is gone.
+/// Receives one message; an empty one means that the other side is gone. If that one has not read all, the kernel says so first
+/// (ECONNRESET, once), and only then what it sent.
 pub fn receive(socket: impl AsFd, buffer: &mut [u8]) -> Result<(usize, Option<OwnedFd>), Errno> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
     let got = loop {
         match recvmsg(&socket, &mut [IoSliceMut::new(buffer)], &mut ancillary, RecvFlags::CMSG_CLOEXEC) {
-            Err(Errno::INTR) => {}
+            Err(Errno::INTR | Errno::CONNRESET) => {}
             other => break other?,
         }
     };
@@ -60,7 +61,7 @@ pub fn receive_all(socket: impl AsFd, buffer: &mut [u8]) -> Result<(usize, Vec<O
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
     let got = loop {
         match recvmsg(&socket, &mut [IoSliceMut::new(buffer)], &mut ancillary, RecvFlags::CMSG_CLOEXEC) {
-            Err(Errno::INTR) => {}
+            Err(Errno::INTR | Errno::CONNRESET) => {}
             other => break other?,
         }
     };
@@ -71,4 +72,24 @@ pub fn receive_all(socket: impl AsFd, buffer: &mut [u8]) -> Result<(usize, Vec<O
         }
     }
     Ok((got.bytes, fds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::net::{socketpair, AddressFamily, SocketFlags, SocketType};
+
+    #[test]
+    fn what_was_sent_arrives_though_the_sender_left_without_reading() {
+        for kind in [SocketType::SEQPACKET, SocketType::STREAM] {
+            let (one, other) = socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None).unwrap();
+            send(&other, b"u", None).unwrap();
+            send(&one, b"r", Some(other.as_fd())).unwrap();
+            drop(one);
+            let mut buffer = [0; 8];
+            let (got, fd) = receive(&other, &mut buffer).unwrap();
+            assert_eq!((&buffer[..got], fd.is_some()), (&b"r"[..], true));
+            assert_eq!(receive_all(&other, &mut buffer).unwrap().0, 0);
+        }
+    }
 }
