@@ -62,7 +62,7 @@ function delegation({ read, host, open }: Machine): Finding {
     why: `${from}/cgroup.controllers`,
     fix: [
       'mkdir -p /etc/systemd/system/user@.service.d',
-      "printf '[Service]\\nDelegate=cpu cpuset io memory pids\\n' > /etc/systemd/system/user@.service.d/delegate.conf",
+      'printf "[Service]\\nDelegate=cpu cpuset io memory pids\\n" > /etc/systemd/system/user@.service.d/delegate.conf',
       'systemctl daemon-reload',
       `systemctl restart user@${host.uid}.service`,
     ],

@@ -19,11 +19,22 @@ export const idChecks: readonly Check[] = [
   nsresourcedCheck,
 ];
 
-/** One that no owner in the files has. */
+/** The lowest one that no owner in the files has, and no account of this machine. */
 function freshRange(read: Machine['read']): string {
-  const taken = ['/etc/subuid', '/etc/subgid'].flatMap((file) => parseSubidLines(read(file)).map(({ start, size }) => start + size));
-  const first = Math.max(100_000, ...taken);
+  const owned = ['/etc/subuid', '/etc/subgid'].flatMap((file) => parseSubidLines(read(file)));
+  const taken = [...owned, ...['/etc/passwd', '/etc/group'].flatMap((file) => accounts(read(file)))];
+  const first = taken
+    .sort((a, b) => a.start - b.start)
+    .reduce((at, { start, size }) => (start < at + 65_536 ? Math.max(at, start + size) : at), 100_000);
   return `${first}-${first + 65_535}`;
+}
+
+/** Of /etc/passwd or /etc/group: the third field. */
+function accounts(text: string): { name: string; start: number; size: 1 }[] {
+  return text.split('\n').flatMap((line) => {
+    const [name = '', , id = ''] = line.split(':');
+    return /^\d+$/.test(id) ? [{ name, start: Number(id), size: 1 as const }] : [];
+  });
 }
 
 function grant({ host, read }: Machine): string[] {
@@ -60,14 +71,13 @@ function overlap({ host, read }: Machine): Finding {
     for (const range of mine) {
       const other = lines.find((line) => !mine.includes(line) && intersect([line], [range]).length > 0);
       if (other === undefined) continue;
-      const next = Math.max(...lines.map(({ start, size }) => start + size));
       const flag = file === '/etc/subuid' ? 'subuids' : 'subgids';
       const span = (start: number, size: number) => `${start}-${start + size - 1}`;
       return {
         status: 'bad',
         message: `"${other.owner}" has ids of yours too`,
         why: `${file} gives ${span(range.start, range.size)} to ${host.name} and ${span(other.start, other.size)} to ${other.owner}: each may end and read the containers of the other`,
-        fix: [`usermod --del-${flag} ${span(range.start, range.size)} --add-${flag} ${span(next, range.size)} ${host.name}`],
+        fix: [`usermod --del-${flag} ${span(range.start, range.size)} --add-${flag} ${freshRange(read)} ${host.name}`],
       };
     }
   }
@@ -82,15 +92,15 @@ function accountWithin(host: Machine['host'], read: Machine['read']): Finding | 
     ['/etc/passwd', host.subids.uid],
     ['/etc/group', host.subids.gid],
   ] as const) {
-    for (const line of read(file).split('\n')) {
-      const [name = '', , text = ''] = line.split(':');
-      if (!/^\d+$/.test(text) || intersect([{ start: Number(text), size: 1 }], ranges).length === 0) continue;
+    for (const account of accounts(read(file))) {
+      if (intersect([account], ranges).length === 0) continue;
+      const { name, start: id } = account;
       const [kind, flag] = file === '/etc/passwd' ? ['user', 'subuids'] : ['group', 'subgids'];
-      const range = ranges.find(({ start, size }) => Number(text) >= start && Number(text) < start + size);
+      const range = ranges.find(({ start, size }) => id >= start && id < start + size);
       const mine = range && `${range.start}-${range.start + range.size - 1}`;
       return {
         status: 'bad',
-        message: `the ${kind} "${name}" of this machine has an id of yours: ${text}`,
+        message: `the ${kind} "${name}" of this machine has an id of yours: ${id}`,
         why: `${file} gives it to "${name}", and it is in your range ${mine}: a container's ${kind} is that ${kind} here`,
         fix: [`usermod --del-${flag} ${mine} --add-${flag} ${freshRange(read)} ${host.name}`],
       };

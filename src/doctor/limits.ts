@@ -24,7 +24,7 @@ function inotify({ read, watch, paths }: Machine): Finding {
     message: used
       ? `all of your ${code === 'EMFILE' ? `${instances} instances` : `${watches} watches`} are used (${code})`
       : `${instances} instances and ${watches} watches: file watchers in containers fail with ENOSPC or EMFILE`,
-    fix: [`sysctl -w ${settings}`, `printf '%s\\n' ${settings} > /etc/sysctl.d/93-rootless-inotify.conf`],
+    fix: [`sysctl -w ${settings}`, `printf "%s\\n" ${settings} > /etc/sysctl.d/93-rootless-inotify.conf`],
   };
 }
 
@@ -43,7 +43,7 @@ async function keyring({ read, host, probe }: Machine): Promise<Finding> {
     message: `${used ?? 'all'} of ${most ?? 'your'} keys are used: ${full ? 'a new one was refused (EDQUOT)' : 'programs that need one fail with EDQUOT'}`,
     fix: [
       'sysctl -w kernel.keys.maxkeys=2000 kernel.keys.maxbytes=200000',
-      "printf '%s\\n' kernel.keys.maxkeys=2000 kernel.keys.maxbytes=200000 > /etc/sysctl.d/94-rootless-keys.conf",
+      'printf "%s\\n" kernel.keys.maxkeys=2000 kernel.keys.maxbytes=200000 > /etc/sysctl.d/94-rootless-keys.conf',
     ],
   };
 }
@@ -59,7 +59,7 @@ function rlimit({ read, host }: Machine, name: string, least: number, item: stri
   return {
     status: 'warn',
     message: `up to ${hard} for everything of yours together`,
-    fix: [`echo '${host.name} - ${item} 65536' > /etc/security/limits.d/rootless-${item}.conf`],
+    fix: [`echo "${host.name} - ${item} 65536" > /etc/security/limits.d/rootless-${item}.conf`],
     advice: 'it holds from the next login on',
   };
 }

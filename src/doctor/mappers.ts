@@ -5,6 +5,7 @@ import { diagnoseMapper, type Mapper, mountFlags } from '../userns/newuidmap.ts'
 import { powerlessMapper } from '../userns/obstacles.ts';
 import { type Check, type Finding, off, ok } from './finding.ts';
 import type { Machine } from './machine.ts';
+import { install } from './packages.ts';
 
 export const mapperChecks: readonly Check[] = [
   { id: 'newuidmap', section: 'ids', title: 'newuidmap and newgidmap', look: unlessRoot(mappers) },
@@ -26,7 +27,7 @@ function mappers(machine: Machine): Finding {
       status: 'bad',
       message: `${uid === undefined ? 'newuidmap' : 'newgidmap'} is not installed`,
       why: 'only this set-uid program may map subordinate ids for a user',
-      fix: ['apt-get install -y uidmap || dnf install -y shadow-utils || apk add shadow-uidmap || pacman -S --noconfirm shadow'],
+      fix: [install(machine, 'shadow', { 'apt-get': 'uidmap', dnf: 'shadow-utils', apk: 'shadow-uidmap' })],
     };
   }
   const powerless = both(machine).filter((mapper) => diagnoseMapper(mapper) === 'no-privilege');

@@ -49,7 +49,10 @@ async function apparmor({ read, probe, paths }: Machine): Promise<Finding> {
     return ok(profile === '' || profile === 'unconfined' ? 'not in the way' : `profile ${profile}`);
   }
   const result = await probe('tmpfs-overlay');
-  if (result.ok) return ok('restricts user namespaces, and the helper has a profile that allows them');
+  if (result.step === 'clone' || result.step === 'map-ids') return off('no user namespace could be made');
+  // Another error is what a kernel says that was about to do it.
+  if (result.errno !== 'EACCES' && result.errno !== 'EPERM')
+    return ok('restricts user namespaces, and the helper has a profile that allows them');
   return {
     status: 'bad',
     message: 'user namespaces are without capabilities',
@@ -82,7 +85,10 @@ function switches({ read }: Machine): Finding {
 async function nesting({ read, exists, host, env, probe }: Machine): Promise<Finding> {
   const inside = containerAround({ exists, read, env, outer: host.outer.uid });
   const ids = count(host.outer.uid);
-  const where = inside === undefined ? 'no container around' : `inside ${inside}${ids > 0 && ids < 0xffff_ffff ? `, with ${ids} ids` : ''}`;
+  const where =
+    inside === undefined
+      ? 'no container around'
+      : `inside ${inside}${ids > 0 && ids < 0xffff_ffff ? `, with ${ids} ${ids === 1 ? 'id' : 'ids'}` : ''}`;
   const { ok: works, errno, message, step, target } = await probe('nested', ownIds(host));
   if (works) return ok(`${where}; a namespace below another was made`);
   if (target !== 'nested') return off(`${where}; no user namespace could be made`);

@@ -3,6 +3,7 @@
 import { type Check, type Finding, off, ok } from './finding.ts';
 import type { Machine } from './machine.ts';
 import { outsideChecks } from './outside.ts';
+import { install } from './packages.ts';
 
 export const networkChecks: readonly Check[] = [
   { id: 'tun', section: 'network', title: '/dev/net/tun', look: tun },
@@ -10,13 +11,6 @@ export const networkChecks: readonly Check[] = [
   { id: 'slirp4netns', section: 'network', title: 'slirp4netns, tried', look: slirp },
   { id: 'bridges', section: 'network', title: 'networks of yours, tried', look: bridges },
   ...outsideChecks,
-];
-
-const install = (names: string): string[] => [
-  names
-    .split(' ')
-    .map((name, at) => `${['apt-get install -y', 'dnf install -y', 'apk add', 'pacman -S --noconfirm'][at] ?? ''} ${name}`)
-    .join(' || '),
 ];
 
 function tun({ open }: Machine): Finding {
@@ -40,7 +34,7 @@ function pasta({ find, run, open, host }: Machine): Finding {
       status: find('slirp4netns') ? 'warn' : 'bad',
       message: 'pasta is not installed',
       why: 'it carries the traffic of private networks, and publishes ports',
-      fix: install('passt passt passt passt'),
+      fix: [install({ find }, 'passt')],
     };
   }
   if (open('/dev/net/tun', 'write') !== undefined) return off('/dev/net/tun cannot be opened');
@@ -61,7 +55,7 @@ async function slirp({ find, open, slirp: serve }: Machine): Promise<Finding> {
   const pasta = find('pasta') !== undefined;
   if (program === undefined && pasta) return off('not needed: pasta is there');
   if (program === undefined) {
-    return { status: 'warn', message: 'not installed either', fix: install('slirp4netns slirp4netns slirp4netns slirp4netns') };
+    return { status: 'warn', message: 'not installed either', fix: [install({ find }, 'slirp4netns')] };
   }
   if (open('/dev/net/tun', 'write') !== undefined) return off('/dev/net/tun cannot be opened');
   if (unshare === undefined) return off('not tried: "unshare" is needed for it');

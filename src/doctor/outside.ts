@@ -42,7 +42,7 @@ async function ping({ read, host, probe }: Machine): Promise<Finding> {
     why: `your group ${host.gid} is not in net.ipv4.ping_group_range (${low} ${high})`,
     fix: [
       "sysctl -w net.ipv4.ping_group_range='0 2147483647'",
-      "echo 'net.ipv4.ping_group_range=0 2147483647' > /etc/sysctl.d/92-rootless-ping.conf",
+      'echo "net.ipv4.ping_group_range=0 2147483647" > /etc/sysctl.d/92-rootless-ping.conf',
     ],
   };
 }

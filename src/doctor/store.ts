@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { mountFlags } from '../userns/newuidmap.ts';
 import { type Check, type Finding, off, ok } from './finding.ts';
 import type { Machine } from './machine.ts';
+import { install } from './packages.ts';
 
 export const storeChecks: readonly Check[] = [
   { id: 'store', section: 'storage', title: 'the store', look: store },
@@ -95,9 +96,7 @@ async function fuse(machine: Machine): Promise<Finding> {
     return {
       status: 'warn',
       message: 'fuse-overlayfs is not installed: each container is a full copy of its image',
-      fix: [
-        'apt-get install -y fuse-overlayfs || dnf install -y fuse-overlayfs || apk add fuse-overlayfs || pacman -S --noconfirm fuse-overlayfs',
-      ],
+      fix: [install(machine, 'fuse-overlayfs')],
     };
   }
   const code = open('/dev/fuse', 'write');

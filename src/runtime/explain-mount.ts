@@ -29,10 +29,16 @@ function explainSource(failure: HelperFailure, source: string | undefined, { clo
   return {
     code: missing ? 'MOUNT_SOURCE_MISSING' : 'MOUNT_FAILED',
     message: `cannot mount "${path}": ${reason(failure)}`,
-    why:
-      folder && `"${folder}" is closed to others, and its owner or group has no id in this container, so that no capability counts there`,
     // What a volume or an image lacks nobody makes there by hand.
-    fix: missing && !path.startsWith(`${data}/`) ? `mkdir -p ${path}` : folder && `chmod o+x ${folder}, or another --userns`,
+    ...(missing && !path.startsWith(`${data}/`) ? { fix: `mkdir -p ${path}` } : folder && explainClosed(folder)),
+  };
+}
+
+/** Capabilities count only where owner and group are mapped (closed-folder.ts). */
+export function explainClosed(folder: string): Pick<ErrorFacts, 'why' | 'fix'> {
+  return {
+    why: `"${folder}" is closed to others, and its owner or group has no id in this container, so that no capability counts there`,
+    fix: `chmod o+x ${folder}, or another --userns`,
   };
 }
 

@@ -6,7 +6,7 @@ import type { HelperFailure } from '../helper.ts';
 import type { UsernsSwitches } from '../userns/host.ts';
 import { powerlessMapper } from '../userns/obstacles.ts';
 import { explainCgroup } from './explain-cgroup.ts';
-import { explainMount } from './explain-mount.ts';
+import { explainClosed, explainMount } from './explain-mount.ts';
 import { explainNetwork } from './explain-network.ts';
 import { explainUserns } from './explain-userns.ts';
 import type { OciMount } from './oci.ts';
@@ -21,8 +21,10 @@ export type ExplainFacts = {
   readonly data: string;
   readonly freeBytes: number | undefined;
   readonly mounts: readonly OciMount[];
-  /** By source of a bind mount: a folder on the way to it that the container's root may not enter. */
+  /** By source of a bind mount, and by the folder of `rootfs:`: a folder on the way to it that the container's root may not enter. */
   readonly closed?: Readonly<Record<string, string>>;
+  /** The same for the folder of the store. */
+  readonly closedStore?: string | undefined;
   readonly switches: UsernsSwitches;
   /** This process already runs under a seccomp filter, as in most containers. */
   readonly underSeccomp: boolean;
@@ -35,6 +37,10 @@ export function explain(failure: HelperFailure, facts: ExplainFacts): RootlessEr
 
 function explainFull(failure: HelperFailure, facts: ExplainFacts): ErrorFacts {
   if (failure.errno === 'ENOSPC' && failure.step !== 'clone') return diskFull(facts);
+  if (failure.errno === 'EACCES' && facts.closedStore !== undefined && ['overlay', 'rootfs', 'copy', 'remove'].includes(failure.step)) {
+    const message = `cannot start the container: its root may not enter the store in "${facts.data}"`;
+    return { code: 'START_FAILED', message, ...explainClosed(facts.closedStore) };
+  }
   switch (failure.step) {
     case 'clone':
       return explainUserns(failure, facts);
@@ -55,12 +61,7 @@ function explainFull(failure: HelperFailure, facts: ExplainFacts): ErrorFacts {
     case 'chown':
       return explainMount(failure, facts);
     case 'overlay':
-      return {
-        code: 'OVERLAY_REFUSED',
-        message: `cannot stack the layers of "${facts.image}": ${reason(failure)}`,
-        why: `the overlay filesystem was refused for folders in "${facts.data}"`,
-        fix: `rm ${facts.data}/storage.json makes rootless try again what works here`,
-      };
+      return explainOverlay(failure, facts);
     case 'companion':
     case 'network':
       return explainNetwork(failure);
@@ -78,6 +79,19 @@ function explainFull(failure: HelperFailure, facts: ExplainFacts): ErrorFacts {
     default:
       return { code: 'START_FAILED', message: `cannot start the container: ${failure.step} ${describe(failure)}` };
   }
+}
+
+/** A folder of the user's own (`rootfs:`) may be one that the container's root cannot get to. */
+function explainOverlay(failure: HelperFailure, { image, data, closed }: ExplainFacts): ErrorFacts {
+  const message = `cannot stack the layers of "${image}": ${reason(failure)}`;
+  const folder = failure.errno === 'EACCES' && image.startsWith('rootfs:') ? closed?.[image.slice('rootfs:'.length)] : undefined;
+  if (folder !== undefined) return { code: 'MOUNT_FAILED', message, ...explainClosed(folder) };
+  return {
+    code: 'OVERLAY_REFUSED',
+    message,
+    why: `the overlay filesystem was refused for folders in "${data}"`,
+    fix: `rm ${data}/storage.json makes rootless try again what works here`,
+  };
 }
 
 function explainMaps(failure: HelperFailure, facts: ExplainFacts): ErrorFacts {

@@ -27,6 +27,8 @@ export function planRoot(folder: string, layers: Layers, storage: Storage, throw
   makeFolders(upper, 0o755);
   makeFolders(work, 0o755);
   const program = storage.kind === 'fuse' ? { program: storage.program } : {};
-  const value = JSON.stringify({ ...layers, upper, work, ...(throwaway ? { volatile: true } : {}), ...program });
+  // Who is not mapped stands in the base to reach what is written: a folder of the user's (`rootfs:`) has none near.
+  const base = layers.base === '/' ? folder : layers.base;
+  const value = JSON.stringify({ ...layers, base, upper, work, ...(throwaway ? { volatile: true } : {}), ...program });
   return { path, annotation: { name: 'io.rootless.overlay', value } };
 }

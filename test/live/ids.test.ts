@@ -1,7 +1,7 @@
 /** Ids, three ways: a range from newuidmap, written directly by root, or one id with ownership that is only recorded. */
 
 import { spawnSync } from 'node:child_process';
-import { readFileSync, statSync } from 'node:fs';
+import { chmodSync, chownSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
@@ -133,6 +133,49 @@ if (single) {
     const outside = (await shell(['--subuidname', userInfo().username], "awk '{print $2}' /proc/self/uid_map")).split('\n').map(Number);
     assert.not.ok(outside.includes(uid), outside.join());
   });
+
+  live(
+    'without an id of the caller, a folder of its own is the root where it can be reached, else the closed one is named',
+    needs,
+    async () => {
+      if (uid === 0) return;
+      // The folder of the tests is closed itself.
+      const folder = mkdtempSync('/tmp/rootless-tree-');
+      try {
+        const tree = join(folder, 'tree');
+        mkdirSync(join(tree, 'bin'), { recursive: true });
+        copyFileSync('/bin/busybox', join(tree, 'bin/busybox'));
+        chmodSync(join(tree, 'bin/busybox'), 0o755);
+        for (const userns of ['nomap', 'auto:size=10']) {
+          const look = ['run', '--rm', '--network', 'none', '--userns', userns, `rootfs:${tree}`, '/bin/busybox', 'id', '-u'];
+          chmodSync(folder, 0o711);
+          assert.is((await done(look)).stdout, '0\n');
+          chmodSync(folder, 0o700);
+          const { code, stderr } = await rootless(look);
+          assert.is(code, 125);
+          assert.match(stderr, new RegExp(`why: "${folder}" is closed to others.*\\n {2}fix: chmod o\\+x ${folder}, or another --userns`));
+        }
+      } finally {
+        rmSync(folder, { recursive: true });
+      }
+    },
+  );
+
+  live('with keep-id, a closed home that belongs to another group of the caller is named', needs, () =>
+    withTmp(async (folder) => {
+      const other = (process.getgroups?.() ?? []).find((group) => group !== gid);
+      if (uid === 0 || other === undefined) return;
+      chownSync(folder, uid, other);
+      chmodSync(folder, 0o700);
+      const env = { ROOTLESS_DATA: join(folder, 'data') };
+      const { code, stderr } = await rootless(runArgs(['--userns', 'keep-id'], ['true']), { env });
+      assert.is(code, 125);
+      assert.match(stderr, /its root may not enter the store in/);
+      assert.match(stderr, new RegExp(`why: "${folder}" is closed to others, .*\\n {2}fix: chmod o\\+x ${folder}, or another`));
+      // As root inside is the caller then.
+      assert.is((await run([], ['true'], { env })).code, 0);
+    }),
+  );
 
   live('--userns auto maps no id of the caller', needs, async () => {
     const outside = (await shell(['--userns', 'auto'], "awk '{print $2}' /proc/self/uid_map")).split('\n').map(Number);

@@ -1,9 +1,11 @@
 /** The doctor's findings, each on a machine that is broken in one place. */
 
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { report } from '../../src/cli/doctor-report.ts';
 import type { Finding } from '../../src/doctor/finding.ts';
 import { checks, examine, repairScript } from '../../src/doctor/index.ts';
 import type { Machine } from '../../src/doctor/machine.ts';
@@ -144,6 +146,21 @@ const cases: readonly Case[] = [
     'bad',
     /"bo" has ids of yours/,
     /--del-subuids 100000-165535 --add-subuids 230536-296071 ana/,
+  ],
+  [
+    'subid',
+    'without a range, where others and accounts leave a gap',
+    {
+      host: { ...ana, subids: none },
+      files: {
+        '/etc/subuid': 'eve:1300000000:65536\nbo:100000:65536\n',
+        '/etc/subgid': 'bo:165536:10\n',
+        '/etc/passwd': 'deb:x:170000:100::/:/bin/sh\n',
+      },
+    },
+    'warn',
+    /one user id/,
+    /--add-subuids 170001-235536 --add-subgids 170001-235536 ana$/,
   ],
   ['newuidmap', 'without newuidmap', { host: cut('uid') }, 'bad', /newuidmap is not installed/, /uidmap/],
   ['newuidmap', 'without newgidmap', { host: cut('gid') }, 'bad', /newgidmap is not installed/, /uidmap/],
@@ -437,17 +454,80 @@ test('each check that can find something is broken by a test', () => {
   );
 });
 
-test('each check is broken on a real machine too, but for what only a kernel of Ubuntu has', () => {
-  const files = [
-    'test/live/doctor.test.ts',
-    'test/live/nested.test.ts',
-    ...['doctor', 'doctor-broken', 'delegation'].map((name) => `test/vm/${name}.test.ts`),
-  ];
-  const text = files.map((file) => readFileSync(join(checkout, file), 'utf8')).join('\n');
+test('each check is broken on a real machine too', () => {
+  const files = ['live/doctor', 'live/doctor-session', 'vm/doctor', 'vm/doctor-broken', 'vm/delegation'];
+  const text = files.map((name) => readFileSync(join(checkout, `test/${name}.test.ts`), 'utf8')).join('\n');
   assert.equal(
-    checks.map(({ id }) => id).filter((id) => id !== 'apparmor' && !new RegExp(`\\b${id}\\b`).test(text)),
+    checks.map(({ id }) => id).filter((id) => !new RegExp(`(broken|found)\\(\\s*'${id}'|\\bid: '${id}'`).test(text)),
     [],
   );
+});
+
+test('every command that is printed is one that a shell can read, alone, behind sudo and in the script', async () => {
+  for (const [id, what, broken] of cases) {
+    const results = await examine(
+      machine(broken),
+      checks.filter((check) => check.id === id),
+    );
+    const script = repairScript(results, true);
+    const shown = report(results, true, Number.POSITIVE_INFINITY)
+      .split('\n')
+      .flatMap((line) => /^ {6}(?:fix:|for more:| {4}) (sudo .*)$/.exec(line)?.[1] ?? []);
+    assert.is(shown.length, results.flatMap(({ fix }) => fix ?? []).length, what);
+    for (const text of [script ?? '', ...shown]) {
+      const { status, stderr } = spawnSync('sh', ['-n'], { input: text, encoding: 'utf8' });
+      assert.is(status, 0, `${what}: ${text}${stderr}`);
+    }
+  }
+});
+
+test('a package comes from the package manager that is here, from one that is known where none is found', async () => {
+  const only =
+    (...there: readonly string[]) =>
+    (name: string) =>
+      there.includes(name) ? `/usr/bin/${name}` : undefined;
+  const fixed = async (id: string, find: Machine['find'], rest: Broken = {}) => (await finding(id, { find, ...rest })).fix;
+  assert.equal(await fixed('newuidmap', only('apt-get'), { host: cut('uid') }), ['apt-get install -y uidmap']);
+  assert.equal(await fixed('newuidmap', only('dnf'), { host: cut('gid') }), ['dnf install -y shadow-utils']);
+  assert.equal(await fixed('pasta', only('apk')), ['apk add passt']);
+  assert.match(
+    (await fixed('slirp4netns', only()))?.join() ?? '',
+    /^apt-get install -y slirp4netns \|\| dnf .* \|\| pacman -S --noconfirm slirp4netns$/,
+  );
+});
+
+test('on a narrow terminal words stand below each other, and commands are whole', async () => {
+  const results = await examine(
+    machine({ host: { ...ana, subids: none }, files: { '/etc/subuid': '' } }),
+    checks.filter(({ id }) => id === 'subid' || id === 'overlay'),
+  );
+  const fix = '      fix: sudo usermod --add-subuids 165536-231071 --add-subgids 165536-231071 ana';
+  assert.equal(report(results, false, 40).split('\n'), [
+    'User and group ids',
+    '  !!  subordinate ids',
+    '      no range for "ana" in /etc/subuid:',
+    '      containers get one user id, and',
+    '      ownership is emulated',
+    '      why: newuidmap maps only ranges',
+    '           listed there',
+    fix,
+    '',
+    'Storage',
+    '  ok  overlay mounts, tried',
+    '      the kernel stacks layers here',
+    '',
+    '1 could be better. A script for root',
+    'that mends it: rootless doctor --fix',
+    '',
+  ]);
+  assert.equal(report(results, false, 80).split('\n').slice(0, 6), [
+    'User and group ids',
+    '  !!  subordinate ids        no range for "ana" in /etc/subuid: containers get',
+    '                             one user id, and ownership is emulated',
+    '      why: newuidmap maps only ranges listed there',
+    fix,
+    '',
+  ]);
 });
 
 test('the script names each finding, and gives a command once', async () => {
