@@ -5,6 +5,7 @@ import { RootlessError } from '../errors.ts';
 const link = 'containers on one network reach each other by name: rootless network create NAME, and --network NAME --network-alias ALIAS';
 const units = 'a shell script of "rootless run" lines, or one .container file each: docs/systemd.md';
 const own = 'every container has a namespace of its own; what it needs of another goes through volumes and published ports';
+const swarm = 'networks are of this machine and this user: there is no swarm';
 
 export const foreignCommands: ReadonlyMap<string, string> = new Map([
   ['build', 'rootless does not build: buildah bud -t NAME . && buildah push NAME oci-archive:app.tar:NAME && rootless load -i app.tar'],
@@ -20,6 +21,15 @@ export const foreignFlags: ReadonlyMap<string, string> = new Map([
   ['ipc', own],
   ['pid', own],
   ['uts', own],
+  ['route', 'routes are a container\'s own: --cap-add NET_ADMIN, and "ip route add" in it'],
+  ['no-default-route', 'a network without a way out is --internal'],
+  ['ipam-opt', 'addresses are kept by rootless itself: --subnet, --ip-range, --gateway and --aux-address choose them'],
+  ['interface-name', "a bridge is where nobody sees its name; that of a container's interface: --network NAME:interface_name=lan0"],
+  ['dns', 'each container asks its own: rootless run --dns ADDRESS'],
+  ['scope', swarm],
+  ['ingress', swarm],
+  ['config-only', swarm],
+  ['config-from', swarm],
   ['gpus', 'name the devices: --device /dev/dri, or --device /dev/nvidia0 and those beside it'],
 ]);
 

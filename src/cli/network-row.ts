@@ -21,6 +21,10 @@ export function isOwn(network: Shown): network is Network {
   return 'subnets' in network;
 }
 
+function hasIpv4({ subnets }: Network): boolean {
+  return subnets.some((subnet) => familyOf(subnet) === 4);
+}
+
 /** docker's `network ls`: everything is text. */
 export function networkRow(network: Shown, full: boolean): Row {
   const own = isOwn(network) ? network : undefined;
@@ -30,7 +34,7 @@ export function networkRow(network: Shown, full: boolean): Row {
     Name: network.name,
     Driver: network.driver,
     Scope: 'local',
-    IPv4: String(own !== undefined),
+    IPv4: String(own !== undefined && hasIpv4(own)),
     IPv6: String(own?.ipv6 ?? false),
     Internal: String(own?.internal ?? false),
     Labels: Object.entries(labels)
@@ -51,15 +55,16 @@ export function inspectNetwork(paths: Paths, network: Shown, verbose: boolean): 
     Created: own?.created ?? '0001-01-01T00:00:00Z',
     Scope: 'local',
     Driver: network.driver,
-    EnableIPv4: own !== undefined,
+    EnableIPv4: own !== undefined && hasIpv4(own),
     EnableIPv6: own?.ipv6 ?? false,
     IPAM: {
       Driver: 'default',
       Options: {},
-      Config: (own?.subnets ?? []).map(({ subnet, gateway, ipRange }) => ({
+      Config: (own?.subnets ?? []).map(({ subnet, gateway, ipRange, reserved }) => ({
         Subnet: subnet,
         ...(ipRange === undefined ? {} : { IPRange: ipRange }),
         Gateway: gateway,
+        ...(reserved === undefined ? {} : { AuxiliaryAddresses: reserved }),
       })),
     },
     Internal: own?.internal ?? false,

@@ -2,11 +2,18 @@
 
 import { RootlessError } from '../errors.ts';
 import { type Block, blockOf, type Family, formatBlock, formatIp, holds, type Ip, lastOf, overlap, parseBlock, parseIp } from './ip.ts';
+import { refuseSpecial, refuseTaken } from './refused-blocks.ts';
 
 /** Of one family of a network, as text: network.json. */
-export type Subnet = { readonly subnet: string; readonly gateway: string; readonly ipRange?: string | undefined };
+export type Subnet = {
+  readonly subnet: string;
+  readonly gateway: string;
+  readonly ipRange?: string | undefined;
+  /** Addresses that no container gets, by a name: docker's auxiliary addresses. */
+  readonly reserved?: Readonly<Record<string, string>> | undefined;
+};
 
-export type SubnetRequest = { readonly subnet: string; readonly gateway?: string | undefined; readonly ipRange?: string | undefined };
+export type SubnetRequest = Omit<Subnet, 'gateway'> & { readonly gateway?: string | undefined };
 
 /** podman's pool; what docker and podman themselves begin with stays free. */
 const pool = (second: number, third: number): Block => ({
@@ -28,6 +35,7 @@ export function pickSubnet(taken: readonly Block[]): Subnet {
     message: 'could not find an available, non-overlapping IPv4 address pool for the network',
     why: 'networks and routes of this machine take all of 10.89.0.0-10.255.255.255',
     fix: 'choose one: rootless network create --subnet 172.30.0.0/24 NAME',
+    exit: 1,
   });
 }
 
@@ -44,10 +52,18 @@ export function checkSubnet(asked: SubnetRequest, networks: readonly Block[], ro
   if (block.length > smallest || block.length === 0) {
     throw invalid(`invalid subnet ${asked.subnet}`, `a network needs between two addresses and part of all of them: at most /${smallest}`);
   }
+  refuseSpecial(block);
   refuseTaken(block, networks, routes);
   const gateway = asked.gateway === undefined ? { family: block.family, value: block.value + 1n } : within(block, asked.gateway, 'gateway');
   const ipRange = asked.ipRange === undefined ? undefined : rangeIn(block, asked.ipRange);
-  return { subnet: asked.subnet, gateway: formatIp(gateway), ...(ipRange === undefined ? {} : { ipRange }) };
+  const entries = Object.entries(asked.reserved ?? {});
+  const reserved = Object.fromEntries(entries.map(([name, text]) => [name, formatIp(within(block, text, 'aux-address'))]));
+  return {
+    subnet: asked.subnet,
+    gateway: formatIp(gateway),
+    ...(ipRange === undefined ? {} : { ipRange }),
+    ...(entries.length === 0 ? {} : { reserved }),
+  };
 }
 
 /** Blocks of a network's subnets. */
@@ -69,9 +85,10 @@ export function nextAddress(subnet: Subnet, taken: ReadonlySet<string>): string 
   if (whole === undefined) return undefined;
   const range = (subnet.ipRange && parseBlock(subnet.ipRange)) || whole;
   const end = lastOf(range);
+  const kept = new Set([subnet.gateway, ...Object.values(subnet.reserved ?? {})]);
   for (let value = range.value; value <= end; value += 1n) {
     const text = formatIp({ family: whole.family, value });
-    if (isUsable(whole, value) && text !== subnet.gateway && !taken.has(text)) return text;
+    if (isUsable(whole, value) && !kept.has(text) && !taken.has(text)) return text;
   }
   return undefined;
 }
@@ -113,20 +130,6 @@ function rangeIn(block: Block, text: string): string {
   throw invalid(`no matching subnet for range ${text}`, `${formatBlock(block)} is the network's subnet`);
 }
 
-function refuseTaken(block: Block, networks: readonly Block[], routes: readonly Block[]): void {
-  const network = networks.find((other) => overlap(other, block));
-  const route = routes.find((other) => overlap(other, block));
-  if (network === undefined && route === undefined) return;
-  throw new RootlessError({
-    code: 'SUBNET_TAKEN',
-    message: `subnet ${formatBlock(block)} is already used`,
-    why: network
-      ? `a network has ${formatBlock(network)}`
-      : `this machine has a route to ${formatBlock(route as Block)}, which containers could not reach any more`,
-    fix: network ? 'rootless network ls; without --subnet a free one is chosen' : 'without --subnet a free one is chosen',
-  });
-}
-
 function badBlock(what: string, text: string): RootlessError {
   const [address = '', length = ''] = text.split('/');
   const ip = parseIp(address);
@@ -138,5 +141,5 @@ function badBlock(what: string, text: string): RootlessError {
 }
 
 function invalid(message: string, why: string): RootlessError {
-  return new RootlessError({ code: 'SUBNET_INVALID', message, why });
+  return new RootlessError({ code: 'SUBNET_INVALID', message, why, exit: 1 });
 }

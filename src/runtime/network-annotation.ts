@@ -1,6 +1,7 @@
 /** What the helper is told about the networks of a container: `io.rootless.networks` (docs/contract.md). */
 
 import { hostServers } from '../network/dns.ts';
+import { isName } from '../network/names.ts';
 import { lengthOf } from '../network/subnets.ts';
 import type { Paths } from '../paths.ts';
 import type { Host } from '../userns/host.ts';
@@ -73,7 +74,7 @@ export function attachmentOf({ request, network, lease, interface: name }: Joine
   };
 }
 
-/** What others find it by on every network: its name, the beginning of its id, and a host name that was asked for. */
+/** What others find it by on every network: its name, the beginning of its id, and a host name that was asked for; none that DNS has not. */
 export function namesOf({
   id,
   name,
@@ -83,5 +84,5 @@ export function namesOf({
   readonly name: string;
   readonly options: ContainerOptions;
 }): string[] {
-  return [name, id.slice(0, 12), ...(options.hostname === undefined ? [] : [options.hostname])];
+  return [name, id.slice(0, 12), ...(options.hostname === undefined ? [] : [options.hostname])].filter(isName);
 }

@@ -65,6 +65,8 @@ function addressIn(network: Network, subnet: Subnet, { ip, ip6 }: NetworkRequest
   if (wanted !== undefined) {
     const address = checkAddress(wanted, subnet, network.name);
     if (taken.has(address)) throw inUse(`address ${address}`, network, undefined);
+    const kept = Object.entries(subnet.reserved ?? {}).find(([, reserved]) => reserved === address);
+    if (kept) throw reservedFor(address, network, kept[0]);
     return address;
   }
   const free = nextAddress(subnet, taken);
@@ -84,15 +86,24 @@ function refuseStrayAddress(network: Network, { ip, ip6 }: NetworkRequest): void
   throw new RootlessError({
     code: 'ADDRESS_OUTSIDE',
     message: `invalid address ${stray}: network "${network.name}" has no subnet of that kind`,
-    fix: stray.includes(':') ? 'make the network with --ipv6' : undefined,
+    fix: `make the network with ${stray.includes(':') ? '--ipv6' : 'IPv4'}`,
   });
 }
 
-/** docker's: made from the IPv4 address, so unique in the network. */
+/** docker's: made from the IPv4 address, so unique in the network; of one without IPv4 from the end of the other. */
 function macOf(addresses: readonly string[]): string {
-  const ip = addresses.flatMap((text) => parseIp(text) ?? []).find(({ family }) => family === 4);
-  const bytes = formatIp(ip ?? { family: 4, value: 1n }).split('.');
+  const ip = addresses.flatMap((text) => parseIp(text) ?? [])[0];
+  const bytes = formatIp({ family: 4, value: (ip?.value ?? 1n) & 0xffffffffn }).split('.');
   return ['02', '42', ...bytes.map((byte) => Number(byte).toString(16).padStart(2, '0'))].join(':');
+}
+
+function reservedFor(address: string, { name }: Network, what: string): RootlessError {
+  return new RootlessError({
+    code: 'ADDRESS_TAKEN',
+    message: `address ${address} is already in use on network "${name}"`,
+    why: `the network keeps it for "${what}" (--aux-address)`,
+    fix: 'another --ip, or none: a free one is chosen',
+  });
 }
 
 function inUse(what: string, { name }: Network, holder: string | undefined): RootlessError {

@@ -13,6 +13,7 @@ export type NewNetwork = {
   /** At most one of each family. */
   readonly subnets: readonly SubnetRequest[];
   readonly internal: boolean;
+  readonly ipv4: boolean;
   readonly ipv6: boolean;
   readonly dns: boolean;
   readonly mtu: number;
@@ -25,7 +26,7 @@ export type NewNetwork = {
 /** What pasta gives a container, so that nothing has to be cut on the way between the two. */
 export const defaultMtu = 65520;
 
-/** @throws RootlessError NETWORK_EXISTS, NETWORK_NAME_INVALID, NETWORK_PREDEFINED, SUBNET_INVALID, SUBNET_TAKEN, SUBNETS_EXHAUSTED */
+/** @throws RootlessError NETWORK_EXISTS, NETWORK_NAME_INVALID, NETWORK_PREDEFINED, SUBNET_INVALID, SUBNET_TAKEN, SUBNETS_EXHAUSTED, NETWORK_OPTION_INVALID */
 export async function makeNetwork(paths: Paths, asked: NewNetwork): Promise<Network> {
   checkNetworkName(asked.name);
   const { network, fresh } = await changeNetworks(paths, () => {
@@ -50,10 +51,12 @@ function newNetwork(asked: NewNetwork, all: readonly Network[]): Network {
   const id = newId();
   const subnets = chooseSubnets(asked, all, id);
   const ipv6 = subnets.some((subnet) => familyOf(subnet) === 6);
+  if (ipv6 && mtu < 1280)
+    throw refused(`invalid mtu ${mtu}`, 'every link of IPv6 carries 1280 bytes (RFC 8200)', '--opt mtu=1280, or no IPv6');
   return { id, name, created: new Date().toISOString(), driver: 'bridge', subnets, ipv6, internal, dns, mtu, labels, options };
 }
 
-function chooseSubnets({ subnets, ipv6 }: NewNetwork, all: readonly Network[], id: string): Subnet[] {
+function chooseSubnets({ subnets, ipv4, ipv6 }: NewNetwork, all: readonly Network[], id: string): Subnet[] {
   const taken = all.flatMap((network) => blocksOf(network.subnets));
   const routes = readRoutes();
   const wanted = (family: 4 | 6) => {
@@ -66,9 +69,17 @@ function chooseSubnets({ subnets, ipv6 }: NewNetwork, all: readonly Network[], i
       exit: 1,
     });
   };
-  const four = wanted(4) ?? pickSubnet([...taken, ...routes]);
+  const four = wanted(4);
   const six = wanted(6) ?? (ipv6 ? pickSubnet6(id) : undefined);
-  return six === undefined ? [four] : [four, six];
+  if (ipv4) return [four ?? pickSubnet([...taken, ...routes]), six].filter((one) => one !== undefined);
+  if (four)
+    throw refused('IPv4 is disabled, and there is a subnet of it', `--ipv4=false and --subnet ${four.subnet}`, 'leave out one of them');
+  if (six) return [six];
+  throw refused('IPv4 or IPv6 must be enabled', 'a network has addresses', '--ipv4=false --ipv6');
+}
+
+function refused(message: string, why: string, fix: string): RootlessError {
+  return new RootlessError({ code: 'NETWORK_OPTION_INVALID', message, why, fix, exit: 1 });
 }
 
 function exists(name: string): RootlessError {

@@ -15,7 +15,7 @@ export type Network = {
   /** RFC 3339. */
   readonly created: string;
   readonly driver: 'bridge';
-  /** One of IPv4, and with `ipv6` one of IPv6 after it. */
+  /** One of IPv4, and with `ipv6` one of IPv6 after it; or that alone. */
   readonly subnets: readonly Subnet[];
   readonly ipv6: boolean;
   /** No way out of it. */

@@ -120,6 +120,26 @@ live('addresses of choice, and those that cannot be had', needs, () =>
   }),
 );
 
+live(
+  "addresses that a network keeps are nobody's, and one of IPv6 alone works; a name that DNS cannot have is in nobody's way",
+  needs,
+  () =>
+    withNetwork(['--subnet', '10.213.11.0/24', '--aux-address', 'router=10.213.11.2'], (aux) =>
+      withNetwork(['--ipv4=false', '--ipv6'], async (six) => {
+        const ipam = await ok(['network', 'inspect', '-f', '{{json (index .IPAM.Config 0)}}', aux]);
+        assert.match(ipam, /"AuxiliaryAddresses":{"router":"10\.213\.11\.2"}/);
+        assert.match(await refusal(['run', '--rm', '--network', aux, '--ip', '10.213.11.2', busyboxImage()]), /is already in use/);
+        assert.match(await sh(aux, 'ip -4 addr show eth0', ['--name', `a..${'x'.repeat(70)}`]), /inet 10\.213\.11\.3\/24/);
+        assert.is(await ok(['network', 'inspect', '-f', '{{.EnableIPv4}} {{.EnableIPv6}}', six]), 'false true\n');
+        await run(['--name', 'six1', '--network', six]);
+        assert.is(await inspect('six1', '{{.NetworkSettings.IPAddress}}'), '');
+        const seen = await sh(six, 'ip addr show eth0; ping -6 -c 1 six1');
+        assert.not.match(seen, /inet 10\./);
+        assert.match(seen, /1 packets received/);
+      }),
+    ),
+);
+
 live('a new name is known at once, and the old one is not', needs, () =>
   withNetwork([], async (net) => {
     await run(['--name', 'a7', '--network', net, '--network-alias', 'kept']);
@@ -192,6 +212,14 @@ live('wrong words of each command are refused, and change nothing', ['userns'], 
     [['create', '--subnet', '10.213.9.0/24', '--gateway', '10.9.9.9', 'x'], /no matching subnet/],
     [['create', '--gateway', '10.9.9.9', 'x'], /no matching subnet/],
     [['create', '--subnet', '10.213.9.0/24', '--subnet', '10.213.10.0/24', 'x'], /multiple subnets/],
+    [['create', '--subnet', '127.0.0.0/8', 'x'], /cannot have these addresses/],
+    [['create', '--aux-address', 'a=10.213.9.2', 'x'], /no matching subnet/],
+    [['create', '--subnet', '10.213.9.0/24', '--aux-address', '10.213.9.2', 'x'], /invalid auxiliary address/],
+    [['create', '--ipv4=false', 'x'], /IPv4 or IPv6 must be enabled/],
+    [['create', '--ipv6', '-o', 'mtu=1000', 'x'], /invalid mtu/],
+    [['create', '-o', 'com.docker.network.bridge.enable_icc=false', 'x'], /can only be true/],
+    [['create', '--route', '10.1.0.0/16,10.213.9.9', 'x'], /routes are a container's own/],
+    [['create', '--ipam-opt', 'a=b', 'x'], /--aux-address choose them/],
     [['create', '-d', 'macvlan', 'x'], /host's own interfaces/],
     [['create', '-o', 'nosuch=1', 'x'], /unsupported option/],
     [['create', '-o', 'mtu=abc', 'x'], /invalid mtu/],

@@ -4,8 +4,10 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { parseOption, parseReserved } from '../../src/cli/network-options.ts';
 import { toNetwork } from '../../src/cli/run-network.ts';
-import { parseNetwork } from '../../src/cli/values/network.ts';
+import { BadValue } from '../../src/cli/values/bad.ts';
+import { parseInterface, parseMac, parseNetwork } from '../../src/cli/values/network.ts';
 import { RootlessError } from '../../src/errors.ts';
 import { containerResolvConf, hostsFile } from '../../src/network/dns.ts';
 import { formatBlock, formatIp, parseBlock, parseIp } from '../../src/network/ip.ts';
@@ -13,17 +15,20 @@ import { pastaArgs } from '../../src/network/pasta.ts';
 import { buildFor, pastaKnows } from '../../src/network/pasta-knows.ts';
 import { parseRoutes, parseRoutes6 } from '../../src/network/routes.ts';
 import { planSlirp } from '../../src/network/slirp4netns.ts';
-import { checkAddress, checkSubnet, nextAddress, pickSubnet, pickSubnet6 } from '../../src/network/subnets.ts';
+import { checkAddress, checkSubnet, familyOf, nextAddress, pickSubnet, pickSubnet6 } from '../../src/network/subnets.ts';
 import { findPaths, type Paths } from '../../src/paths.ts';
+import { namesOf } from '../../src/runtime/network-annotation.ts';
 import { claimLease, leasesOf, releaseLease } from '../../src/runtime/network-leases.ts';
 import { makeNetwork, type NewNetwork } from '../../src/runtime/network-make.ts';
 import { pruneNetworks, removeNetwork } from '../../src/runtime/network-remove.ts';
 import { interfacesOf } from '../../src/runtime/network-settle.ts';
 import { changeNetworks, findNetwork, listNetworks, networkFolder } from '../../src/runtime/network-store.ts';
+import type { ContainerOptions } from '../../src/runtime/options.ts';
 import { containerFolder } from '../../src/runtime/state.ts';
 import { withTmp } from '../support/tmp.ts';
 import { hasCode } from '../support/errors.ts';
 
+const isBad = (error: unknown) => error instanceof BadValue;
 const present = <T>(value: T | undefined): T => value ?? (assert.unreachable('nothing there') as never);
 const block = (text: string) => present(parseBlock(text));
 
@@ -64,6 +69,7 @@ test('a subnet that overlaps a network or a route is refused, one beside them is
   assert.throws(() => checkSubnet({ subnet: '10.90.1.0/25' }, [block('10.90.1.0/24')], []), hasCode('SUBNET_TAKEN'));
   assert.throws(() => checkSubnet({ subnet: '192.0.0.0/8' }, [], [block('192.0.2.0/24')]), hasCode('SUBNET_TAKEN'));
   assert.is(checkSubnet({ subnet: '10.90.2.0/24' }, [block('10.90.1.0/24')], []).gateway, '10.90.2.1');
+  assert.is(checkSubnet({ subnet: '10.0.0.0/16' }, [], []).gateway, '10.0.0.1');
 });
 
 for (const bad of [
@@ -77,6 +83,17 @@ for (const bad of [
   { subnet: '10.90.1.0/24', ipRange: '10.90.2.0/25' },
   { subnet: '10.90.1.0/24', ipRange: '10.90.0.0/16' },
   { subnet: '10.90.1.0/24', ipRange: '10.90.1.1/25' },
+  { subnet: '10.90.1.0/24', reserved: { router: '10.90.2.9' } },
+  { subnet: '10.90.1.0/24', reserved: { router: '10.90.1.255' } },
+  { subnet: '0.0.0.0/8' },
+  { subnet: '127.1.0.0/16' },
+  { subnet: '169.254.1.0/24' },
+  { subnet: '224.0.0.0/24' },
+  { subnet: '255.0.0.0/8' },
+  { subnet: '10.0.2.0/23' },
+  { subnet: '::/64' },
+  { subnet: 'fe80::/64' },
+  { subnet: 'ff02::/64' },
 ]) {
   test(`the subnet ${JSON.stringify(bad)} is refused`, () => assert.throws(() => checkSubnet(bad, [], []), hasCode('SUBNET_INVALID')));
 }
@@ -87,6 +104,8 @@ test('the next address is the lowest that is free: not the first, the last, or t
   assert.is(nextAddress(subnet, new Set(['10.90.1.2'])), undefined);
   assert.is(nextAddress({ ...subnet, subnet: '10.90.1.0/24', ipRange: '10.90.1.128/26' }, new Set()), '10.90.1.128');
   assert.is(nextAddress({ subnet: 'fd00::/64', gateway: 'fd00::1' }, new Set(['fd00::2'])), 'fd00::3');
+  const reserved = { a: '10.90.1.2', b: '10.90.1.4' };
+  assert.is(nextAddress({ ...subnet, subnet: '10.90.1.0/24', reserved }, new Set(['10.90.1.3'])), '10.90.1.5');
 });
 
 for (const text of ['10.90.1.0', '10.90.1.1', '10.90.1.255', '10.90.2.2', 'fd00::2', 'x']) {
@@ -112,6 +131,7 @@ const wish: NewNetwork = {
   name: 'front',
   subnets: [{ subnet: '10.213.7.0/29' }],
   internal: false,
+  ipv4: true,
   ipv6: false,
   dns: true,
   mtu: 65520,
@@ -222,6 +242,64 @@ test('a damaged description is no network, and does not hide others', () =>
     await makeNetwork(paths, { ...wish, name: 'back' });
     assert.is(listNetworks(paths).length, 1);
   }));
+
+test("an address that the network keeps is no container's, asked for or not", () =>
+  withStore(async (paths) => {
+    const subnets = [{ subnet: '10.213.7.0/29', reserved: { router: '10.213.7.2' } }];
+    const network = await makeNetwork(paths, { ...wish, subnets });
+    const asked = { network: 'front', aliases: [] };
+    const id = container(paths, 'a');
+    assert.throws(() => claimLease(paths, network, id, { ...asked, ip: '10.213.7.2' }), hasCode('ADDRESS_TAKEN'));
+    assert.equal(claimLease(paths, network, id, asked).addresses, ['10.213.7.3']);
+  }));
+
+test('a network has IPv4, IPv6 or both', () =>
+  withStore(async (paths) => {
+    const of = async (name: string, ipv4: boolean, ipv6: boolean) =>
+      (await makeNetwork(paths, { ...wish, name, subnets: [], ipv4, ipv6 })).subnets.map(familyOf);
+    assert.equal(await of('n4', true, false), [4]);
+    assert.equal(await of('n46', true, true), [4, 6]);
+    assert.equal(await of('n6', false, true), [6]);
+    assert.is((await rejection(of('n0', false, false))).code, 'NETWORK_OPTION_INVALID');
+    assert.is((await rejection(makeNetwork(paths, { ...wish, ipv4: false }))).code, 'NETWORK_OPTION_INVALID');
+    assert.is((await rejection(makeNetwork(paths, { ...wish, ipv6: true, mtu: 1279 }))).code, 'NETWORK_OPTION_INVALID');
+    const six = findNetwork(paths, 'n6');
+    const macs = ['a', 'b'].map((digit) => claimLease(paths, six, container(paths, digit), { network: 'n6', aliases: [] }).mac);
+    assert.equal(macs, ['02:42:00:00:00:02', '02:42:00:00:00:03']);
+  }));
+
+for (const text of [
+  'com.docker.network.bridge.enable_icc=false',
+  'com.docker.network.bridge.enable_ip_masquerade=false',
+  'com.docker.network.bridge.host_binding_ipv4=127.0.0.1',
+  'com.docker.network.bridge.gateway_mode_ipv4=routed',
+  'com.docker.network.nosuch=1',
+  'isolate=false',
+  'vlan=5',
+  'mtu=67',
+  'mtu',
+]) {
+  test(`the option ${text} of a network is refused`, () => assert.throws(() => parseOption(text), isBad));
+}
+
+for (const text of ['isolate=true', 'com.docker.network.bridge.enable_icc=true', 'com.docker.network.bridge.name=br0', 'mtu=1500']) {
+  test(`the option ${text} of a network is taken`, () => assert.equal(parseOption(text), text.split('=')));
+}
+
+for (const text of ['x', 'x=', '=10.0.0.1', 'x=10.0.0']) {
+  test(`the auxiliary address "${text}" is refused`, () => assert.throws(() => parseReserved(text), isBad));
+}
+
+test('a hardware address and an interface are what the kernel takes', () => {
+  for (const text of ['00:00:00:00:00:00', '01:00:00:00:00:01', 'x']) assert.throws(() => parseMac(text), isBad);
+  for (const text of ['eth%d', 'lo', 'uplink0', 'a/b', 'sixteen-letters0']) assert.throws(() => parseInterface(text), isBad);
+});
+
+test('a container is found by those of its names that DNS can have', () => {
+  const names = (name: string, hostname: string) => namesOf({ id: 'a'.repeat(64), name, options: { hostname } as ContainerOptions });
+  assert.equal(names('web_1', 'www.example'), ['web_1', 'a'.repeat(12), 'www.example']);
+  for (const name of ['x'.repeat(64), 'a.', 'a..b', 'a-', `${'a.'.repeat(127)}a`]) assert.equal(names(name, name), ['a'.repeat(12)]);
+});
 
 test('interfaces are numbered around those with a name', () => {
   const on = (name?: string) => ({ network: 'n', aliases: [], interface: name });

@@ -1,6 +1,7 @@
 /** `--network`: a mode, or networks of the user's with options; docker's three spellings and podman's. */
 
 import { isIP } from 'node:net';
+import { isName } from '../../network/names.ts';
 import type { ContainerOptions, NetworkRequest, UplinkRequest } from '../../runtime/options.ts';
 import { BadValue } from './bad.ts';
 import { parseCsv } from './csv.ts';
@@ -105,19 +106,19 @@ export function parseIp6(text: string): string {
 export function parseMac(text: string): string {
   const mac = text.toLowerCase().replaceAll('-', ':');
   if (!/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/.test(mac)) throw new BadValue(`invalid mac-address ${text}: six bytes in hex, 02:42:ac:11:00:02`);
+  if (/^[0:]+$/.test(mac)) throw new BadValue(`invalid mac-address ${text}: it is nobody's`);
   if ((Number.parseInt(mac.slice(0, 2), 16) & 1) === 1) throw new BadValue(`invalid mac-address ${text}: it is a multicast address`);
   return mac;
 }
 
 /** A name as DNS has it. */
 export function parseAlias(text: string): string {
-  const label = '[a-zA-Z0-9_]([a-zA-Z0-9_-]{0,61}[a-zA-Z0-9_])?';
-  if (text.length <= 253 && new RegExp(`^${label}(\\.${label})*$`).test(text)) return text;
+  if (isName(text)) return text;
   throw new BadValue(`invalid network alias "${text}"`, { why: 'it has letters, digits, "-", "_" and dots between them' });
 }
 
 /** The kernel's rule; lo is there already, and uplink0 leads out. */
 export function parseInterface(text: string): string {
-  if (/^[^\s/:]{1,15}$/.test(text) && !['.', '..', 'lo', 'uplink0'].includes(text)) return text;
-  throw new BadValue(`invalid interface name "${text}"`, { fix: 'up to 15 letters, none of them "/" or ":"' });
+  if (/^[^\s/:%]{1,15}$/.test(text) && !['.', '..', 'lo', 'uplink0'].includes(text)) return text;
+  throw new BadValue(`invalid interface name "${text}"`, { fix: 'up to 15 letters, none of them "/", ":" or "%"' });
 }
