@@ -21,6 +21,7 @@ export const testPackages = [
   ['podman', 'podman', 'pulls and pushes images'],
   ['runc', 'runc', 'a second opinion on bundles'],
   ['python3', 'python3', 'drives terminals'],
+  ['strace', 'strace', 'ends programs at their system calls, and has those fail'],
   ['zstd', 'zstd', 'makes zstd layers'],
   ['xz-utils', 'xz', 'unpacks Debian packages'],
   ['procps', 'ps', 'lists processes'],

@@ -16,6 +16,7 @@ export type Need =
   | 'debian'
   | 'busybox'
   | 'python'
+  | 'strace'
   | 'embedded';
 
 /** The first thing that is missing, as a reason; undefined when all is there. */
@@ -37,6 +38,8 @@ const probes: Readonly<Record<Need, () => string | undefined>> = {
   registry: () => program('docker-registry'),
   busybox: () => program('busybox'),
   python: () => program('python3'),
+  // Installed, and allowed to look at its children.
+  strace: once(() => program('strace') ?? works('strace', ['-f', '-qq', '-o', '/dev/null', 'true'], 'strace cannot trace here')),
   debian: () => (existsSync(process.env['ROOTLESS_TEST_DEBIAN'] ?? '') ? undefined : 'there is no Debian archive (mmdebstrap)'),
   embedded: () => (existsSync(join(dist, 'images/hello/index.json')) ? undefined : 'there is no embedded image'),
 };

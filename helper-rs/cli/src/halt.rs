@@ -83,7 +83,7 @@ fn processes(init: i32) -> Vec<(i32, char)> {
 
 /// State and parent (proc_pid_stat(5)).
 fn stat(pid: &str) -> Option<(char, i32)> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let stat = crate::procfs::text(pid, "stat").ok()?;
     let mut fields = stat[stat.rfind(')')? + 1..].split_ascii_whitespace();
     Some((fields.next()?.chars().next()?, fields.next()?.parse().ok()?))
 }

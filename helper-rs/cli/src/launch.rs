@@ -13,11 +13,11 @@ use crate::state::{self, Saved};
 use crate::sys::process::{self, Child, Forked};
 use crate::timing::mark;
 use crate::uplink::Uplink;
-use crate::{hooks, idmap, resctrl, terminal, userns};
+use crate::{atomic, hooks, idmap, resctrl, terminal, userns};
 use rootless_core::lower::annotations::Rootfs;
 use rootless_core::lower::namespaces::{CLONE_NEWCGROUP, CLONE_NEWNET, CLONE_NEWPID, CLONE_NEWTIME, CLONE_NEWUSER};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 
 /// How the verbs launch.
@@ -103,7 +103,11 @@ pub fn launch(
     let uplink = options.uplink.take();
     let rdt = plan.linux.intel_rdt.as_ref();
     resctrl::check(rdt)?;
-    let place = cgroup::make(plan, options.manager)?;
+    let place = cgroup::make(plan, options.manager, |folder| match options.manager {
+        // Its monitor ends with the scope, or knows it by its name.
+        Manager::Together => Ok(()),
+        _ => Saved::planned(plan, Some(folder.to_path_buf())).write(&options.root),
+    })?;
     partial.cgroup = match &place {
         Place::Folder(group) => Some(group.path.clone()),
         _ => None,
@@ -240,8 +244,8 @@ fn escort(
     report: &mut dyn FnMut(i32),
 ) -> Step<Escorted> {
     let mut companions = Vec::new();
-    if options.gate.is_some() {
-        // Whoever finds this container half made knows what there is of it.
+    // Whoever finds this container half made knows what there is of it: a cgroup was named before, and it is in there.
+    if options.gate.is_some() && (partial.cgroup.is_none() || partial.scope.is_some()) {
         Saved { creating: true, ..Saved::new(plan, child.pid)? }.write(&options.root)?;
     }
     if plan.new_user_namespace() && options.userns.is_none() {
@@ -286,7 +290,8 @@ fn escort(
             // With a gate; otherwise the filter is the last thing before the program.
             (Message::Listener, Some(listener)) => crate::agent::send(plan, child.pid, &listener)?,
             (Message::Ready, _) => break,
-            (message, _) => return Err(Failure::because("init", format!("ended early ({message:?})"))),
+            (Message::End, _) => return Err(Failure::because("init", "the container's first process ended early")),
+            (message, _) => return Err(Failure::because("init", format!("{message:?} where Ready was due"))),
         }
     }
     mark("everything is made in the container");
@@ -331,19 +336,9 @@ fn record(plan: &Plan, options: &LaunchOptions, partial: &Partial, child: &Child
         terminal::send_to(path, b"pidfd", &child.pidfd)?;
     }
     if let Some(path) = &options.pid_file {
-        write_atomically(path, child.pid.to_string().as_bytes()).during("state", path.display())?;
+        atomic::write_unnamed(path, child.pid.to_string().as_bytes()).during("state", path.display())?;
     }
     Ok(())
-}
-
-/// Temp file, then rename: readers see all or nothing.
-pub fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let temporary = path.with_extension(format!("tmp-{}", std::process::id()));
-    let written = std::fs::write(&temporary, bytes).and_then(|()| std::fs::rename(&temporary, path));
-    if written.is_err() {
-        let _ = std::fs::remove_file(&temporary);
-    }
-    written
 }
 
 fn names(flags: i32) -> String {

@@ -10,6 +10,8 @@ mod archive;
 #[cfg(target_os = "linux")]
 mod args;
 #[cfg(target_os = "linux")]
+mod atomic;
+#[cfg(target_os = "linux")]
 mod begun;
 #[cfg(target_os = "linux")]
 mod cgroup;
@@ -19,6 +21,8 @@ mod channel;
 mod clock;
 #[cfg(target_os = "linux")]
 mod companion;
+#[cfg(target_os = "linux")]
+mod crash;
 #[cfg(target_os = "linux")]
 mod devices;
 #[cfg(target_os = "linux")]

@@ -4,6 +4,7 @@ use crate::failure::{During, Failure, Step};
 use rustix::fd::OwnedFd;
 use rustix::fs::{fstatfs, openat2, Mode, OFlags, ResolveFlags, PROC_SUPER_MAGIC};
 use rustix::io::Errno;
+use std::fmt::Display;
 
 /// Before anything of the container is mounted or joined.
 pub fn take() -> Step<OwnedFd> {
@@ -46,6 +47,12 @@ pub fn open_own(proc: &OwnedFd, path: &str, how: OFlags) -> Result<OwnedFd, Errn
 
 fn is_procfs(fd: &OwnedFd) -> Result<bool, Errno> {
     Ok(fstatfs(fd)?.f_type == PROC_SUPER_MAGIC)
+}
+
+/// What /proc says of a process in a file that has its name, which can be any bytes (PR_SET_NAME): those that are no text are replaced.
+/// A container whose processes could not be read of would be none to us.
+pub fn text(pid: impl Display, file: &str) -> std::io::Result<String> {
+    std::fs::read(format!("/proc/{pid}/{file}")).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! `ROOT/ID/state.json`: what is known of a container between two calls of the helper.
 
+use crate::atomic;
 use crate::failure::{During, Failure, Step};
-use crate::launch::write_atomically;
 use crate::plan::Plan;
+use crate::procfs;
 use rootless_core::oci::state::State;
 use rustix::fd::OwnedFd;
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
@@ -42,28 +44,34 @@ pub struct Saved {
 
 impl Saved {
     pub fn new(plan: &Plan, pid: i32) -> Step<Saved> {
-        Ok(Saved {
+        let start_time = start_time(pid)?.ok_or_else(|| Failure::because("state", "the process is gone").on(pid))?;
+        Ok(Saved { pid, start_time, creating: false, ..Saved::planned(plan, None) })
+    }
+
+    /// Before its cgroup is made and a process born: whoever ends the launch in between leaves a name for what there is.
+    pub fn planned(plan: &Plan, cgroup: Option<PathBuf>) -> Saved {
+        Saved {
             oci_version: plan.spec.oci_version.clone(),
             id: plan.id.clone(),
             bundle: plan.bundle.clone(),
-            pid,
-            start_time: start_time(pid).ok_or_else(|| Failure::because("state", "the process is gone").on(pid))?,
+            pid: 0,
+            start_time: 0,
             created: now(),
             annotations: plan.spec.annotations.clone(),
             rootfs: plan.rootfs.clone(),
-            cgroup: None,
+            cgroup,
             scope: None,
             resctrl: Vec::new(),
             external_descriptors: descriptors(),
-            creating: false,
-        })
+            creating: true,
+        }
     }
 
     pub fn write(&self, root: &Path) -> Step<()> {
         let name = if self.creating { HALF_MADE } else { "state.json" };
         let file = folder(root, &self.id).join(name);
         let text = serde_json::to_vec(self).map_err(|error| Failure::because("state", error.to_string()))?;
-        write_atomically(&file, &text).during("state", file.display())?;
+        atomic::write(&file, &text).during("state", file.display())?;
         if !self.creating {
             // Where those who know crun look for it; that it is there already is no reason to fail.
             let _ = rustix::fs::symlink("state.json", folder(root, &self.id).join("status"));
@@ -84,38 +92,45 @@ impl Saved {
     }
 
     /// What an interrupted `create` has left; there is no container yet then, and only `delete --force` asks.
-    pub fn read_half_made(root: &Path, id: &str) -> Option<Saved> {
-        crate::plan::check_id(id).ok()?;
-        serde_json::from_slice(&fs::read(folder(root, id).join(HALF_MADE)).ok()?).ok()
+    pub fn read_half_made(root: &Path, id: &str) -> Step<Option<Saved>> {
+        crate::plan::check_id(id)?;
+        let file = folder(root, id).join(HALF_MADE);
+        match fs::read(&file).during("state", file.display()) {
+            Err(failure) if !is_damage(&failure) => Err(failure),
+            text => Ok(text.ok().and_then(|text| serde_json::from_slice(&text).ok())),
+        }
     }
 
     /// created, running, paused or stopped.
-    pub fn status(&self, root: &Path) -> &'static str {
-        if !self.is_alive() {
-            return "stopped";
+    pub fn status(&self, root: &Path) -> Step<&'static str> {
+        if !self.is_alive()? {
+            return Ok("stopped");
         }
         if gate(root, &self.id).exists() {
-            return "created";
+            return Ok("created");
         }
         if self.cgroup.as_deref().is_some_and(crate::cgroup::is_frozen) || halted(root, &self.id).exists() {
-            return "paused";
+            return Ok("paused");
         }
-        "running"
+        Ok("running")
     }
 
-    pub fn is_alive(&self) -> bool {
-        start_time(self.pid) == Some(self.start_time)
+    pub fn is_alive(&self) -> Step<bool> {
+        Ok(start_time(self.pid)? == Some(self.start_time))
     }
 
-    /// The process, proven to be the one that was started: the pidfd is opened first, then the start time is compared.
+    /// The process, proven to be the one that was started: the pidfd is opened first, then the start time is compared. Only of one that
+    /// is gone there is none: who cannot look does not know that.
+    pub fn process(&self) -> Step<Option<OwnedFd>> {
+        let pidfd = match crate::sys::process::open_pidfd(self.pid) {
+            Err(Errno::SRCH | Errno::INVAL | Errno::NOENT) => return Ok(None),
+            other => other.during("state", self.pid)?,
+        };
+        Ok(self.is_alive()?.then_some(pidfd))
+    }
+
     pub fn open(&self) -> Step<OwnedFd> {
-        let gone = || Failure::because("state", "container not running").on(&self.id);
-        let pidfd = crate::sys::process::open_pidfd(self.pid).map_err(|_| gone())?;
-        if self.is_alive() {
-            Ok(pidfd)
-        } else {
-            Err(gone())
-        }
+        self.process()?.ok_or_else(|| Failure::because("state", "container not running").on(&self.id))
     }
 
     /// The configuration that it was made from. The standard: changes of the bundle after `create` have no effect.
@@ -126,16 +141,16 @@ impl Saved {
     }
 
     /// The standard's document (runtime.md "State").
-    pub fn standard(&self, root: &Path) -> State {
-        let status = self.status(root);
-        State {
+    pub fn standard(&self, root: &Path) -> Step<State> {
+        let status = self.status(root)?;
+        Ok(State {
             oci_version: self.oci_version.clone(),
             id: self.id.clone(),
             status: status.to_string(),
             pid: Some(if status == "stopped" { 0 } else { self.pid }),
             bundle: self.bundle.display().to_string(),
             annotations: self.annotations.clone(),
-        }
+        })
     }
 }
 
@@ -201,14 +216,26 @@ pub fn forget(root: &Path, id: &str) -> Step<()> {
     }
 }
 
+/// True if what a state is read from is none; of another error the next call may know nothing, and nothing may be thrown away for it.
+pub fn is_damage(failure: &Failure) -> bool {
+    const NAMES: [Errno; 5] = [Errno::NOENT, Errno::ISDIR, Errno::LOOP, Errno::NOTDIR, Errno::NAMETOOLONG];
+    failure.errno.is_none_or(|errno| NAMES.iter().any(|name| name.raw_os_error() == errno))
+}
+
 /// Field 22 of /proc/PID/stat (clock ticks after boot); `None` if there is no such process, or only its corpse.
-pub fn start_time(pid: i32) -> Option<u64> {
-    birth(pid).filter(|(_, is_corpse)| !is_corpse).map(|(time, _)| time)
+pub fn start_time(pid: i32) -> Step<Option<u64>> {
+    Ok(birth(pid)?.filter(|(_, is_corpse)| !is_corpse).map(|(time, _)| time))
 }
 
 /// The same of a process that may have ended and was not waited for: that is the second answer.
-pub fn birth(pid: i32) -> Option<(u64, bool)> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+pub fn birth(pid: i32) -> Step<Option<(u64, bool)>> {
+    match procfs::text(pid, "stat") {
+        Err(error) if [Some(libc::ENOENT), Some(libc::ESRCH)].contains(&error.raw_os_error()) => Ok(None),
+        text => Ok(fields(&text.during("state", format!("/proc/{pid}/stat"))?)),
+    }
+}
+
+fn fields(stat: &str) -> Option<(u64, bool)> {
     // The name in parentheses may contain anything, parentheses too.
     let mut fields = stat[stat.rfind(')')? + 1..].split_ascii_whitespace();
     let is_corpse = matches!(fields.next()?, "Z" | "X");
@@ -217,7 +244,7 @@ pub fn birth(pid: i32) -> Option<(u64, bool)> {
 
 /// By SIGSTOP or a debugger: it does nothing until it is let go on.
 pub fn is_stopped(pid: i32) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let stat = procfs::text(pid, "stat").unwrap_or_default();
     stat.rfind(')').is_some_and(|end| matches!(stat[end + 1..].trim_start().as_bytes().first(), Some(b'T' | b't')))
 }
 
@@ -233,8 +260,8 @@ mod tests {
     #[test]
     fn a_process_is_known_by_its_start_time() {
         let me = std::process::id() as i32;
-        assert!(start_time(me).is_some_and(|time| time > 0));
-        assert_eq!(start_time(i32::MAX - 1), None);
+        assert!(start_time(me).unwrap().is_some_and(|time| time > 0));
+        assert_eq!(start_time(i32::MAX - 1), Ok(None));
     }
 
     #[test]

@@ -32,9 +32,9 @@ pub fn local() -> Step<Stand> {
 /// A container, with the ids that it has itself. `volumes`: with what is mounted in it.
 pub fn container(state: &Path, id: &str, bundle: &Path, volumes: bool) -> Step<Stand> {
     let plan = Plan::read(id, bundle)?;
-    match Saved::read(state, id).ok().filter(Saved::is_alive) {
-        Some(saved) => running(&plan, &saved),
-        None => stopped(plan, volumes),
+    match Saved::read(state, id) {
+        Ok(saved) if saved.is_alive()? => running(&plan, &saved),
+        _ => stopped(plan, volumes),
     }
 }
 
@@ -44,7 +44,7 @@ fn running(plan: &Plan, saved: &Saved) -> Step<Stand> {
     let path = format!("/proc/{}/root", saved.pid);
     let root = open(&path, ROOT, Mode::empty()).during(STEP, &path)?;
     // The number could have become another process's between the two calls.
-    if !saved.is_alive() {
+    if !saved.is_alive()? {
         return Err(Failure::because("state", "container is not running").on(&saved.id));
     }
     join_ids(saved.pid, init.as_fd())?;

@@ -50,8 +50,8 @@ pub enum Place {
 }
 
 /// Makes the folder and sets its limits, or leaves that to `scope::enter`. On a host without a pure cgroup v2 tree a path alone is
-/// ignored, and limits are refused.
-pub fn make(plan: &Plan, manager: Manager) -> Step<Place> {
+/// ignored, and limits are refused. `claimed` hears of the folder before it is made.
+pub fn make(plan: &Plan, manager: Manager, claimed: impl FnOnce(&Path) -> Step<()>) -> Step<Place> {
     let writes = writes(plan.linux.resources.as_ref())?;
     if !is_unified() {
         return match writes.iter().find(|write| !write.is_optional) {
@@ -85,6 +85,7 @@ pub fn make(plan: &Plan, manager: Manager) -> Step<Place> {
         }
     };
     let is_new = tree::claim(&folder)?;
+    claimed(&folder)?;
     match tree::make(&folder, &writes).and_then(|()| opened(plan, &folder, &writes)) {
         Ok(cgroup) => Ok(Place::Folder(cgroup)),
         Err(failure) => {

@@ -317,7 +317,7 @@ impl Monitor {
 
 fn write_pid(file: Option<&Path>, pid: i32) -> Step<()> {
     match file {
-        Some(file) => launch::write_atomically(file, pid.to_string().as_bytes()).during("state", file.display()),
+        Some(file) => crate::atomic::write_unnamed(file, pid.to_string().as_bytes()).during("state", file.display()),
         None => Ok(()),
     }
 }

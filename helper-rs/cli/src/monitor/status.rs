@@ -1,7 +1,7 @@
 //! `status.json`: what became of the container, replaced by rename at every change.
 
+use crate::atomic;
 use crate::failure::{errno_name, Failure};
-use crate::launch::write_atomically;
 use crate::state;
 use serde::Serialize;
 use serde_json::{json, Value};
@@ -37,7 +37,7 @@ impl Named {
 }
 
 fn start_time(pid: i32) -> String {
-    state::birth(pid).map_or(0, |(time, _)| time).to_string()
+    state::birth(pid).ok().flatten().map_or(0, |(time, _)| time).to_string()
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -180,7 +180,7 @@ impl Status {
     /// A full disk stops nobody: what was not written is written when there is room.
     pub fn write(&mut self) {
         let text = serde_json::to_vec(&self.document).unwrap_or_default();
-        self.unwritten = write_atomically(&self.file, &text).is_err();
+        self.unwritten = atomic::write(&self.file, &text).is_err();
     }
 }
 

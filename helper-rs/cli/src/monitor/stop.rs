@@ -20,7 +20,7 @@ pub fn would_be_ignored(pid: i32, signal: i32) -> bool {
     if !ends(signal) {
         return false;
     }
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let status = crate::procfs::text(pid, "status").unwrap_or_default();
     let has = |field: &str| {
         let mask = status.lines().find_map(|line| line.strip_prefix(field)).map(str::trim).unwrap_or("0");
         u64::from_str_radix(mask, 16).unwrap_or(0) & (1 << (signal - 1)) != 0

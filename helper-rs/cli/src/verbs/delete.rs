@@ -31,8 +31,8 @@ pub fn remove(global: &Global, id: &str, force: bool) -> Step<()> {
     let saved = match Saved::read(&global.root, id) {
         Ok(saved) => saved,
         // A half-written or missing state: with force whatever is left of it goes.
-        Err(_) if force && plan::check_id(id).is_ok() => {
-            if let Some(half_made) = Saved::read_half_made(&global.root, id) {
+        Err(failure) if force && plan::check_id(id).is_ok() && state::is_damage(&failure) => {
+            if let Some(half_made) = Saved::read_half_made(&global.root, id)? {
                 kill(&half_made)?;
                 half_made.cgroup.iter().for_each(|path| cgroup::remove(path));
             }
@@ -40,7 +40,7 @@ pub fn remove(global: &Global, id: &str, force: bool) -> Step<()> {
         }
         Err(failure) => return Err(failure),
     };
-    let status = saved.status(&global.root);
+    let status = saved.status(&global.root)?;
     if status != "stopped" {
         if !force && status != "created" {
             let message = format!("cannot delete a container that is {status}, it is not stopped");
@@ -62,7 +62,7 @@ pub fn remove(global: &Global, id: &str, force: bool) -> Step<()> {
 }
 
 pub fn kill(saved: &Saved) -> Step<()> {
-    let Ok(pidfd) = saved.open() else { return Ok(()) };
+    let Some(pidfd) = saved.process()? else { return Ok(()) };
     process::send_signal(&pidfd, libc::SIGKILL).during("wait", &saved.id)?;
     // The pidfd of any process becomes readable at its end, whoever its parent is.
     let patience = Timespec { tv_sec: 10, tv_nsec: 0 };

@@ -26,13 +26,12 @@ pub fn events(global: Global) -> Step<u8> {
         }
     }
     let saved = Saved::read(&global.root, &args::required(id, "container id")?)?;
-    if saved.status(&global.root) == "stopped" {
+    if saved.status(&global.root)? == "stopped" {
         return Err(Failure::because("state", "container is not running").on(&saved.id));
     }
     let folder = group(&saved)?;
     if once {
-        say(&saved, "stats", stats::read(folder));
-        return Ok(0);
+        return say(&saved, "stats", stats::read(folder)).map(|_| 0);
     }
     follow(&saved, folder, interval)
 }
@@ -48,7 +47,7 @@ fn follow(saved: &Saved, folder: &Path, interval: Duration) -> Step<u8> {
     loop {
         let left = next.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            if !say(saved, "stats", stats::read(folder)) {
+            if !say(saved, "stats", stats::read(folder))? {
                 return Ok(0);
             }
             next = Instant::now() + interval;
@@ -63,7 +62,7 @@ fn follow(saved: &Saved, folder: &Path, interval: Duration) -> Step<u8> {
         };
         let ended = sources[0].revents().contains(PollFlags::IN);
         let now = kills();
-        if now > killed && !say(saved, "oom", Value::Null) {
+        if now > killed && !say(saved, "oom", Value::Null)? {
             return Ok(0);
         }
         killed = now.max(killed);
@@ -84,10 +83,13 @@ struct Event<'a> {
 }
 
 /// False when nobody reads any more.
-fn say(saved: &Saved, kind: &str, data: Value) -> bool {
-    let Ok(event) = serde_json::to_string(&Event { kind, id: &saved.id, data }) else { return false };
+fn say(saved: &Saved, kind: &str, data: Value) -> Step<bool> {
+    let event = serde_json::to_string(&Event { kind, id: &saved.id, data }).unwrap_or_default();
     let mut out = std::io::stdout();
-    writeln!(out, "{event}").and_then(|()| out.flush()).is_ok()
+    match writeln!(out, "{event}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
+        written => written.during("output", "stdout").map(|()| true),
+    }
 }
 
 /// Go's way to write a time: `5s`, `100ms`, `1m30s`.

@@ -1,11 +1,12 @@
 //! `exec`: one more process in a running container's namespaces.
 
 use crate::args::{self, Argument, Global, Options};
+use crate::atomic;
 use crate::channel::Message;
 use crate::enter::{self, Entry};
 use crate::failure::{During, Failure, Step};
 use crate::foreground::Foreground;
-use crate::launch::{write_atomically, Launched};
+use crate::launch::Launched;
 use crate::notify::Notifier;
 use crate::state::Saved;
 use crate::streams::{self, Streams};
@@ -48,7 +49,7 @@ pub fn exec(global: Global) -> Step<u8> {
     let mut plan = saved.plan(&global.root)?;
     sealed::ensure(&plan.id_map, plan.in_user_namespace(), global.reporter.events.as_deref())?;
     let init = saved.open()?;
-    if saved.status(&global.root) == "paused" && !wish.even_paused {
+    if saved.status(&global.root)? == "paused" && !wish.even_paused {
         return Err(Failure::because("state", "cannot exec in a paused container").on(&id));
     }
     let process = wanted_process(&plan.process, &wish)?;
@@ -111,7 +112,9 @@ pub fn exec(global: Global) -> Step<u8> {
         }
     }
     let told = (wish.pid_file.as_ref())
-        .map_or(Ok(()), |path| write_atomically(path, child.pid.to_string().as_bytes()).during("state", path.display()))
+        .map_or(Ok(()), |path| {
+            atomic::write_unnamed(path, child.pid.to_string().as_bytes()).during("state", path.display())
+        })
         .and_then(|()| {
             wish.pidfd_socket.as_ref().map_or(Ok(()), |path| terminal::send_to(path, b"pidfd", &child.pidfd))
         });

@@ -1,6 +1,6 @@
 //! `features` (features.md) and `version`.
 
-use super::state::print_json;
+use super::state::{print, print_json};
 use crate::args::{self, Global};
 use crate::failure::Step;
 use crate::memory_policy;
@@ -56,6 +56,6 @@ pub fn features(global: &Global) -> Step<u8> {
 }
 
 pub fn version() -> Step<u8> {
-    println!("rootless-helper version {}\nspec: {SPEC}", env!("CARGO_PKG_VERSION"));
+    print(&format!("rootless-helper version {}\nspec: {SPEC}\n", env!("CARGO_PKG_VERSION")))?;
     Ok(0)
 }

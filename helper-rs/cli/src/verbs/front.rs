@@ -15,7 +15,7 @@ use crate::args::{self, Global};
 use crate::failure::{During, Failure, Step};
 use crate::sys::process::{self, Child, Forked};
 use crate::sys::{exec, signal};
-use crate::{sealed, verbs};
+use crate::{crash, sealed, verbs};
 use rustix::event::{poll, PollFd, PollFlags};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{Mode, OFlags};
@@ -103,7 +103,7 @@ pub fn front(global: &Global) -> Step<u8> {
     let ahead = Ahead::guess(&global.rest);
     let Some(order) = receive(&line, &child, &signals)? else {
         drop(ahead);
-        return process::wait_for(child.pid).during("wait", "node").map(process::Ended::status);
+        return process::wait_for(child.pid).during("wait", "node").map(crash::explain);
     };
     drop(signals);
     COMMAND_LINE.store(child.pid, Ordering::Relaxed);

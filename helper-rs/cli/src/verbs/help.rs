@@ -1,5 +1,6 @@
 //! `help` and `VERB --help`: what there is, in the order and with the headings of runc.
 
+use super::state::print;
 use crate::failure::{Failure, Step};
 
 /// The standard's verbs: what each does, its operands, its options.
@@ -40,28 +41,27 @@ const OTHERS: &str =
 pub fn of_verb(asked: &str) -> Step<u8> {
     match VERBS.iter().find(|(verb, ..)| *verb == asked) {
         Some((verb, what, operands, options)) => {
-            println!(
-                "NAME:\n   rootless-helper {verb} - {what}\n\nUsage: rootless-helper [OPTION…] {verb} [OPTION…] {operands}"
-            );
-            if !options.is_empty() {
-                println!("\nOPTIONS:\n   {options}");
-            }
+            let options = if options.is_empty() { String::new() } else { format!("\nOPTIONS:\n   {options}\n") };
+            print(&format!(
+                "NAME:\n   rootless-helper {verb} - {what}\n\n\
+                 Usage: rootless-helper [OPTION…] {verb} [OPTION…] {operands}\n{options}"
+            ))
+            .map(|()| 0)
         }
-        None if OTHERS.split(' ').any(|verb| verb == asked) => return all(),
-        None => return Err(Failure::because("args", format!("No help topic for '{asked}'"))),
+        None if OTHERS.split(' ').any(|verb| verb == asked) => all(),
+        None => Err(Failure::because("args", format!("No help topic for '{asked}'"))),
     }
-    Ok(0)
 }
 
 pub fn all() -> Step<u8> {
-    println!(
+    let verbs: String = VERBS.iter().map(|(verb, what, ..)| format!("   {verb:<10}  {what}\n")).collect();
+    print(&format!(
         "NAME:\n   rootless-helper - the OCI runtime behind rootless, version {}\n\n\
          Usage: rootless-helper [OPTION…] VERB [OPTION…] [ID [ARG…]]\n\n\
          OPTIONS:\n   --root DIR --log FILE --log-format text|json --debug --systemd-cgroup --cgroup-manager MANAGER --timing FILE\n\n\
-         COMMANDS:",
+         COMMANDS:\n{verbs}\n\
+         For rootless itself (docs/contract.md):\n   {OTHERS}\n",
         env!("CARGO_PKG_VERSION")
-    );
-    VERBS.iter().for_each(|(verb, what, ..)| println!("   {verb:<10}  {what}"));
-    println!("\nFor rootless itself (docs/contract.md):\n   {OTHERS}");
-    Ok(0)
+    ))
+    .map(|()| 0)
 }

@@ -30,11 +30,11 @@ pub fn kill(global: Global) -> Step<u8> {
 
 fn send(saved: &Saved, signal: i32, all: bool) -> Step<()> {
     // Without a pid namespace of its own nothing ends with the first process.
-    let is_left = || match saved.is_alive() {
-        true => !has_own_pids(saved.pid),
-        false => list::processes(saved).is_ok_and(|pids| !pids.is_empty()),
+    let is_left = || match saved.is_alive()? {
+        true => Ok(!has_own_pids(saved.pid)),
+        false => Ok(list::processes(saved).is_ok_and(|pids| !pids.is_empty())),
     };
-    let everybody = all || signal == libc::SIGKILL && saved.cgroup.is_some() && is_left();
+    let everybody = all || signal == libc::SIGKILL && saved.cgroup.is_some() && is_left()?;
     if !everybody {
         let pidfd = saved.open()?;
         return process::send_signal(&pidfd, signal).during("wait", &saved.id);

@@ -1,9 +1,10 @@
 //! `list` (all containers of this root) and `ps` (the processes of one).
 
-use super::state::print_json;
+use super::state::{print, print_json};
 use crate::args::{self, Argument, Global, Options};
 use crate::cgroup;
 use crate::failure::{During, Failure, Step};
+use crate::procfs;
 use crate::state::Saved;
 use crate::sys::regex::Regex;
 use crate::user::host_name;
@@ -33,26 +34,23 @@ pub fn list(global: Global) -> Step<u8> {
     let mut all: Vec<Saved> =
         entries.filter_map(|entry| Saved::read(&global.root, entry.file_name().to_str()?).ok()).collect();
     all.sort_by(|a, b| a.id.cmp(&b.id));
+    let rows = all.iter().map(|saved| Row::of(saved, &global.root)).collect::<Step<Vec<Row>>>()?;
     if as_json {
-        let rows: Vec<Row> = all.iter().map(|saved| Row::of(saved, &global.root)).collect();
         // One line, in the order of runc: scripts cut it.
-        println!("{}", serde_json::to_string(&rows).unwrap_or_default());
-        return Ok(0);
+        return print(&format!("{}\n", serde_json::to_string(&rows).unwrap_or_default())).map(|()| 0);
     }
     let mut text = String::new();
     if !quiet {
         text.push_str(&line(["ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"]));
     }
-    for row in all.iter().map(|saved| Row::of(saved, &global.root)) {
+    for row in rows {
         let pid = row.pid.to_string();
         match quiet {
             true => text.push_str(&format!("{}\n", row.id)),
             false => text.push_str(&line([&row.id, &pid, &row.status, &row.bundle, &row.created, &row.owner])),
         }
     }
-    use std::io::Write;
-    let _ = std::io::stdout().write_all(text.as_bytes());
-    Ok(0)
+    print(&text).map(|()| 0)
 }
 
 /// A container as `state` and `list` show it.
@@ -74,10 +72,10 @@ pub struct Row {
 }
 
 impl Row {
-    pub fn of(saved: &Saved, root: &Path) -> Row {
-        let state = saved.standard(root);
+    pub fn of(saved: &Saved, root: &Path) -> Step<Row> {
+        let state = saved.standard(root)?;
         let owner = fs::metadata(crate::state::folder(root, &saved.id)).map_or(0, |folder| folder.uid());
-        Row {
+        Ok(Row {
             oci_version: state.oci_version,
             id: state.id,
             pid: state.pid.unwrap_or(0),
@@ -88,7 +86,7 @@ impl Row {
             annotations: state.annotations,
             owner: host_name(owner),
             oom_killed: None,
-        }
+        })
     }
 }
 
@@ -123,8 +121,7 @@ pub fn ps(global: Global) -> Step<u8> {
         print_json(&pids)?;
         return Ok(0);
     }
-    print!("{}", table(&pids, rest)?);
-    Ok(0)
+    print(&table(&pids, rest)?).map(|()| 0)
 }
 
 /// What ps(1) of the host says of these processes; its column PID tells which.
@@ -156,7 +153,7 @@ pub fn processes(saved: &Saved) -> Step<Vec<i32>> {
         pids.sort_unstable();
         return Ok(pids);
     }
-    if !saved.is_alive() {
+    if !saved.is_alive()? {
         return Err(Failure::because("state", "container not running").on(&saved.id));
     }
     let namespace = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
@@ -173,7 +170,7 @@ pub fn processes(saved: &Saved) -> Step<Vec<i32>> {
 
 fn descendants(first: i32, all: &[i32]) -> Vec<i32> {
     let parent = |pid: &i32| {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let stat = procfs::text(pid, "stat").ok()?;
         stat[stat.rfind(')')? + 1..].split_ascii_whitespace().nth(1)?.parse::<i32>().ok()
     };
     let parents: Vec<(i32, Option<i32>)> = all.iter().map(|pid| (*pid, parent(pid))).collect();

@@ -1,5 +1,6 @@
 //! `network`: the holder itself, and what is changed and asked of networks while containers run.
 
+use super::state::print;
 use crate::args::{self, Argument, Global, Options};
 use crate::failure::{Failure, Step};
 use crate::network;
@@ -52,8 +53,7 @@ fn state(mut given: Options) -> Step<u8> {
             Argument::Operand(operand) => return Err(args::surplus(&operand)),
         }
     }
-    println!("{}", network::state(&args::required(directory, "--directory")?)?);
-    Ok(0)
+    print(&format!("{}\n", network::state(&args::required(directory, "--directory")?)?)).map(|()| 0)
 }
 
 /// The attachment comes on standard input.

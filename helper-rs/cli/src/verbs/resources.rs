@@ -20,7 +20,7 @@ pub fn group(saved: &Saved) -> Step<&PathBuf> {
 
 pub fn pause(global: Global, frozen: bool) -> Step<u8> {
     let saved = Saved::read(&global.root, &args::id_alone(&global.rest)?)?;
-    let (status, wanted) = (saved.status(&global.root), if frozen { "running" } else { "paused" });
+    let (status, wanted) = (saved.status(&global.root)?, if frozen { "running" } else { "paused" });
     if status != wanted && !(frozen && status == "created") {
         return Err(Failure::because("state", format!("the container is {status}, not {wanted}")).on(&saved.id));
     }
@@ -74,7 +74,7 @@ pub fn update(global: Global) -> Step<u8> {
         }
     }
     let saved = Saved::read(&global.root, &args::required(id, "container id")?)?;
-    if saved.status(&global.root) == "stopped" {
+    if saved.status(&global.root)? == "stopped" {
         return Err(Failure::because("state", "container is not running").on(&saved.id));
     }
     let folder = group(&saved)?;

@@ -15,7 +15,7 @@ pub fn start(global: Global) -> Step<u8> {
 /// The program of a created container.
 pub fn release(global: &Global, id: &str) -> Step<()> {
     let saved = Saved::read(&global.root, id)?;
-    match saved.status(&global.root) {
+    match saved.status(&global.root)? {
         "created" => {}
         status => return Err(Failure::because("state", format!("cannot start a container that is {status}")).on(id)),
     }

@@ -5,9 +5,9 @@
 //! fills holds a lock of the folder; `_data` is made beside and renamed into place, so that no half copy is ever seen.
 
 use crate::args::{self, Argument, Global, Options};
+use crate::atomic;
 use crate::failure::{During, Failure, Step};
 use crate::inside;
-use crate::launch::write_atomically;
 use crate::layers::flatten::{flatten_open, locate};
 use crate::layers::remove::remove_at;
 use crate::owners::{self, Owner};
@@ -83,7 +83,7 @@ impl Fill {
             let _ = userns::in_child(|| self.discard(&folder));
             return Err(failure);
         }
-        write_atomically(&file, ids.as_bytes()).during(STEP, file.display())?;
+        atomic::write(&file, ids.as_bytes()).during(STEP, file.display())?;
         Ok(ids.to_string())
     }
 
@@ -179,7 +179,7 @@ pub fn remap(global: Global) -> Step<u8> {
     let mark = named("remap");
     let begun = format!("{ids}\n");
     if std::fs::read_to_string(&mark).ok().as_deref() != Some(&begun) {
-        write_atomically(&mark, begun.as_bytes()).during("chown", mark.display())?;
+        atomic::write(&mark, begun.as_bytes()).during("chown", mark.display())?;
         // Times of files have the grain of the kernel's clock tick.
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
@@ -196,7 +196,7 @@ pub fn remap(global: Global) -> Step<u8> {
         owners::change(&data, &mut |stat| if done(stat) { Ok(None) } else { step.of(stat) })
     })?;
     let file = named("ids");
-    write_atomically(&file, ids.as_bytes()).during("chown", file.display())?;
+    atomic::write(&file, ids.as_bytes()).during("chown", file.display())?;
     std::fs::remove_file(&mark).during("chown", mark.display())?;
     Ok(0)
 }

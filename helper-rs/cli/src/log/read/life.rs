@@ -44,7 +44,7 @@ impl Monitor {
     fn watch(&self) -> Option<OwnedFd> {
         let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
         let pidfd = crate::sys::process::open_pidfd(self.pid).ok()?;
-        let same = start_time(self.pid).is_some_and(|time| time.to_string() == self.start_time);
+        let same = start_time(self.pid).ok().flatten().is_some_and(|time| time.to_string() == self.start_time);
         (same && boot.trim() == self.boot_id).then_some(pidfd)
     }
 }

@@ -13,7 +13,7 @@ fn alive(folder: &Folder) {
 
 fn status(folder: &Folder, word: &str) {
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
-    let start = crate::state::start_time(std::process::id() as i32).unwrap();
+    let start = crate::state::start_time(std::process::id() as i32).unwrap().unwrap();
     let monitor =
         serde_json::json!({ "pid": std::process::id(), "startTime": start.to_string(), "bootId": boot.trim() });
     let new = folder.0.join("status.new");
