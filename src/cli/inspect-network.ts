@@ -41,6 +41,7 @@ function networks(paths: Paths, container: Listed): Row {
     IPAddress: address?.address ?? '',
     IPPrefixLen: address?.length ?? 0,
     Gateway: address?.gateway ?? '',
+    MacAddress: address === undefined ? '' : (options.uplink?.mac ?? ''),
   };
   return { ...found, Networks: { [network]: { IPAMConfig: null, Aliases: null, Links: null, ...found } } };
 }

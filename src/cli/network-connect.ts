@@ -3,7 +3,7 @@
 import { findPaths } from '../paths.ts';
 import { searchPath } from '../programs.ts';
 import { connect } from '../runtime/network-connect.ts';
-import { findNetwork } from '../runtime/network-store.ts';
+import { findOwn } from '../runtime/network-store.ts';
 import { findContainer } from '../runtime/state.ts';
 import { command } from './command.ts';
 import { parseAlias, parseInterface, parseIp4, parseIp6, parseMac } from './values/network.ts';
@@ -39,7 +39,7 @@ export default command({
       mac: flags['mac-address'],
       interface: flags['interface-name'],
     };
-    await connect(paths, findNetwork(paths, network), findContainer(paths, container), asked, { searchPath: searchPath(env) });
+    await connect(paths, findOwn(paths, network), findContainer(paths, container), asked, { searchPath: searchPath(env) });
     return 0;
   },
 });

@@ -3,7 +3,7 @@
 import { findPaths } from '../paths.ts';
 import { searchPath } from '../programs.ts';
 import { disconnect } from '../runtime/network-connect.ts';
-import { findNetwork } from '../runtime/network-store.ts';
+import { findOwn } from '../runtime/network-store.ts';
 import { findContainer } from '../runtime/state.ts';
 import { command } from './command.ts';
 
@@ -15,7 +15,7 @@ export default command({
   run: async ({ flags, args: [network = '', container = ''], env }) => {
     const paths = findPaths(env);
     const tools = { searchPath: searchPath(env) };
-    await disconnect(paths, findNetwork(paths, network), findContainer(paths, container), flags.force, tools);
+    await disconnect(paths, findOwn(paths, network), findContainer(paths, container), flags.force, tools);
     return 0;
   },
 });

@@ -66,6 +66,18 @@ export function listNetworks(paths: Paths): Network[] {
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
+/** One that a container can be put on, or taken off. @throws RootlessError NETWORK_PREDEFINED, NETWORK_NOT_FOUND, NETWORK_AMBIGUOUS */
+export function findOwn(paths: Paths, wanted: string): Network {
+  if (!isPredefined(wanted)) return findNetwork(paths, wanted);
+  throw new RootlessError({
+    code: 'NETWORK_PREDEFINED',
+    message: `a container cannot be put on the network "${wanted}" or taken off it`,
+    why: 'it is chosen when the container is made',
+    fix: `rootless run --network ${wanted}; "rootless network ls --filter type=custom" lists those that can`,
+    exit: 1,
+  });
+}
+
 /** By name, id or unique beginning of an id. @throws RootlessError NETWORK_NOT_FOUND, NETWORK_AMBIGUOUS */
 export function findNetwork(paths: Paths, wanted: string): Network {
   const all = listNetworks(paths);

@@ -140,6 +140,17 @@ live(
     ),
 );
 
+live('a private container has the hardware address that was asked for, and says so', needs, async () => {
+  await run(['--name', 'mac1', '--mac-address', '02-11-22-33-44-AA']);
+  try {
+    assert.is(await exec('mac1', 'cat /sys/class/net/eth0/address'), '02:11:22:33:44:aa');
+    const shown = '{{.NetworkSettings.MacAddress}} {{.NetworkSettings.Networks.private.MacAddress}}';
+    assert.is(await inspect('mac1', shown), '02:11:22:33:44:aa 02:11:22:33:44:aa');
+  } finally {
+    await ok(['rm', '-f', '-t', '0', 'mac1']);
+  }
+});
+
 live('a new name is known at once, and the old one is not', needs, () =>
   withNetwork([], async (net) => {
     await run(['--name', 'a7', '--network', net, '--network-alias', 'kept']);
@@ -230,6 +241,8 @@ live('wrong words of each command are refused, and change nothing', ['userns'], 
     [['rm', 'nosuch'], /network nosuch not found/],
     [['rm', 'host'], /pre-defined/],
     [['connect', 'nosuch', 'nosuch'], /network nosuch not found/],
+    [['connect', 'host', 'nosuch'], /cannot be put on the network "host"/],
+    [['disconnect', 'none', 'nosuch'], /cannot be put on the network "none" or taken off/],
     [['connect', 'nosuch'], /exactly 2 arguments/],
     [['disconnect', 'nosuch', 'nosuch'], /network nosuch not found/],
     [['exists'], /exactly 1 argument/],
