@@ -2,6 +2,8 @@
 //
 //   node scripts/conformance.mjs run SUITE CHECKOUT RESULTS NAME=PATH… [-- PART…]
 //       as root; SUITE: runc, crun, runtime-tools or youki. The first two run as $ROOTLESS_TEST_USER. PART: a file or group of it, in place of all
+//   node scripts/conformance.mjs guest [--systemd-cgroup] SUITE CHECKOUT RESULTS NAME=PATH… -- PART…
+//       the same in the lab's guest, where there are controllers; SUITE: runc or crun; guest:PATH is a runtime of the guest's own
 //   node scripts/conformance.mjs report RESULTS
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
@@ -12,11 +14,23 @@ import { inLook } from './conformance/look.mjs';
 import { suites } from './conformance/suites.mjs';
 
 /** A file that hangs is given up after this. */
-const patience = 120_000;
+const patience = 120_000 * Number(process.env.ROOTLESS_TEST_SLOW ?? 1);
 
 const [verb, ...rest] = process.argv.slice(2);
 if (verb === 'run' && rest.length >= 4) run(...rest);
-else if (verb === 'report' && rest.length === 1) {
+else if (verb === 'guest' && rest.includes('--')) {
+  const { runInGuest } = await import('./conformance/guest.mjs');
+  const systemd = rest[0] === '--systemd-cgroup';
+  const [name, checkout, results, ...runtimes] = rest.slice(systemd ? 1 : 0, rest.indexOf('--'));
+  await runInGuest({
+    name,
+    checkout,
+    results,
+    systemd,
+    runtimes: runtimes.map((one) => one.split('=')),
+    parts: rest.slice(rest.indexOf('--') + 1),
+  });
+} else if (verb === 'report' && rest.length === 1) {
   process.stdout.write(
     report(
       rest[0],
@@ -24,14 +38,14 @@ else if (verb === 'report' && rest.length === 1) {
     ),
   );
 } else {
-  console.error('usage: conformance.mjs run SUITE CHECKOUT RESULTS NAME=PATH… [-- PART…], or report RESULTS');
+  console.error('usage: conformance.mjs run|guest SUITE CHECKOUT RESULTS NAME=PATH… [-- PART…], or report RESULTS');
   process.exit(2);
 }
 
 function run(name, checkout, results, ...words) {
   const end = words.indexOf('--');
   const [runtimes, only] = end < 0 ? [words, []] : [words.slice(0, end), words.slice(end + 1)];
-  const { parts, command } = suites[name];
+  const { parts, command, systemd } = suites[name];
   const top = resolve(checkout);
   const input = endless();
   for (const [runtime, path] of runtimes.map((one) => one.split('='))) {
@@ -39,7 +53,10 @@ function run(name, checkout, results, ...words) {
     mkdirSync(to, { recursive: true });
     for (const part of only.length > 0 ? only : parts(top).sort()) {
       const options = { encoding: 'utf8', timeout: patience, maxBuffer: 1 << 28, stdio: [input, 'pipe', 'ignore'] };
-      const { stdout } = spawnSync(...inLook(command(part, resolve(path), top)), options);
+      const { stdout } = spawnSync(
+        ...inLook(command(part, resolve(path), top), process.env.CONFORMANCE_SYSTEMD === undefined ? undefined : systemd),
+        options,
+      );
       writeFileSync(join(to, `${part}.tap`), stdout ?? '');
       console.error(`${runtime} ${part}`);
     }

@@ -14,11 +14,16 @@ echo 1 > $group/cgroup.kill
 for try in 1 2 3 4 5 6 7 8 9; do find $group -depth -type d -exec rmdir {} + 2>/dev/null; [ -d $group ] || break; sleep 0.2; done
 exit $code`;
 
-/** Arguments of spawnSync for a command in there. */
-export function inLook({ command, env, where, as }) {
+/** Arguments of spawnSync for a command in there, or in a service of the user's own systemd, in the lab's guest. */
+export function inLook({ command, env, where, as }, systemd) {
   const ids = as === 'root' ? {} : ranges(as);
   const all = Object.entries({ HOME: '/tmp', PATH: path(), TERM: 'xterm', XDG_RUNTIME_DIR: '/tmp', ...ids, ...env });
-  const args = ['env', '-i', ...all.map(([key, value]) => `${key}=${value}`), ...command];
+  const set = (entries) => entries.map(([key, value]) => `${key}=${value}`);
+  if (systemd) {
+    const asked = [...all.filter(([key]) => key !== 'XDG_RUNTIME_DIR'), ...Object.entries(systemd)];
+    return ['lab-as', ['user', 'env', '-C', where, ...set(asked), ...command]];
+  }
+  const args = ['env', '-i', ...set(all), ...command];
   return ['unshare', ['-m', 'sh', '-c', script, 'look', as, where, ...args]];
 }
 

@@ -14,10 +14,11 @@ const some = {
   ]}`,
 };
 
-/** `parts(checkout)` names them; `command(part, runtime, checkout)` is what to run, with which variables, where, and as whom. */
+/** `parts(checkout)` names them; `command(part, runtime, checkout)` is what to run, with which variables, where, and as whom; `systemd`: what asks it for that manager. */
 export const suites = {
   runc: {
     title: 'runc 1.5.1, tests/integration, as a user',
+    systemd: { RUNC_USE_SYSTEMD: 'yes' },
     parts: (checkout) => files(join(checkout, 'tests/integration'), /\.bats$/),
     // They want a terminal. `crun spec --rootless` writes no mapping that the suite could extend.
     command: (file, runtime, checkout) => ({
@@ -29,6 +30,7 @@ export const suites = {
   },
   crun: {
     title: 'crun 1.29.1, tests, as a user',
+    systemd: { CGROUP_MANAGER: 'systemd' },
     parts: (checkout) => files(join(checkout, 'tests'), /^test_.*\.py$/),
     // A static program, `init` beside them, and a folder to write to.
     command: (file, runtime, checkout) => ({

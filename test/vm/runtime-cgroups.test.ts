@@ -108,6 +108,30 @@ live(
   { seconds: 120 },
 );
 
+live('it runs on every processor that its cgroup has, whatever the caller is bound to', [], () =>
+  asEngine(
+    { cgroupsPath: scope, resources: { cpu: { cpus: '0-1' } } },
+    ['sh', '-c', 'grep Cpus_allowed_list /proc/self/status; exec sleep 600'],
+    (engine) => {
+      const global = ['--root', join(engine.folder, 'state'), '--systemd-cgroup'];
+      const bound = (...args: string[]) => {
+        const out = join(engine.folder, 'said');
+        const line = 'exec taskset -c 0 "$@" > "$0" 2>&1';
+        const { status } = spawnSync('sh', ['-c', line, out, helper, ...global, ...args], { cwd: engine.folder, env: environment });
+        return { status, said: () => readFileSync(out, 'latin1') };
+      };
+      const run = bound('run', '-d', 'c');
+      assert.is(run.status, 0, run.said());
+      spawnSync('sh', ['-c', `until grep -q list ${join(engine.folder, 'said')}; do sleep 0.2; done`], { timeout: 60_000 * slowness });
+      assert.is(run.said(), 'Cpus_allowed_list:\t0-1\n');
+      const exec = ['exec', 'c', 'grep', 'Cpus_allowed_list', '/proc/self/status'];
+      assert.is(bound(...exec).said(), 'Cpus_allowed_list:\t0-1\n');
+      done(engine, ['update', '--cpuset-cpus', '1', 'c']);
+      assert.is(bound(...exec).said(), 'Cpus_allowed_list:\t1\n');
+    },
+  ),
+);
+
 live('a folder below our own cgroup divides it: whoever is in the way goes to a leaf', [], () =>
   withTmp((folder) => {
     const resources = { pids: { limit: 9 } };

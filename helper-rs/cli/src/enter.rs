@@ -18,6 +18,8 @@ pub struct Entry<'a> {
     pub init: BorrowedFd<'a>,
     /// The folder of its cgroup, to be joined.
     pub cgroup: Option<BorrowedFd<'a>>,
+    /// The container has one of its own, joined here or by systemd.
+    pub own_cgroup: bool,
     /// For the program's 0, 1 and 2; `None` leaves the caller's.
     pub streams: &'a [Option<OwnedFd>; 3],
     pub preserve_fds: u32,
@@ -80,7 +82,11 @@ fn story(plan: &Plan, channel: &Channel, entry: &Entry<'_>, joined: i32, host_pr
     }
     keyring::renew(plan)?;
     let affinity = plan.process.exec_cpu_affinity.as_ref().and_then(|affinity| affinity.last.as_deref());
-    set_affinity(affinity)?;
+    match affinity {
+        Some(list) if !list.is_empty() => set_affinity(Some(list))?,
+        _ if entry.own_cgroup => process::spread(),
+        _ => {}
+    }
     let root = rustix::fs::open("/", rustix::fs::OFlags::PATH | rustix::fs::OFlags::CLOEXEC, rustix::fs::Mode::empty())
         .during("init", "/")?;
     let identity = init::identity(plan, &root, host_proc)?;

@@ -31,6 +31,8 @@ pub struct InitOptions {
     pub preserve_fds: u32,
     /// Where the caller's output is no terminal, the container's is not made to look like one.
     pub plain_lines: bool,
+    /// It has a cgroup of its own, which says where it runs. In its caller's it runs where that does.
+    pub own_cgroup: bool,
     pub no_pivot: bool,
     pub keep_keyring: bool,
     /// In place of the caller's 0, 1 and 2.
@@ -121,6 +123,9 @@ fn story(plan: &Plan, channel: &Channel, options: &InitOptions, mut mapped: idma
     mark("masked and read-only paths");
     if let Some(score) = plan.process.oom_score_adj {
         procfs::write(&host_proc, "self/oom_score_adj", &score.to_string()).during("rlimit", "oom_score_adj")?;
+    }
+    if options.own_cgroup {
+        process::spread();
     }
     process::limit(&plan.process)?;
     let identity = identity(plan, &root, &host_proc)?;

@@ -155,6 +155,7 @@ fn start_child(plan: &Plan, options: &LaunchOptions, place: Place) -> Step<(Chil
         gate: options.gate.as_ref().map(copy).transpose()?,
         streams: [copy_of(&options.streams[0])?, copy_of(&options.streams[1])?, copy_of(&options.streams[2])?],
         preserve_fds: options.preserve_fds,
+        own_cgroup: matches!(place, Place::Folder(_) | Place::Scope),
         no_pivot: options.no_pivot,
         plain_lines: options.plain_lines,
         keep_keyring: options.keep_keyring,

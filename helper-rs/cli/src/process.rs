@@ -41,6 +41,13 @@ pub fn limit(process: &Process) -> Step<()> {
     Ok(())
 }
 
+/// To all processors that its cgroup has, whatever its caller was bound to, as runc and docker do.
+pub fn spread() {
+    let mut all = rustix::thread::CpuSet::new();
+    (0..rustix::thread::CpuSet::MAX_CPU).for_each(|cpu| all.set(cpu));
+    let _ = rustix::thread::sched_setaffinity(None, &all);
+}
+
 fn set_rlimit(rlimit: &Rlimit) -> Step<()> {
     const NAMES: &[&str] = &[
         "CPU",

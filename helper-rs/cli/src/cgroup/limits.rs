@@ -13,7 +13,7 @@ pub fn update(folder: &Path, resources: &Resources) -> Step<()> {
     if let (Some(true), Some(limit)) = (memory.check_before_update, memory.limit.filter(|limit| *limit > 0)) {
         let used: i64 = first_word(&folder.join("memory.current")).parse().unwrap_or(0);
         if used > limit {
-            let message = format!("{used} bytes are in use, which is more than the new limit of {limit}");
+            let message = format!("rejecting memory limit {limit}: {used} bytes are in use");
             return Err(Failure::because("cgroup", message).on("memory.limit"));
         }
     }

@@ -81,6 +81,7 @@ impl Session {
             pid: target.init.pid,
             init: target.init.pidfd.as_fd(),
             cgroup: cgroup.as_ref().map(AsFd::as_fd),
+            own_cgroup: cgroup.is_some(),
             streams: &streams,
             preserve_fds: 0,
             plain_lines: false,

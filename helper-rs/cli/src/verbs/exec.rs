@@ -63,7 +63,7 @@ pub fn exec(global: Global) -> Step<u8> {
     let affinity = plan.process.exec_cpu_affinity.as_ref().and_then(|affinity| affinity.initial.as_deref());
     if let Some(list) = affinity.and_then(|list| ranges::parse(list, 64)) {
         let mask = list.into_iter().fold(0_u64, |mask, cpu| mask | 1 << cpu);
-        global.reporter.debug(&format!("initial CPU affinity: {mask:#x}"));
+        global.reporter.debug(&format!("nsexec: affinity: {mask:#x}"));
     }
     let group = cgroup_of(&saved, wish.cgroup.as_deref())?;
     let cgroup = group.as_ref().filter(|(_, folder)| cgroup::may_move(folder).is_ok()).map(|(fd, _)| fd);
@@ -77,6 +77,7 @@ pub fn exec(global: Global) -> Step<u8> {
         pid: saved.pid,
         init: init.as_fd(),
         cgroup: cgroup.map(AsFd::as_fd),
+        own_cgroup: group.is_some(),
         streams: &streams.child,
         preserve_fds: wish.preserve_fds,
         die_with_parent: false,

@@ -10,7 +10,7 @@ use rootless_core::{caps, seccomp};
 use serde_json::json;
 
 /// The newest specification whose words are all known.
-const SPEC: &str = "1.3.0";
+pub const SPEC: &str = "1.3.0";
 
 pub fn features(global: &Global) -> Step<u8> {
     if let Some(operand) = global.rest.first() {

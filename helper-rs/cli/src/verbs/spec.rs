@@ -51,7 +51,7 @@ fn document(rootless: bool) -> Value {
         linux["gidMappings"] = map(rustix::process::getegid().as_raw());
     }
     json!({
-        "ociVersion": "1.2.1",
+        "ociVersion": super::features::SPEC,
         "process": {
             "terminal": true,
             "user": { "uid": 0, "gid": 0 },

@@ -299,6 +299,8 @@ mod tests {
                 ("memory.high", "9"),
             ],
         );
+        let other = lowered(r#"{"hugepageLimits":[{"pagesize":"2MB","limit":4}]}"#).unwrap();
+        assert_eq!(other.first(), Some(&("hugetlb.2MB.max".to_string(), "4".to_string())));
     }
 
     #[test]

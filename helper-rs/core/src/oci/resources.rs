@@ -95,6 +95,8 @@ pub struct ThrottleDevice {
 #[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct HugepageLimit {
+    // As Go's programs take it and some documents have it.
+    #[serde(alias = "pagesize")]
     pub page_size: String,
     pub limit: u64,
 }

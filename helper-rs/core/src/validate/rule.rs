@@ -83,10 +83,16 @@ pub const fn warning(
 }
 
 /// Rules that are checked while reading, for every kind of document.
-pub static GENERAL: [Rule; 5] = [
+pub static GENERAL: [Rule; 6] = [
     error("json", "", "the document is JSON (RFC 8259) of at most 127 levels", |_, _| {}),
     error("duplicate-key", "", "no object has the same key twice: programs differ in which one counts", |_, _| {}),
     error("type", "", "each known property has the type that the specification gives it", |_, _| {}),
     error("required", "", "properties that are REQUIRED are there", |_, _| {}),
     error("range", "", "integers fit the type that the specification gives them", |_, _| {}),
+    warning(
+        "spelling",
+        "",
+        "names are written as the specification does, which means upper and lower case too",
+        |_, _| {},
+    ),
 ];

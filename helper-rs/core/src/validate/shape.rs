@@ -28,14 +28,22 @@ pub struct Field {
     name: &'static str,
     shape: Shape,
     required: bool,
+    /// How some write it. Go takes any case, so documents with it are about.
+    misspelled: Option<&'static str>,
+}
+
+impl Field {
+    pub const fn misspelled(self, name: &'static str) -> Field {
+        Field { misspelled: Some(name), ..self }
+    }
 }
 
 pub const fn required(name: &'static str, shape: Shape) -> Field {
-    Field { name, shape, required: true }
+    Field { name, shape, required: true, misspelled: None }
 }
 
 pub const fn optional(name: &'static str, shape: Shape) -> Field {
-    Field { name, shape, required: false }
+    Field { name, shape, required: false, misspelled: None }
 }
 
 pub const U16: Shape = Shape::Integer(0, u16::MAX as i128);
@@ -87,9 +95,17 @@ impl Checker<'_> {
         match value.as_object() {
             Some(map) => {
                 for field in object.fields {
-                    match map.get(field.name) {
+                    let misspelled = field.misspelled.filter(|name| map.contains_key(*name));
+                    let name = misspelled.unwrap_or(field.name);
+                    if let Some(other) = misspelled {
+                        self.say(5, &path.member(other), format!("the specification calls this \"{}\"", field.name));
+                        if map.contains_key(field.name) {
+                            self.say(1, &path.member(other), format!("the object has \"{}\" too", field.name));
+                        }
+                    }
+                    match map.get(name) {
                         Some(value) if passes(value, &field.shape) => {}
-                        Some(value) => self.value(value, &path.member(field.name), &field.shape),
+                        Some(value) => self.value(value, &path.member(name), &field.shape),
                         None if field.required => {
                             self.say(3, &path.member(field.name), format!("\"{}\" is required", field.name));
                         }

@@ -102,8 +102,8 @@ pub static RULES: &[Rule] = &[
         }
     }),
     error("hugepage-size", HUGEPAGES, "the size of a huge page looks like 2MB", |root, found| {
-        let sizes =
-            root.list(&["linux", "resources", "hugepageLimits"]).into_iter().filter_map(|one| one.get("pageSize"));
+        let limits = root.list(&["linux", "resources", "hugepageLimits"]);
+        let sizes = limits.iter().flat_map(|one| [one.get("pageSize"), one.get("pagesize")]).flatten();
         found.unless(sizes, is_page_size, |text| format!("{text:?} is no page size such as 64KB, 2MB or 1GB"));
     }),
     error("rdma-entry", "config-linux.md#rdma", "an rdma device has at least one limit", |root, found| {

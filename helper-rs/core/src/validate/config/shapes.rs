@@ -259,7 +259,7 @@ static THROTTLE_DEVICE: Object = Object {
 
 static HUGEPAGE: Object = Object {
     section: "config-linux.md#huge-page-limits",
-    fields: &[required("pageSize", Shape::Text), required("limit", U64)],
+    fields: &[required("pageSize", Shape::Text).misspelled("pagesize"), required("limit", U64)],
 };
 
 static NETWORK: Object = Object {
