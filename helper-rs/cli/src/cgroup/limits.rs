@@ -10,11 +10,14 @@ use std::path::Path;
 /// New limits for a running container (`update`).
 pub fn update(folder: &Path, resources: &Resources) -> Step<()> {
     let memory = resources.memory.clone().unwrap_or_default();
-    if let (Some(true), Some(limit)) = (memory.check_before_update, memory.limit.filter(|limit| *limit > 0)) {
+    if memory.check_before_update == Some(true) {
         let used: i64 = first_word(&folder.join("memory.current")).parse().unwrap_or(0);
-        if used > limit {
-            let message = format!("rejecting memory limit {limit}: {used} bytes are in use");
-            return Err(Failure::because("cgroup", message).on("memory.limit"));
+        let limits = [("memory.swap", "memory+swap", memory.swap), ("memory.limit", "memory", memory.limit)];
+        for (field, name, limit) in limits.into_iter().filter_map(|(field, name, limit)| Some((field, name, limit?))) {
+            if limit > 0 && used > limit {
+                let message = format!("rejecting {name} limit {limit}: {used} bytes are in use");
+                return Err(Failure::because("cgroup", message).on(field));
+            }
         }
     }
     apply(folder, &writes(Some(resources))?)
