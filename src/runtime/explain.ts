@@ -41,6 +41,7 @@ function explainFull(failure: HelperFailure, facts: ExplainFacts): ErrorFacts {
     const message = `cannot start the container: its root may not enter the store in "${facts.data}"`;
     return { code: 'START_FAILED', message, ...explainClosed(facts.closedStore) };
   }
+  if (failure.errno === 'EMFILE' || failure.message?.includes('Too many open files')) return tooManyFiles(failure);
   switch (failure.step) {
     case 'clone':
       return explainUserns(failure, facts);
@@ -173,6 +174,16 @@ function explainLog(failure: HelperFailure): ErrorFacts {
 function diskFull({ data, freeBytes }: ExplainFacts): ErrorFacts {
   const space = freeBytes === undefined ? '' : `, ${Math.floor(freeBytes / 2 ** 20)} MiB are free`;
   return { code: 'DISK_FULL', message: 'cannot start the container: no space left', why: `it needs room in "${data}"${space}` };
+}
+
+/** Of this shell, not of the machine; pasta says it in words. */
+function tooManyFiles(failure: HelperFailure): ErrorFacts {
+  return {
+    code: 'FILES_LIMITED',
+    message: `cannot start the container: too many open files at ${failure.step} ${failure.target ?? ''}`.trimEnd(),
+    why: 'a program of this shell may have only that many open at once (ulimit -n)',
+    fix: 'ulimit -n 1024',
+  };
 }
 
 /** Errno as people say it, and what the helper adds. */

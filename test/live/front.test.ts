@@ -118,6 +118,18 @@ live('a front that is killed while the command line decides takes a container in
   }
 });
 
+live('whatever few files, or however little space, a shell allows: it works, or says why it does not', needs, async () => {
+  assert.is((await run([], ['true'])).code, 0);
+  const limits = [...[12, 16, 18, 20, 22, 24, 28, 32, 40, 48].map((files) => `-n ${files}`), '-v 300000', '-v 600000', '-f 0'];
+  for (const limit of limits) {
+    const line = `ulimit ${limit}; exec "$0" "$@"`;
+    const { status, stderr } = spawnSync('sh', ['-c', line, bin, ...runArgs([], ['true'])], { env: environment, encoding: 'utf8' });
+    assert.ok(status === 0 || status === 125 || status === 126, `${limit}: ${status} ${stderr}`);
+    if (status !== 0) assert.match(stderr, /^rootless(-helper)?: /m, limit);
+  }
+  assert.is((await run([], ['true'])).code, 0);
+});
+
 if (mode !== 'root') {
   live('the front is the helper, and nothing in the container can see or change it', needs, async () => {
     const child = startRun([], ['sh', '-c', 'echo ready; ls -l /proc/1/exe; sleep 30']);

@@ -1,16 +1,27 @@
-//! A command line that crashed: Node says nothing, or nothing of use, where it is not given what it needs.
+//! A command line that crashes, or cannot but crash: Node says nothing, or nothing of use, where it is not given what it needs.
 
 use crate::sys::process::Ended;
 use rustix::process::{getrlimit, Resource};
 
 /// Of rootless itself, not of a program.
-const OWN_FAILURE: u8 = 125;
+pub const OWN_FAILURE: u8 = 125;
 /// Node opens two dozen files before it reads a line of ours.
+const LEAST_FILES: u64 = 32;
 const FEW_FILES: u64 = 64;
 /// Address space that it reserves, most of it never used.
 const LITTLE_SPACE: u64 = 4 << 30;
 /// It has a dozen threads, and so may have what else this user runs.
 const FEW_THREADS: u64 = 256;
+
+/// True, and said, where nothing could come of it.
+pub fn is_certain() -> bool {
+    let few = getrlimit(Resource::Nofile).current.is_some_and(|limit| limit < LEAST_FILES);
+    if few {
+        eprintln!("rootless: Node cannot start");
+        say_cause();
+    }
+    few
+}
 
 /// The exit code; a crash is explained, by what limits are seen.
 pub fn explain(ended: Ended) -> u8 {
@@ -19,10 +30,14 @@ pub fn explain(ended: Ended) -> u8 {
         return ended.status();
     };
     eprintln!("rootless: Node crashed (signal {signal})");
+    say_cause();
+    OWN_FAILURE
+}
+
+fn say_cause() {
     if let Some((why, fix)) = cause() {
         eprintln!("  why: {why}\n  fix: {fix}");
     }
-    OWN_FAILURE
 }
 
 fn cause() -> Option<(String, &'static str)> {

@@ -62,8 +62,6 @@ pub fn reap() {
     }
 }
 
-/// The least exit code that may be ours, not a program's.
-const OWN_FAILURE: u8 = 125;
 /// More than any command line that the kernel takes (ARG_MAX).
 const LONGEST: usize = 4 << 20;
 const GULP: usize = 16 << 10;
@@ -80,6 +78,9 @@ struct Order {
 
 pub fn front(global: &Global) -> Step<u8> {
     sealed::ensure_early()?;
+    if crash::is_certain() {
+        return Ok(crash::OWN_FAILURE);
+    }
     let (line, theirs) = rustix::net::socketpair(
         rustix::net::AddressFamily::UNIX,
         rustix::net::SocketType::STREAM,
@@ -114,12 +115,12 @@ pub fn front(global: &Global) -> Step<u8> {
     }
     match result {
         // A program's end: the command line may still be tidying up, and nobody waits for that.
-        Ok(code) if code < OWN_FAILURE => Ok(code),
+        Ok(code) if code < crash::OWN_FAILURE => Ok(code),
         // It may have something to explain, and then its end is ours.
         result => {
             let said = process::wait_for(child.pid).map(|ended| i32::from(ended.status()));
             match said.unwrap_or_else(|_| ENDED.load(Ordering::Relaxed)) {
-                0 => Ok(result.unwrap_or(OWN_FAILURE)),
+                0 => Ok(result.unwrap_or(crash::OWN_FAILURE)),
                 code => Ok(code as u8),
             }
         }
