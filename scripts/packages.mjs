@@ -20,6 +20,7 @@ export const testPackages = [
   ['buildah', 'buildah', 'makes images'],
   ['podman', 'podman', 'pulls and pushes images'],
   ['runc', 'runc', 'a second opinion on bundles'],
+  ['containerd', 'containerd', 'runs bundles through its shim'],
   ['python3', 'python3', 'drives terminals'],
   ['strace', 'strace', 'ends programs at their system calls, and has those fail'],
   ['zstd', 'zstd', 'makes zstd layers'],

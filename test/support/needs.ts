@@ -15,6 +15,7 @@ export type Need =
   | 'registry'
   | 'debian'
   | 'busybox'
+  | 'containerd'
   | 'python'
   | 'strace'
   | 'embedded';
@@ -37,6 +38,7 @@ const probes: Readonly<Record<Need, () => string | undefined>> = {
   slirp4netns: () => program('slirp4netns'),
   registry: () => program('docker-registry'),
   busybox: () => program('busybox'),
+  containerd: () => program('containerd'),
   python: () => program('python3'),
   // Installed, and allowed to look at its children.
   strace: once(() => program('strace') ?? works('strace', ['-f', '-qq', '-o', '/dev/null', 'true'], 'strace cannot trace here')),
