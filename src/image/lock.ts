@@ -50,8 +50,28 @@ async function acquire(path: string, deadline: number, signal: AbortSignal | und
 
 function writeOwn(path: string): string {
   const own = temporaryName(path);
-  writeFileSync(own, JSON.stringify({ owner: ownerTag(), boot: bootId(), name: own }), { mode: 0o600 });
+  try {
+    writeFileSync(own, JSON.stringify({ owner: ownerTag(), boot: bootId(), name: own }), { mode: 0o600 });
+  } catch (cause) {
+    rmSync(own, { force: true });
+    throw isFull(cause) ? noRoom(path, cause) : cause;
+  }
   return own;
+}
+
+function isFull(cause: unknown): boolean {
+  return ['ENOSPC', 'EDQUOT'].includes((cause as NodeJS.ErrnoException).code ?? '');
+}
+
+/** What makes room elsewhere needs this lock too. */
+function noRoom(path: string, cause: unknown): RootlessError {
+  return new RootlessError({
+    code: 'DISK_FULL',
+    message: `no space left to lock "${path}"`,
+    why: 'the disk has not even room for a lock of some bytes',
+    fix: 'delete another file from that disk first, then: rootless system prune',
+    cause,
+  });
 }
 
 function held(own: string, release: () => void): Disposable {

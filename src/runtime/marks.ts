@@ -2,6 +2,7 @@
 
 import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { explainDisk } from '../image/disk.ts';
 import { makeFolders, type Paths } from '../paths.ts';
 import { isAlive, type Maker } from './alive.ts';
 
@@ -21,7 +22,10 @@ export function leaveMark(paths: Paths, id: string, maker: Maker): void {
     if (code === 'ENOENT') makeFolders(join(paths.data, 'live'), 0o700);
     // Something that is closed to us, or no file: no reason to keep a container for ever.
     else if (['EACCES', 'EPERM', 'EISDIR', 'ELOOP'].includes(code)) rmSync(file, { recursive: true, force: true });
-    else throw error;
+    else {
+      clearMark(paths, id);
+      throw explainDisk(error, paths);
+    }
     writeFileSync(file, text, { mode: 0o600 });
   }
 }

@@ -188,4 +188,17 @@ live('after all of this no container is left', needs, async () => {
     );
 });
 
+live('a disk without room for a lock is named, nothing half written stays on it, and with room again all goes on', ['userns'], () => {
+  const script = `mount -t tmpfs -o size=256k t /mnt && mkdir /mnt/d && export ROOTLESS_DATA=/mnt/d && "$0" system prune -af || exit
+    { dd if=/dev/zero of=/mnt/fill bs=4k; dd if=/dev/zero of=/mnt/rest bs=1; } 2>/dev/null
+    "$0" system prune -af; echo "full: $?"; find /mnt/d -name '*tmp-*'
+    rm /mnt/fill /mnt/rest; "$0" system prune -af; echo "room: $?"`;
+  const { stdout, stderr } = spawnSync('unshare', ['-Urm', 'sh', '-c', script, bin], { env: environment, encoding: 'utf8' });
+  assert.match(stderr, /^rootless: no space left to lock "\/mnt\/d\/[^\n]+"\n {2}why: [^\n]+\n {2}fix: delete another file [^\n]+\n$/);
+  assert.equal(
+    stdout.split('\n').filter((line) => !line.startsWith('Total reclaimed space')),
+    ['full: 125', 'room: 0', ''],
+  );
+});
+
 live.run();
