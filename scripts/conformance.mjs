@@ -2,7 +2,7 @@
 //
 //   node scripts/conformance.mjs run SUITE CHECKOUT RESULTS NAME=PATH… [-- PART…]
 //       as root; SUITE: runc, crun, runtime-tools or youki. The first two run as $ROOTLESS_TEST_USER. PART: a file or group of it, in place of all
-//   node scripts/conformance.mjs guest [--systemd-cgroup] SUITE CHECKOUT RESULTS NAME=PATH… -- PART…
+//   node scripts/conformance.mjs guest [--root] [--systemd-cgroup] SUITE CHECKOUT RESULTS NAME=PATH… -- PART…
 //       the same in the lab's guest, where there are controllers; SUITE: runc or crun; guest:PATH is a runtime of the guest's own
 //   node scripts/conformance.mjs report RESULTS
 import { spawnSync } from 'node:child_process';
@@ -20,13 +20,14 @@ const [verb, ...rest] = process.argv.slice(2);
 if (verb === 'run' && rest.length >= 4) run(...rest);
 else if (verb === 'guest' && rest.includes('--')) {
   const { runInGuest } = await import('./conformance/guest.mjs');
-  const systemd = rest[0] === '--systemd-cgroup';
-  const [name, checkout, results, ...runtimes] = rest.slice(systemd ? 1 : 0, rest.indexOf('--'));
+  const flags = rest.filter((word) => ['--root', '--systemd-cgroup'].includes(word));
+  const [name, checkout, results, ...runtimes] = rest.slice(flags.length, rest.indexOf('--'));
   await runInGuest({
     name,
     checkout,
     results,
-    systemd,
+    as: flags.includes('--root') ? 'root' : 'ana',
+    systemd: flags.includes('--systemd-cgroup'),
     runtimes: runtimes.map((one) => one.split('=')),
     parts: rest.slice(rest.indexOf('--') + 1),
   });

@@ -13,7 +13,7 @@ const wanted = { runc: ['tests/integration', 'tests/cmd/_bin'], crun: ['tests'] 
 const tools = ['usr/bin/bats', 'usr/lib/bats-core', 'usr/libexec/bats-core', 'usr/bin/jq'];
 
 /** Runtimes whose path begins with `guest:` are the guest's own; each result is written as soon as it is there. */
-export async function runInGuest({ name, checkout, results, runtimes, parts, systemd }) {
+export async function runInGuest({ name, checkout, results, runtimes, parts, as, systemd }) {
   const there = new Map(
     runtimes.map(([runtime, path]) => [runtime, /^guest:(.*)/.exec(path)?.[1] ?? `/lab/suite/${runtime}/${basename(path)}`]),
   );
@@ -21,7 +21,7 @@ export async function runInGuest({ name, checkout, results, runtimes, parts, sys
   const names = [...there.keys()];
   // The runtimes at the same time: emulation leaves a processor idle that waits.
   const lines = parts.flatMap((part) => [
-    ...names.map((runtime) => `{ ${one(name, runtime, there.get(runtime), part, systemd)}; } &`),
+    ...names.map((runtime) => `{ ${one({ name, runtime, path: there.get(runtime), part, as, systemd })}; } &`),
     'wait',
     ...names.map((runtime) => tell(name, runtime, part)),
   ]);
@@ -42,9 +42,9 @@ export async function runInGuest({ name, checkout, results, runtimes, parts, sys
 
 const done = /^@@ (\S+) (\S+) (\d+) (\S*)\r?\n/m;
 
-function one(name, runtime, path, part, systemd) {
+function one({ name, runtime, path, part, as, systemd }) {
   const command = `node scripts/conformance.mjs run ${name} /lab/suite/${name} /tmp/results ${runtime}=${path} -- ${part}`;
-  const env = `ROOTLESS_TEST_USER=ana ROOTLESS_TEST_SLOW=4${systemd ? ' CONFORMANCE_SYSTEMD=1' : ''}`;
+  const env = `ROOTLESS_TEST_USER=${as} ROOTLESS_TEST_SLOW=${process.env.ROOTLESS_TEST_SLOW ?? 4}${systemd ? ' CONFORMANCE_SYSTEMD=1' : ''}`;
   return `begun=$SECONDS; ${env} ${command} > /tmp/said-${runtime} 2>&1 || cat /tmp/said-${runtime}; echo $((SECONDS - begun)) > /tmp/took-${runtime}`;
 }
 
