@@ -47,6 +47,9 @@ function explainFull(failure: HelperFailure, facts: ExplainFacts): ErrorFacts {
       return explainUserns(failure, facts);
     case 'map-ids':
       return explainMaps(failure, facts);
+    // Ctrl-C ends the one who asked first.
+    case 'parent':
+      return { code: 'INTERRUPTED', message: 'interrupted while the container was starting', exit: 130 };
     case 'exec':
       return explainExec(failure, facts);
     case 'cwd':

@@ -282,6 +282,15 @@ const rows: readonly Row[] = [
     /too many open files at companion/,
     /^ulimit -n 1024$/,
   ],
+  [
+    'a caller that is gone',
+    failed('parent', { message: 'the caller is gone' }),
+    {},
+    'INTERRUPTED',
+    130,
+    /interrupted while the container was starting/,
+    undefined,
+  ],
   ['a full disk', failed('mount', { errno: 'ENOSPC', target: '/x' }), {}, 'DISK_FULL', 125, /5 MiB are free/, undefined],
   [
     'an unknown user',

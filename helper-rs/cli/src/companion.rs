@@ -200,7 +200,11 @@ impl Companion {
         for process in self.orphans.drain(..) {
             let _ = process::send_signal(&process, libc::SIGKILL);
         }
-        self.lifeline = None;
+        let Some(line) = self.lifeline.take() else { return };
+        if !self.left {
+            // A launch that is given up may have a container that waits, with a copy of the line: closing ours would end nothing.
+            let _ = rustix::net::shutdown(&line, rustix::net::Shutdown::Write);
+        }
     }
 
     /// In one of two processes that have it since a fork: the other one ends it.
