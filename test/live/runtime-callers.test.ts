@@ -8,6 +8,7 @@ import type { Readable } from 'node:stream';
 import * as assert from 'uvu/assert';
 import { type Bundle, program, withBundle } from '../support/bundle.ts';
 import { helper } from '../support/checkout.ts';
+import { rootless } from '../support/cli.ts';
 import { eventually } from '../support/eventually.ts';
 import { live } from '../support/live.ts';
 import { slowness } from '../support/slow.ts';
@@ -133,6 +134,24 @@ live('conmon is told why a container was not made', needs, () =>
       assert.match(said, /"pid": -1.*exec \/no\/such: no such file or directory/s);
     });
     assert.is(bundle.status('c'), undefined);
+  }),
+);
+
+/** Its user namespace is below the caller's, as that of a pod is below the host's: whose root the folder is closed to is the container's. */
+const closed = `mount -t tmpfs none /mnt && cd /mnt && cp -r "$1/rootfs" "$1/config.json" . && mkdir -p rootfs/m closed/in &&
+echo inside > closed/in/file && chown -R 10:10 rootfs && chmod 755 closed/in && chmod 700 closed && exec "$HELPER" --root /mnt/state run c`;
+
+live('a bind whose source is closed to the container’s root is taken by the runtime’s, as CRI-O’s pods need it', needs, () =>
+  withBundle(async ({ folder, change }) => {
+    change((config) => {
+      program('sh', '-c', 'id -u; cat /m/file; ls /m/..; echo x > /m/file')(config);
+      const ids = [{ containerID: 0, hostID: 10, size: 100 }];
+      Object.assign(config['linux'], { uidMappings: ids, gidMappings: ids });
+      config['mounts'].push({ destination: '/m', type: 'bind', source: 'closed/in', options: ['bind', 'ro'] });
+    });
+    const { stdout, stderr } = await rootless(['unshare', 'sh', '-c', closed, 'sh', folder], { env: { HELPER: helper } });
+    assert.match(stdout, /^0\ninside\nbin\n/, stderr);
+    assert.match(stderr, /\/m\/file: Read-only file system/);
   }),
 );
 

@@ -18,18 +18,24 @@ use rustix::fs::{openat, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::{socketpair, AddressFamily, SocketFlags, SocketType};
 
-/// Trees that were copied and mapped beforehand, each with the index of its mount.
+/// Trees that were copied beforehand, mapped where that was asked for, each with the index of its mount.
 pub type Mapped = Vec<(usize, OwnedFd)>;
 
 /// In the runtime: the sources of binds, where this process is root of its user namespace. Nobody else can map any of them, and hears so
 /// when it is tried.
 pub fn prepare(plan: &Plan) -> Step<Mapped> {
     let mut mapped = Mapped::new();
-    if plan.mounts.iter().all(|op| op.idmap.is_none()) || !userns::is_privileged() {
+    let elsewhere = plan.in_user_namespace();
+    if plan.mounts.iter().all(|op| op.idmap.is_none() && !elsewhere) || !userns::is_privileged() {
         return Ok(mapped);
     }
     for op in &plan.mounts {
-        let (Some(ids), Source::Bind { recursive, .. }) = (&op.idmap, &op.source) else { continue };
+        let Source::Bind { recursive, .. } = &op.source else { continue };
+        let Some(ids) = &op.idmap else {
+            // For a source that the container's root may not reach; what fails here is said where it is mounted.
+            mapped.extend(mounts::copy_source(op, *recursive, None).ok().map(|tree| (op.index, tree)));
+            continue;
+        };
         let named = |failure: Failure| failure.at(op.index).on(&op.target);
         let tree = mounts::copy_source(op, *recursive, None)?;
         let namespace = namespace_of(plan, ids).map_err(named)?;

@@ -52,17 +52,20 @@ pub fn execute(
     }
     let mut given = None;
     let before = mapped.iter().position(|(index, _)| *index == op.index).map(|at| mapped.swap_remove(at).1);
-    let is_mapped = before.is_some();
+    let is_mapped = before.is_some() && op.idmap.is_some();
     let mount = match (&op.source, before) {
-        (_, Some(tree)) => tree,
-        (Source::Bind { recursive, .. }, None) => {
+        (_, Some(tree)) if is_mapped => tree,
+        (Source::Bind { recursive, .. }, before) => {
             if op.extra.chown {
                 // Another view of it: the one that the container gets may be read-only.
                 given = Some(copy_source(op, false, caller)?);
             }
-            copy_source(op, *recursive, caller)?
+            match (copy_source(op, *recursive, caller), before) {
+                (Err(failure), Some(tree)) if failure.errno == Some(Errno::ACCESS.raw_os_error()) => tree,
+                (copied, _) => copied?,
+            }
         }
-        (Source::New { kind, source, parameters }, None) => {
+        (Source::New { kind, source, parameters }, _) => {
             let inherited = inherited_mode(root, op).map(|mode| ("mode".to_string(), Some(mode)));
             let parameters = &parameters.iter().cloned().chain(inherited).collect::<Vec<_>>();
             let made = match create(kind, source, parameters, caller) {
