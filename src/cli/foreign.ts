@@ -16,6 +16,7 @@ export const foreignCommands: ReadonlyMap<string, string> = new Map([
   ['stack', units],
 ]);
 
+/** By name; one that some commands have is named with the command that has it not. */
 export const foreignFlags: ReadonlyMap<string, string> = new Map([
   ['link', link],
   ['ipc', own],
@@ -25,7 +26,7 @@ export const foreignFlags: ReadonlyMap<string, string> = new Map([
   ['no-default-route', 'a network without a way out is --internal'],
   ['ipam-opt', 'addresses are kept by rootless itself: --subnet, --ip-range, --gateway and --aux-address choose them'],
   ['interface-name', "a bridge is where nobody sees its name; that of a container's interface: --network NAME:interface_name=lan0"],
-  ['dns', 'each container asks its own: rootless run --dns ADDRESS'],
+  ['network create dns', 'each container asks its own: rootless run --dns ADDRESS'],
   ['scope', swarm],
   ['ingress', swarm],
   ['config-only', swarm],
@@ -36,8 +37,9 @@ export const foreignFlags: ReadonlyMap<string, string> = new Map([
 /** The same error with a way on, where what was typed is known from elsewhere. */
 export function withWayOn(error: RootlessError, argv: readonly string[]): RootlessError {
   const { code, message, exit } = error;
-  const flag = /^unknown flag: --([a-z-]+)$/.exec(message)?.[1];
-  const fix =
-    code === 'UNKNOWN_COMMAND' ? foreignCommands.get(argv.find((word) => !word.startsWith('-')) ?? '') : foreignFlags.get(flag ?? '');
+  const flag = /^unknown flag: --([a-z-]+)$/.exec(message)?.[1] ?? '';
+  const words = argv.filter((word) => !word.startsWith('-'));
+  const ofFlag = () => foreignFlags.get([...words.slice(0, 2), flag].join(' ')) ?? foreignFlags.get(flag);
+  const fix = code === 'UNKNOWN_COMMAND' ? foreignCommands.get(words[0] ?? '') : ofFlag();
   return fix === undefined ? error : new RootlessError({ code, message, fix, exit, cause: error });
 }

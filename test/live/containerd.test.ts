@@ -25,7 +25,7 @@ image=local/bb:latest
 step run run --rm $image c sh -c 'id -u; hostname > /made; cat /made; exit 3'
 step none run --rm $image n /no/such
 step denied run --rm $image p /etc/passwd
-step read run --rm --read-only --cwd /tmp --env A=b $image r sh -c 'pwd; echo $A; touch /x'
+step read run --rm --read-only --cwd /tmp --env A=b $image r sh -c 'exec 2>&1; pwd; echo $A; touch /x'
 step caps run --rm --seccomp $image s grep -E 'CapEff|Seccomp:|NoNewPrivs' /proc/self/status
 bind=type=bind,src=$PWD/said,dst=/said,options=rbind
 step terminal script -qec "ctr run --runc-binary $HELPER --rm -t --mount $bind $image t sh -c 'tty > /said/tty; exit 4'" /dev/null

@@ -1,11 +1,12 @@
 /** The program that stays: a container and a session have no JavaScript engine beside them, and the caller notices nothing of that. */
 
-import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync, readlinkSync, symlinkSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
-import { bin, mode } from '../support/checkout.ts';
+import { program, withBundle } from '../support/bundle.ts';
+import { bin, helper, mode } from '../support/checkout.ts';
 import { environment, finished, rootless, start, until } from '../support/cli.ts';
 import { run, runArgs, shell, startRun } from '../support/container.ts';
 import { busyboxImage } from '../support/images.ts';
@@ -104,6 +105,30 @@ live('a signal while the command line still decides ends both', needs, async () 
     assert.ok(code === 143 || code === 130 || signal === 'SIGTERM', `${moment} ms: ${code} ${signal}`);
   }
 });
+
+live('a signal that comes when the command line has handed over already is the container’s', needs, () =>
+  withBundle(async ({ change, folder }) => {
+    change(program('sleep', '1000'));
+    const order = JSON.stringify({ args: ['--root', join(folder, 'state'), 'run', '--bundle', folder, 'a'], input: true });
+    const script = [
+      "trap 'touch came' TERM; touch ready; until test -e came; do sleep 0.05; done; set -- $ROOTLESS_FRONT",
+      // As the command line does, until the program runs or cannot.
+      'echo "$ORDER" >&"$1"; while read event <&"$1"; do case $event in *created*) ;; *) exit ;; esac; done',
+    ].join('; ');
+    writeFileSync(join(folder, 'node'), `#!/bin/bash\n${script}\n`, { mode: 0o755 });
+    const child = spawn(helper, ['front', '--', 'x'], {
+      cwd: folder,
+      env: { ...environment, PATH: `${folder}:${environment.PATH}`, ORDER: order },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const ended = finished(child);
+    await eventually(() => assert.ok(existsSync(join(folder, 'ready'))));
+    child.kill('SIGTERM');
+    const { code, stderr } = await ended;
+    assert.is(code, 143, stderr);
+    for (const name of ['node', 'ready', 'came']) rmSync(join(folder, name));
+  }),
+);
 
 live('a front that is killed while the command line decides takes a container in the background back', needs, async () => {
   for (const moment of [10, 30, 60, 100]) {

@@ -26,6 +26,12 @@ test("a flag of docker's gets a way on instead of the nearest flag", () => {
   assert.equal([error.code, error.message, error.exit], ['UNKNOWN_FLAG', 'unknown flag: --gpus', 125]);
 });
 
+test('a flag that another command has gets the way to that one', () => {
+  const typed = new RootlessError({ code: 'UNKNOWN_FLAG', message: 'unknown flag: --dns' });
+  assert.match(withWayOn(typed, ['network', 'create', '--dns', '10.0.0.1', 'x']).fix ?? '', /rootless run --dns/);
+  assert.is(withWayOn(typed, ['pull', '--dns', '10.0.0.1', 'x']).fix, undefined);
+});
+
 test("a command of docker's gets a way on, a typing error keeps its own", () => {
   const unknown = (name: string) =>
     withWayOn(new RootlessError({ code: 'UNKNOWN_COMMAND', message: `unknown command: rootless ${name}`, fix: 'did you mean it?' }), [

@@ -44,6 +44,12 @@ pub fn catch() -> Result<OwnedFd, Errno> {
     }
 }
 
+/// Sends it to this process, where it waits for the next `catch`.
+pub fn keep(signal: i32) {
+    // SAFETY: no preconditions.
+    unsafe { libc::kill(libc::getpid(), signal) };
+}
+
 /// A signal that arrived: its number, and the process that sent it (0 = the kernel, or outside our pid namespace).
 pub struct Caught {
     pub signal: i32,

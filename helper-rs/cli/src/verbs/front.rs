@@ -13,6 +13,7 @@
 use crate::ahead::Ahead;
 use crate::args::{self, Global};
 use crate::failure::{During, Failure, Step};
+use crate::monitor::stop;
 use crate::sys::process::{self, Child, Forked};
 use crate::sys::{exec, signal};
 use crate::{crash, sealed, verbs};
@@ -162,7 +163,7 @@ fn number_of(fd: OwnedFd) -> OsString {
 
 /// One line, or nothing when the child ends without a word.
 fn receive(line: &OwnedFd, child: &Child, signals: &OwnedFd) -> Step<Option<Order>> {
-    let mut said = Vec::new();
+    let (mut said, mut came) = (Vec::new(), Vec::new());
     loop {
         let watched = [line, &child.pidfd, signals];
         let mut fds = watched.map(|fd| PollFd::new(fd, PollFlags::IN));
@@ -172,7 +173,7 @@ fn receive(line: &OwnedFd, child: &Child, signals: &OwnedFd) -> Step<Option<Orde
         };
         let [line_fired, ended, signalled] = fds.map(|fd| !fd.revents().is_empty());
         if signalled {
-            pass_on(signals, child)?;
+            pass_on(signals, child, &mut came)?;
             continue;
         }
         if !line_fired && ended {
@@ -197,14 +198,22 @@ fn receive(line: &OwnedFd, child: &Child, signals: &OwnedFd) -> Step<Option<Orde
             None => said.extend_from_slice(&room[..taken]),
         }
     }
+    // It had handed over before it could end: they are for the verb, which finds them waiting.
+    for signal in came {
+        signal::keep(signal);
+    }
     serde_json::from_slice(&said).map(Some).map_err(|error| Failure::because("args", error.to_string()))
 }
 
-/// What was sent to us alone is for the command line; a key press has reached it already, and has no sender.
-fn pass_on(signals: &OwnedFd, child: &Child) -> Step<()> {
+/// What was sent to us alone is for the command line; a key press has reached it already, and has no sender. `came`: those that end
+/// a program.
+fn pass_on(signals: &OwnedFd, child: &Child, came: &mut Vec<i32>) -> Step<()> {
     while let Some(caught) = signal::next(signals.as_fd()).during("wait", "signalfd")? {
         if caught.sender != 0 && caught.signal != libc::SIGCHLD {
             let _ = process::send_signal(&child.pidfd, caught.signal);
+        }
+        if stop::ends(caught.signal) {
+            came.push(caught.signal);
         }
     }
     Ok(())
